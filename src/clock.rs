@@ -1,0 +1,40 @@
+//! What time is it? From the system, or moved by a test.
+//!
+//! The only file that reads the system's clocks. Ages and expiries are computed
+//! from a [`Clock`] handed down from `server`; pure functions take `now`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// The time of day and the time that only moves forward.
+#[derive(Clone, Debug, Default)]
+pub struct Clock {
+    /// How far a test has moved this clock ahead, in milliseconds.
+    ahead: Arc<AtomicU64>,
+}
+
+impl Clock {
+    /// Reads the monotonic clock.
+    #[allow(clippy::disallowed_methods, reason = "this file is where time comes from")]
+    pub fn now(&self) -> Instant {
+        Instant::now() + self.ahead()
+    }
+
+    /// Reads the time of day as seconds since 1970, for comparing with a token's `exp`.
+    #[allow(clippy::disallowed_methods, reason = "this file is where time comes from")]
+    pub fn unix_seconds(&self) -> u64 {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        (since_epoch + self.ahead()).as_secs()
+    }
+
+    /// Moves this clock, and every clone of it, forward.
+    pub fn advance(&self, by: Duration) {
+        let millis = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+        self.ahead.fetch_add(millis, Ordering::Relaxed);
+    }
+
+    fn ahead(&self) -> Duration {
+        Duration::from_millis(self.ahead.load(Ordering::Relaxed))
+    }
+}

@@ -1,0 +1,93 @@
+//! What does an answer depend on?
+//!
+//! A tag has one text form, in which every part that came from data is escaped,
+//! so that two tags are equal exactly when they mean the same.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::Key;
+use super::escape::escape;
+
+/// A table or view as PostgREST names it: the schema is part of the name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Table {
+    /// The schema, as sent in a profile header or configured as the default.
+    pub schema: Arc<str>,
+    /// The name within that schema.
+    pub name: Arc<str>,
+}
+
+impl Table {
+    /// Names a table.
+    pub fn new(schema: &str, name: &str) -> Self {
+        Self { schema: schema.into(), name: name.into() }
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.schema, self.name)
+    }
+}
+
+/// Something that entries depend on and that an invalidation names.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Tag(Arc<str>);
+
+impl Tag {
+    /// Every entry there is.
+    pub fn everything() -> Self {
+        Self("everything".into())
+    }
+
+    /// Every entry that reads some table we cannot name: any write to any table changes it.
+    pub fn any_table() -> Self {
+        Self("any-table".into())
+    }
+
+    /// Every entry that reads this table.
+    pub fn table(table: &Table) -> Self {
+        let schema = escape(&table.schema).replace('.', "%2E");
+        let name = escape(&table.name).replace('.', "%2E");
+        Self(format!("table:{schema}.{name}").into())
+    }
+
+    /// Every entry of this namespace.
+    pub fn namespace(namespace: &str) -> Self {
+        Self(format!("namespace:{}", escape(namespace)).into())
+    }
+
+    /// Every entry of this key, whatever its fingerprint.
+    pub fn key(key: &Key) -> Self {
+        Self(format!("key:{key}").into())
+    }
+
+    /// Every entry whose key falls under a rule's pattern, with these values
+    /// captured for its placeholders; `None` stands for any value.
+    pub(super) fn pattern(pattern: &str, captured: &[Option<&str>]) -> Self {
+        let mut text = format!("pattern:{pattern}");
+        for value in captured {
+            text.push('#');
+            match value {
+                Some(value) => {
+                    text.push('=');
+                    text.push_str(value);
+                }
+                None => text.push('*'),
+            }
+        }
+        Self(text.into())
+    }
+
+    /// The tag's one text form.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,77 @@
+//! One compiled rule: plain data, decided once when the rules are loaded.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderName, Method};
+
+use crate::key::{Pattern, Scope, Template};
+
+/// What a read rule does with a matching GET.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Caching {
+    /// Keep the answer for at most this long.
+    Keep { ttl: Duration },
+    /// `cache: never`: always ask upstream. Stands before broader rules to take routes out.
+    Never,
+}
+
+/// A condition on a query parameter, from `where`.
+#[derive(Clone, Debug)]
+pub enum Condition {
+    /// The parameter's only value matches this glob.
+    Matches(globset::GlobMatcher),
+    /// The parameter is there, whatever its value.
+    Present,
+    /// The parameter is not there.
+    Absent,
+}
+
+/// A compiled entry of `reads`.
+#[derive(Clone, Debug)]
+pub struct ReadRule {
+    /// As in the file, or `reads[2]` where it has no name; bounded, so fit for a metric's label.
+    pub name: Arc<str>,
+    /// Its place in the file.
+    pub index: usize,
+    /// First part of every key; the table's name by default.
+    pub namespace: Arc<str>,
+    /// Second part of every key; `{query}` by default.
+    pub key: Template,
+    /// Whether and how long answers are kept.
+    pub caching: Caching,
+    /// Whom an answer may be shared with.
+    pub scope: Scope,
+    /// Request headers that change the answer; others are not sent upstream for this rule.
+    pub vary: Vec<HeaderName>,
+    /// What the query must be like.
+    pub conditions: Vec<(String, Condition)>,
+    /// Log a line for each HIT, MISS and SET.
+    pub debug: bool,
+    /// The invalidation patterns of all write rules that a key of this rule may fall under.
+    pub patterns: Vec<Arc<Pattern>>,
+}
+
+/// What a write rule makes disappear.
+#[derive(Clone, Debug)]
+pub struct Invalidation {
+    /// Also what larder derives from the table itself: `invalidate: [auto, …]`, or no `invalidate` at all.
+    pub derived: bool,
+    /// The patterns to render and bump.
+    pub patterns: Vec<Arc<Pattern>>,
+}
+
+/// A compiled entry of `writes`.
+#[derive(Clone, Debug)]
+pub struct WriteRule {
+    /// As in the file, or `writes[2]` where it has no name.
+    pub name: Arc<str>,
+    /// Its place in the file.
+    pub index: usize,
+    /// The methods it applies to; POST, PATCH, PUT and DELETE by default.
+    pub methods: Vec<Method>,
+    /// What disappears.
+    pub invalidation: Invalidation,
+    /// Log a line for each write.
+    pub debug: bool,
+}
