@@ -2,3 +2,11 @@
 pub mod clock;
 pub mod key;
 pub mod rules;
+
+pub mod proxy {
+    pub mod vet;
+}
+pub mod upstream {
+    pub mod forwarded;
+    pub mod headers;
+}
