@@ -9,4 +9,11 @@ pub mod plan;
 pub mod postgrest;
 pub mod proxy;
 pub mod rules;
-pub mod upstream;
+
+pub mod proxy {
+    pub mod vet;
+}
+pub mod upstream {
+    pub mod forwarded;
+    pub mod headers;
+}
