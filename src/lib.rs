@@ -9,11 +9,4 @@ pub mod plan;
 pub mod postgrest;
 pub mod proxy;
 pub mod rules;
-
-pub mod proxy {
-    pub mod vet;
-}
-pub mod upstream {
-    pub mod forwarded;
-    pub mod headers;
-}
+pub mod upstream;

@@ -79,7 +79,10 @@ impl Story {
 }
 
 async fn fill(ticket: Ticket, body: &'static str) -> Filled {
-    ticket.share(admitted(), None).run(Full::new(Bytes::from_static(body.as_bytes())), TTL, BODY_BYTES_MAX).await
+    ticket
+        .share(admitted(), None)
+        .run(Full::new(Bytes::from_static(body.as_bytes())), TTL, BODY_BYTES_MAX)
+        .await
 }
 
 #[tokio::test]

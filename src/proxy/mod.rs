@@ -9,7 +9,6 @@ mod body;
 mod glimpse;
 mod outcome;
 mod pass;
-mod path;
 mod read;
 mod reject;
 mod report;
@@ -23,6 +22,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use http::header::UPGRADE;
 use http::request::Parts;
 use http::{Method, Request, Response};
 use hyper::body::{Body as _, Incoming};
@@ -35,7 +35,7 @@ use crate::invalidation::Invalidator;
 use crate::metrics::Metrics;
 use crate::plan::{Framing, Plan};
 use crate::rules::RuleSet;
-use crate::upstream::{Arrival, TrustedProxies, Upstream, clean_request};
+use crate::upstream::{Arrival, TrustedProxies, Upstream, clean_request, put_back_upgrade};
 
 use outcome::Outcome;
 use reject::Rejection;
@@ -167,7 +167,11 @@ impl Proxy {
         let framing = Framing { has_body, wants_upgrade: vetted.wants_upgrade };
         let authority = vetted.authority.to_owned();
         let arrival = Arrival { peer: peer.address.ip(), is_tls: peer.is_tls, authority: &authority };
+        let protocol = head.headers.get(UPGRADE).filter(|_| framing.wants_upgrade).cloned();
         clean_request(&head.method, &mut head.headers);
+        if let Some(protocol) = protocol {
+            put_back_upgrade(&mut head.headers, protocol);
+        }
         self.limits.trusted_proxies.tell_upstream(arrival, &mut head.headers);
         Ok((head, framing))
     }

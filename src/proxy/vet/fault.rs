@@ -14,9 +14,6 @@ pub enum Fault {
     /// The request line names something other than a path: `*`, `host:port`, a bare word.
     #[error("the request target must be a path that starts with a slash")]
     TargetNotPath,
-    /// The path has dot segments, or hides slashes or control characters in a table's name.
-    #[error("the path contains dot segments, encoded slashes or control characters")]
-    PathAmbiguous,
     /// The target's scheme is neither http nor https.
     #[error("the request target has a scheme other than http and https")]
     SchemeUnknown,
@@ -84,7 +81,6 @@ impl Fault {
             Fault::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Fault::ExpectationUnknown => StatusCode::EXPECTATION_FAILED,
             Fault::TargetNotPath
-            | Fault::PathAmbiguous
             | Fault::SchemeUnknown
             | Fault::HostMissing
             | Fault::HostRepeated
@@ -105,7 +101,7 @@ impl Fault {
     pub fn closes(self) -> bool {
         match self {
             // Well-framed and well-meant; hyper closes by itself if a body is left unread.
-            Fault::MethodUnknown | Fault::PathAmbiguous => false,
+            Fault::MethodUnknown => false,
             Fault::MethodForbidden
             | Fault::TargetNotPath
             | Fault::SchemeUnknown
@@ -135,7 +131,6 @@ impl Fault {
             Fault::MethodUnknown => "method_unknown",
             Fault::MethodForbidden => "method_forbidden",
             Fault::TargetNotPath => "target_not_path",
-            Fault::PathAmbiguous => "path_ambiguous",
             Fault::SchemeUnknown => "scheme_unknown",
             Fault::SchemeMisdirected => "scheme_misdirected",
             Fault::HostMissing => "host_missing",
