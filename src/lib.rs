@@ -53,6 +53,7 @@
 //! write is ever sent twice.
 
 pub mod cache;
+pub mod cli;
 pub mod clock;
 pub mod identity;
 pub mod invalidation;

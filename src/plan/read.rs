@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use crate::identity::{APIKEY, Unkept, caller};
 use crate::key::{Fingerprint, Key, Placeholder, Question, Table, Tag};
 use crate::postgrest::{Reads, Resource};
-use crate::rules::{Caching, ReadMatch, ReadRule, RuleSet};
+use crate::rules::{Caching, QueryView, ReadMatch, ReadRule, RuleSet};
 
 use super::{Framing, Pass, Request};
 
@@ -80,7 +80,7 @@ pub(super) fn plan(
             .map(|value| Cow::Owned(value.unwrap_or_default().to_owned()))
             .collect::<Vec<_>>()
     };
-    let matched = rules.read(request.path.decoded(), &all_values).ok_or(Pass::NoRule)?;
+    let matched = rules.read(request.path.decoded(), QueryView::new(&all_values)).ok_or(Pass::NoRule)?;
     let Caching::Keep { ttl } = matched.rule.caching else { return Err(Pass::Never) };
     refuse_doubt(request, framing, &matched)?;
     let caller = caller(&request.head.headers, now_unix).map_err(|unkept| match unkept {

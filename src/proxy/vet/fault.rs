@@ -4,7 +4,7 @@ use http::StatusCode;
 
 /// Why a request is not served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
+pub(in crate::proxy) enum Fault {
     /// The method is not one that Supabase has; methods are case-sensitive.
     #[error("this method is not served here")]
     MethodUnknown,
@@ -72,7 +72,7 @@ pub enum Fault {
 
 impl Fault {
     /// The status to answer with.
-    pub fn status(self) -> StatusCode {
+    pub(in crate::proxy) fn status(self) -> StatusCode {
         match self {
             Fault::MethodUnknown | Fault::MethodForbidden => StatusCode::METHOD_NOT_ALLOWED,
             Fault::SchemeMisdirected | Fault::HostMisdirected => StatusCode::MISDIRECTED_REQUEST,
@@ -98,7 +98,7 @@ impl Fault {
 
     /// Whether an HTTP/1 connection must be closed after the answer: the sender and we may not agree on
     /// where the next request begins, or the sender tries things. On HTTP/2 streams are framed apart.
-    pub fn closes(self) -> bool {
+    pub(in crate::proxy) fn closes(self) -> bool {
         match self {
             // Well-framed and well-meant; hyper closes by itself if a body is left unread.
             Fault::MethodUnknown => false,
@@ -126,7 +126,7 @@ impl Fault {
     }
 
     /// A short name for labels and logs.
-    pub fn as_str(self) -> &'static str {
+    pub(in crate::proxy) fn as_str(self) -> &'static str {
         match self {
             Fault::MethodUnknown => "method_unknown",
             Fault::MethodForbidden => "method_forbidden",
