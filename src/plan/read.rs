@@ -18,7 +18,7 @@ use super::{Framing, Pass, Request};
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("larder/", env!("CARGO_PKG_VERSION")));
 
 /// Request headers that PostgREST answers by, in the order in which they are sent upstream.
-const ANSWERED_BY: [HeaderName; 6] = [
+pub(super) const ANSWERED_BY: [HeaderName; 6] = [
     ACCEPT,
     HeaderName::from_static("accept-profile"),
     HeaderName::from_static("prefer"),
@@ -207,16 +207,23 @@ fn question(request: &Request<'_>, matched: &ReadMatch<'_>) -> Question {
     let sent = &request.head.headers;
     let mut headers = Vec::with_capacity(ANSWERED_BY.len() + 2 + matched.rule.vary.len());
     for name in ANSWERED_BY.iter().chain(&matched.rule.vary) {
-        headers.extend(sent.get_all(name).iter().map(|value| (name.clone(), value.clone())));
+        headers.extend(sent.get_all(name).iter().map(|value| (name.clone(), own(value))));
     }
     // kept bodies are coded for each reader, so fills are asked for plain
     headers.push((ACCEPT_ENCODING, HeaderValue::from_static("identity")));
-    headers.push((USER_AGENT, AGENT));
+    if !matched.rule.vary.contains(&USER_AGENT) {
+        headers.push((USER_AGENT, AGENT));
+    }
     let target = match request.raw_query {
         Some(_) => format!("{}?{}", request.path.raw(), request.query.canonical()),
         None => request.path.raw().to_owned(),
     };
     Question { method: Method::GET, target, headers, vary: matched.rule.vary.clone() }
+}
+
+/// A copy: the value is a slice of the client's read buffer, which a remembered plan must not keep alive.
+fn own(value: &HeaderValue) -> HeaderValue {
+    HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone())
 }
 
 /// The headers of a question as a map, to be sent.
