@@ -24,13 +24,13 @@ pub struct Query<'a> {
 
 /// One parameter.
 #[derive(Clone, Debug)]
-pub(super) struct Pair<'a> {
+struct Pair<'a> {
     /// As the client wrote it.
     raw: &'a str,
     /// Decoded; raw if it is not UTF-8.
-    pub(super) name: Cow<'a, str>,
+    name: Cow<'a, str>,
     /// Decoded; `None` without a `=`: PostgREST drops such a parameter.
-    pub(super) value: Option<Cow<'a, str>>,
+    value: Option<Cow<'a, str>>,
 }
 
 /// What keeps a query from being put in order.
@@ -173,10 +173,6 @@ impl<'a> Query<'a> {
             Some(Err(_)) => true,
         };
         has_semicolon || has_empty_pair || is_not_utf8 || is_ambiguous()
-    }
-
-    pub(super) fn pairs(&self) -> &[Pair<'a>] {
-        &self.pairs
     }
 
     fn root_filters(&self, column: &str) -> impl Iterator<Item = &str> {
