@@ -7,7 +7,7 @@
 mod access;
 mod health;
 
-use std::sync::Arc;
+use std::fmt;
 
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
@@ -26,17 +26,27 @@ pub use health::{Health, Phase};
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 const PROMETHEUS_TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
+/// Brings gauges up to date just before they are shown.
+pub type Refresh = Box<dyn Fn(&Metrics) + Send + Sync>;
+
 /// Answers operators.
-#[derive(Debug)]
 pub struct Admin {
     token: Option<Token>,
     health: Health,
-    metrics: Arc<Metrics>,
+    metrics: Metrics,
+    refresh: Refresh,
+}
+
+impl fmt::Debug for Admin {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Admin").field("health", &self.health).finish_non_exhaustive()
+    }
 }
 
 impl Admin {
-    pub fn new(token: Option<Token>, health: Health, metrics: Arc<Metrics>) -> Admin {
-        Admin { token, health, metrics }
+    /// Off loopback the token must be given: the settings see to that.
+    pub fn new(token: Option<Token>, health: Health, metrics: Metrics, refresh: Refresh) -> Admin {
+        Admin { token, health, metrics, refresh }
     }
 
     /// Answers one request; its body, if any, is not read.
@@ -52,7 +62,10 @@ impl Admin {
         match head.uri.path() {
             "/healthz" => answer(StatusCode::OK, JSON, json!({"status": "alive"}).to_string()),
             "/readyz" => self.ready(),
-            "/metrics" => answer(StatusCode::OK, PROMETHEUS_TEXT, self.metrics.render()),
+            "/metrics" => {
+                (self.refresh)(&self.metrics);
+                answer(StatusCode::OK, PROMETHEUS_TEXT, self.metrics.render())
+            }
             _ => refused(StatusCode::NOT_FOUND, "no such page: try /healthz, /readyz or /metrics"),
         }
     }

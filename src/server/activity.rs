@@ -78,8 +78,8 @@ impl Activity {
         self.state().last_had_body
     }
 
-    /// Whether no request is being answered and none has begun to arrive.
-    pub(super) fn is_idle(&self) -> bool {
+    #[cfg(test)]
+    fn is_idle(&self) -> bool {
         let state = self.state();
         state.requests == 0 && matches!(state.waiting, Waiting::Idle(_))
     }

@@ -17,14 +17,16 @@ use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::debug;
+
+use crate::proxy::Peer;
 
 use super::activity::{Activity, Overdue, Watch};
 use super::exchange;
 use super::limits::{self, Limits};
-use super::listen::{Entrance, Peer};
+use super::listen::{Entrance, Place};
 use super::shutdown::Shutdown;
 use super::socket::Socket;
 use super::streams::Streams;
@@ -105,7 +107,7 @@ pub(super) async fn serve<H, F, B>(
     shared: Arc<Connections<H>>,
     stream: TcpStream,
     address: SocketAddr,
-    permit: OwnedSemaphorePermit,
+    place: Place,
 ) where
     H: Fn(Request<Incoming>, Peer) -> F + Send + Sync + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
@@ -114,7 +116,7 @@ pub(super) async fn serve<H, F, B>(
 {
     let activity = Activity::new(Instant::now());
     let cut = shared.shutdown().cut().clone();
-    let socket = Socket::new(stream, Arc::clone(&activity), *shared.limits(), permit);
+    let socket = Socket::new(stream, Arc::clone(&activity), *shared.limits(), place);
     let served = tokio::select! {
         biased;
         served = begin(shared, socket, address, activity) => served,
@@ -193,10 +195,7 @@ where
     let asked = Arc::clone(&shared);
     let service = service_fn(move |request| {
         let (shared, activity) = (Arc::clone(&asked), Arc::clone(&activity));
-        async move {
-            let is_draining = || shared.shutdown().draining().is_cancelled();
-            exchange::answer(&shared.entrance.handler, request, peer, activity, is_draining).await
-        }
+        async move { exchange::answer(&shared.entrance, request, peer, activity).await }
     });
     let io = TokioIo::new(io);
     let served = match protocol {

@@ -15,8 +15,10 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tracing::error;
 
+use crate::proxy::Peer;
+
 use super::activity::{Activity, Busy};
-use super::listen::Peer;
+use super::listen::Entrance;
 use super::streams::Progress;
 
 /// What a client is told when answering its request panicked; the log is told more.
@@ -26,13 +28,12 @@ const PANICKED: &[u8] =
 /// What a stream of HTTP/2 is given at once; a client must take that much within the stall time.
 const PIECE_BYTES_MAX: usize = 64 * 1024;
 
-/// Has a request answered. Cancel safe as far as `handler` is: hyper drops this when the client leaves.
+/// Has a request answered. Cancel safe as far as the handler is: hyper drops this when the client leaves.
 pub(super) async fn answer<H, F, B>(
-    handler: &H,
+    entrance: &Entrance<H>,
     request: Request<Incoming>,
     peer: Peer,
     activity: Arc<Activity>,
-    is_draining: impl Fn() -> bool,
 ) -> Result<Response<Answer<B>>, Infallible>
 where
     H: Fn(Request<Incoming>, Peer) -> F,
@@ -41,13 +42,17 @@ where
     let is_multiplexed = request.version() == Version::HTTP_2;
     let busy = activity.begin(is_multiplexed, !request.body().is_end_stream());
     let progress = Progress::of_this_task();
-    let mut response = match catch(|| handler(request, peer)).await {
+    let mut response = match catch(|| (entrance.handler)(request, peer)).await {
         Ok(response) => response.map(|body| Answer::new(Part::Handled(body), progress, busy)),
-        Err(panic) => panicked(panic.as_ref(), busy),
+        Err(panic) => {
+            entrance.panics.inc();
+            panicked(panic.as_ref(), busy)
+        }
     };
     // After a panic nothing half-read is continued. When draining, the client's next request goes
     // to whoever takes over.
-    let is_last = is_draining() || matches!(response.body().part, Part::Panicked(_));
+    let is_last =
+        entrance.shutdown.draining().is_cancelled() || matches!(response.body().part, Part::Panicked(_));
     if is_last && !is_multiplexed && response.status() != StatusCode::SWITCHING_PROTOCOLS {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }

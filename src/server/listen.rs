@@ -11,10 +11,13 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
+use prometheus::{IntCounter, IntGauge};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 use tracing::{debug, warn};
+
+use crate::proxy::Peer;
 
 use super::connection::{self, Connections};
 use super::limits::Limits;
@@ -28,11 +31,28 @@ const BACKOFF_MAX: Duration = Duration::from_secs(1);
 /// Connections taken from the kernel's queue when draining begins: what Linux queues at most by default.
 const QUEUE_MAX: usize = 4096;
 
-/// Who sent a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Peer {
-    pub address: SocketAddr,
-    pub is_tls: bool,
+/// A connection's place among those that may be open at a time, given back when it closes.
+#[derive(Debug)]
+pub(super) struct Place {
+    open: Option<IntGauge>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Place {
+    fn take(permit: OwnedSemaphorePermit, open: Option<&IntGauge>) -> Place {
+        if let Some(open) = open {
+            open.inc();
+        }
+        Place { open: open.cloned(), _permit: permit }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(open) = &self.open {
+            open.dec();
+        }
+    }
 }
 
 /// What waits behind a listening socket.
@@ -42,6 +62,10 @@ pub struct Entrance<H> {
     /// Clients speak TLS where this is given.
     pub tls: Option<Tls>,
     pub shutdown: Shutdown,
+    /// Counts the connections open.
+    pub open: Option<IntGauge>,
+    /// Handlers that panicked.
+    pub panics: IntCounter,
     /// Answers a request.
     pub handler: H,
 }
@@ -55,13 +79,15 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let connections = Arc::new(Semaphore::new(entrance.limits.connections));
+    let open = entrance.open.clone();
     let shared = Arc::new(Connections::new(entrance));
     let admit = |stream: TcpStream, address, permit| {
         // Answers are written whole; waiting for more to send would only delay their last packet.
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%address, %error, "cannot set TCP_NODELAY");
         }
-        let serving = connection::serve(Arc::clone(&shared), stream, address, permit);
+        let place = Place::take(permit, open.as_ref());
+        let serving = connection::serve(Arc::clone(&shared), stream, address, place);
         shared.shutdown().tasks().spawn(serving);
     };
     let draining = shared.shutdown().draining().clone();

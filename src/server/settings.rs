@@ -9,12 +9,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use http::{Method, Uri};
+use http::Method;
 use thiserror::Error;
 
 use crate::admin::{Token, TokenError};
-use crate::network::Network;
 use crate::units::{ByteSize, parse_duration};
+use crate::upstream::{Origin, TrustedProxies};
 
 use super::ram;
 
@@ -106,8 +106,7 @@ pub struct Flags {
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub rules: PathBuf,
-    /// Scheme and authority only.
-    pub upstream: Uri,
+    pub upstream: Origin,
     pub listen: SocketAddr,
     pub admin: Option<SocketAddr>,
     pub admin_token: Option<Token>,
@@ -116,7 +115,7 @@ pub struct Settings {
     pub grace: Duration,
     pub upstream_timeout: Duration,
     pub upstream_connect_timeout: Duration,
-    pub trusted_proxies: Vec<Network>,
+    pub trusted_proxies: TrustedProxies,
     pub tls: Option<TlsFiles>,
     pub default_schema: String,
     pub extra_methods: Vec<Method>,
@@ -165,9 +164,10 @@ impl Settings {
         let admin_token = read.admin_token(flags.admin_token_file.as_deref());
         read.require_token_off_loopback(admin, admin_token.as_ref());
         read.store(&flags.store);
+        let upstream = read.upstream(flags.upstream.as_deref());
         let settings = Settings {
+            upstream,
             rules: PathBuf::from(text_or(&flags.rules, RULES)),
-            upstream: read.upstream(flags.upstream.as_deref()),
             listen: read.address("listen", text_or(&flags.listen, LISTEN)),
             admin,
             admin_token,
@@ -180,10 +180,10 @@ impl Settings {
                 "upstream-connect-timeout",
                 text_or(&flags.upstream_connect_timeout, UPSTREAM_CONNECT_TIMEOUT),
             ),
-            trusted_proxies: read.list("trusted-proxies", flags.trusted_proxies.as_deref()),
+            trusted_proxies: read.trusted_proxies(flags.trusted_proxies.as_deref()),
             tls: read.tls(flags),
             default_schema: text_or(&flags.default_schema, DEFAULT_SCHEMA).to_owned(),
-            extra_methods: read.list("extra-methods", flags.extra_methods.as_deref()),
+            extra_methods: read.methods(flags.extra_methods.as_deref()),
             max_connections: read.connections(text_or(&flags.max_connections, MAX_CONNECTIONS)),
             log: read.log(text_or(&flags.log, LOG)),
             warnings: read.warnings(),
@@ -263,15 +263,27 @@ impl Reading<'_> {
         }
     }
 
-    fn upstream(&mut self, flag: Option<&str>) -> Uri {
+    fn upstream(&mut self, flag: Option<&str>) -> Origin {
         let text = present(flag).map(str::to_owned).or_else(|| self.variable("SUPABASE_URL"));
         let Some(text) = text else {
-            self.mistake("upstream", "missing: give the URL of the project, as in https://abc.supabase.co");
-            return Uri::default();
+            self.mistake(
+                "upstream",
+                "missing: give the URL of the project, as in https://<project>.supabase.co",
+            );
+            return nowhere();
         };
-        upstream_uri(&text).unwrap_or_else(|problem| {
-            self.mistake("upstream", problem);
-            Uri::default()
+        // The text is not repeated: a URL may hold a password.
+        Origin::parse(&text).unwrap_or_else(|error| {
+            self.mistake("upstream", error);
+            nowhere()
+        })
+    }
+
+    fn trusted_proxies(&mut self, flag: Option<&str>) -> TrustedProxies {
+        let entries = present(flag).into_iter().flat_map(|text| text.split(','));
+        TrustedProxies::parse(entries).unwrap_or_else(|error| {
+            self.mistake("trusted-proxies", error);
+            TrustedProxies::default()
         })
     }
 
@@ -304,20 +316,16 @@ impl Reading<'_> {
         time
     }
 
-    fn list<T>(&mut self, setting: &'static str, flag: Option<&str>) -> Vec<T>
-    where
-        T: std::str::FromStr,
-        T::Err: std::fmt::Display,
-    {
-        let mut values = Vec::new();
+    fn methods(&mut self, flag: Option<&str>) -> Vec<Method> {
         let words = present(flag).into_iter().flat_map(|text| text.split(','));
+        let mut methods = Vec::new();
         for word in words.map(str::trim).filter(|word| !word.is_empty()) {
             match word.parse() {
-                Ok(value) => values.push(value),
-                Err(error) => self.mistake(setting, format!("`{word}`: {error}")),
+                Ok(method) => methods.push(method),
+                Err(_) => self.mistake("extra-methods", format!("`{word}` is not a method")),
             }
         }
-        values
+        methods
     }
 
     fn tls(&mut self, flags: &Flags) -> Option<TlsFiles> {
@@ -365,22 +373,9 @@ impl Reading<'_> {
     }
 }
 
-/// Scheme and authority of the upstream; the text is not repeated in a problem where it may hold a password.
-fn upstream_uri(text: &str) -> Result<Uri, String> {
-    let uri: Uri = text.parse().map_err(|error| format!("not a URL: {error}"))?;
-    let Some(authority) = uri.authority() else {
-        return Err("not a complete URL, as in https://abc.supabase.co".to_owned());
-    };
-    if authority.as_str().contains('@') {
-        return Err("must not hold a user or password".to_owned());
-    }
-    if !matches!(uri.scheme_str(), Some("http" | "https")) {
-        return Err("must begin with http:// or https://".to_owned());
-    }
-    if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
-        return Err("must end after the host: clients send the path".to_owned());
-    }
-    Ok(uri)
+/// Stands in for an upstream that could not be read.
+fn nowhere() -> Origin {
+    Origin::parse("http://localhost").unwrap_or_else(|error| unreachable!("a host and nothing else: {error}"))
 }
 
 /// Compose files and CI systems set variables to nothing; nothing is not given.

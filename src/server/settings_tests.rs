@@ -23,7 +23,7 @@ fn resolve(line: &[&str], variables: &[(&str, &str)]) -> Result<Settings, Vec<St
 #[test]
 fn a_url_is_enough() {
     let settings = resolve(&["--upstream", "https://abc.supabase.co"], &[]).unwrap();
-    assert_eq!(settings.upstream, "https://abc.supabase.co/");
+    assert_eq!(settings.upstream.to_string(), "https://abc.supabase.co");
     assert_eq!(settings.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(settings.admin.unwrap().to_string(), "127.0.0.1:8081");
     assert_eq!(settings.max_body, ByteSize(2 << 20));
@@ -36,12 +36,22 @@ fn a_url_is_enough() {
 #[test]
 fn the_flag_wins_over_supabase_url_and_nothing_is_not_given() {
     let variable = [("SUPABASE_URL", "http://127.0.0.1:54321")];
-    assert_eq!(resolve(&[], &variable).unwrap().upstream, "http://127.0.0.1:54321/");
-    assert_eq!(resolve(&["--upstream", ""], &variable).unwrap().upstream, "http://127.0.0.1:54321/");
-    assert_eq!(resolve(&["--upstream", "http://a"], &variable).unwrap().upstream, "http://a/");
+    assert_eq!(resolve(&[], &variable).unwrap().upstream.to_string(), "http://127.0.0.1:54321");
+    assert_eq!(
+        resolve(&["--upstream", ""], &variable).unwrap().upstream.to_string(),
+        "http://127.0.0.1:54321"
+    );
+    assert_eq!(resolve(&["--upstream", "http://a"], &variable).unwrap().upstream.to_string(), "http://a");
     let empty =
         ["--upstream", "http://a", "--max-body", "", "--listen", "", "--tls-cert", "", "--memory", ""];
     assert_eq!(resolve(&empty, &[]).unwrap().max_body, ByteSize(2 << 20));
+}
+
+#[test]
+fn a_url_with_a_password_is_refused_without_repeating_it() {
+    let mistakes = resolve(&["--upstream=https://user:hunter2@abc"], &[]).unwrap_err();
+    assert_eq!(mistakes.len(), 1);
+    assert!(!mistakes[0].contains("hunter2"), "{mistakes:?}");
 }
 
 #[test]
@@ -62,34 +72,19 @@ fn every_mistake_is_reported_at_once() {
     let mistakes = resolve(&line, &[]).unwrap_err();
     let expected = [
         "--store: only `memory:` is supported yet",
-        "--upstream: missing: give the URL of the project, as in https://abc.supabase.co",
+        "--upstream: missing: give the URL of the project, as in https://<project>.supabase.co",
         "--listen: `nowhere` is not an address with a port, as in 0.0.0.0:8080 or [::1]:8080",
         "--memory: `lots` does not begin with a whole number",
         "--max-body: `2` has no unit: write B, KiB, MiB, GiB, KB, MB or GB, as in 256MiB",
         "--grace: `30` has no unit: write ms, s, m, h or d, as in 30s",
         "--upstream-timeout: must be more than nothing",
-        "--trusted-proxies: `proxy`: `proxy` is not an IP address or network, as in 10.0.0.0/8 or ::1",
+        "--trusted-proxies: `proxy` is not an address or a range such as 10.0.0.0/8",
         "--tls-key: missing: --tls-cert needs it",
-        "--extra-methods: `A B`: invalid HTTP method",
+        "--extra-methods: `A B` is not a method",
         "--max-connections: `0` is not a number of connections above 0",
         "--log: `xml` is neither `text` nor `json`",
     ];
     assert_eq!(mistakes, expected);
-}
-
-#[test]
-fn an_upstream_is_a_scheme_and_a_host() {
-    let rows = [
-        ("abc.supabase.co", "not a complete URL, as in https://abc.supabase.co"),
-        ("/rest", "not a complete URL, as in https://abc.supabase.co"),
-        ("ftp://abc", "must begin with http:// or https://"),
-        ("https://user:hunter2@abc", "must not hold a user or password"),
-        ("https://abc/rest/v1", "must end after the host: clients send the path"),
-        ("https://abc/?a", "must end after the host: clients send the path"),
-    ];
-    for (text, problem) in rows {
-        assert_eq!(upstream_uri(text).unwrap_err(), problem, "{text}");
-    }
 }
 
 #[test]

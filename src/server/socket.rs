@@ -1,7 +1,7 @@
 //! Is the client still taking and giving? A TCP stream that gives up on one that is not.
 //!
 //! Sits beneath TLS, so that progress is what the kernel accepted. It lives as
-//! long as the connection does, also after an upgrade, and holds its permit.
+//! long as the connection does, also after an upgrade, and holds its place.
 
 use std::future::Future;
 use std::io;
@@ -12,11 +12,11 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Sleep, sleep};
 
 use super::activity::Activity;
 use super::limits::Limits;
+use super::listen::Place;
 
 /// How an HTTP/2 connection begins when nothing was negotiated.
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -35,18 +35,13 @@ pub(super) struct Socket {
     stalled: Option<Pin<Box<Sleep>>>,
     /// Runs while bytes that nobody wants are read away.
     lingering: Option<Pin<Box<Sleep>>>,
-    _permit: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl Socket {
-    pub(super) fn new(
-        stream: TcpStream,
-        activity: Arc<Activity>,
-        limits: Limits,
-        permit: OwnedSemaphorePermit,
-    ) -> Socket {
+    pub(super) fn new(stream: TcpStream, activity: Arc<Activity>, limits: Limits, place: Place) -> Socket {
         let sniffed = Bytes::new();
-        Socket { stream, sniffed, activity, limits, stalled: None, lingering: None, _permit: permit }
+        Socket { stream, sniffed, activity, limits, stalled: None, lingering: None, _place: place }
     }
 
     /// Finds out whether the client begins with HTTP/2; what was read is read again by the next reader.
