@@ -4,7 +4,7 @@ use http::StatusCode;
 
 /// Why a request is not served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
+pub(in crate::proxy) enum Fault {
     /// The method is not one that Supabase has; methods are case-sensitive.
     #[error("this method is not served here")]
     MethodUnknown,
@@ -14,9 +14,6 @@ pub enum Fault {
     /// The request line names something other than a path: `*`, `host:port`, a bare word.
     #[error("the request target must be a path that starts with a slash")]
     TargetNotPath,
-    /// The path has dot segments, or hides slashes or control characters in a table's name.
-    #[error("the path contains dot segments, encoded slashes or control characters")]
-    PathAmbiguous,
     /// The target's scheme is neither http nor https.
     #[error("the request target has a scheme other than http and https")]
     SchemeUnknown,
@@ -75,7 +72,7 @@ pub enum Fault {
 
 impl Fault {
     /// The status to answer with.
-    pub fn status(self) -> StatusCode {
+    pub(in crate::proxy) fn status(self) -> StatusCode {
         match self {
             Fault::MethodUnknown | Fault::MethodForbidden => StatusCode::METHOD_NOT_ALLOWED,
             Fault::SchemeMisdirected | Fault::HostMisdirected => StatusCode::MISDIRECTED_REQUEST,
@@ -84,7 +81,6 @@ impl Fault {
             Fault::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Fault::ExpectationUnknown => StatusCode::EXPECTATION_FAILED,
             Fault::TargetNotPath
-            | Fault::PathAmbiguous
             | Fault::SchemeUnknown
             | Fault::HostMissing
             | Fault::HostRepeated
@@ -102,10 +98,10 @@ impl Fault {
 
     /// Whether an HTTP/1 connection must be closed after the answer: the sender and we may not agree on
     /// where the next request begins, or the sender tries things. On HTTP/2 streams are framed apart.
-    pub fn closes(self) -> bool {
+    pub(in crate::proxy) fn closes(self) -> bool {
         match self {
             // Well-framed and well-meant; hyper closes by itself if a body is left unread.
-            Fault::MethodUnknown | Fault::PathAmbiguous => false,
+            Fault::MethodUnknown => false,
             Fault::MethodForbidden
             | Fault::TargetNotPath
             | Fault::SchemeUnknown
@@ -130,12 +126,11 @@ impl Fault {
     }
 
     /// A short name for labels and logs.
-    pub fn as_str(self) -> &'static str {
+    pub(in crate::proxy) fn as_str(self) -> &'static str {
         match self {
             Fault::MethodUnknown => "method_unknown",
             Fault::MethodForbidden => "method_forbidden",
             Fault::TargetNotPath => "target_not_path",
-            Fault::PathAmbiguous => "path_ambiguous",
             Fault::SchemeUnknown => "scheme_unknown",
             Fault::SchemeMisdirected => "scheme_misdirected",
             Fault::HostMissing => "host_missing",

@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::authority::vet_authority;
 use super::fault::Fault;
-use crate::upstream::headers::{connection_options, is_end_to_end};
+use crate::upstream::{connection_options, is_end_to_end};
 
 /// Header lines in one request: what hyper allows on HTTP/1, held on HTTP/2 too.
 const HEADER_LINES_MAX: usize = 100;

@@ -10,7 +10,6 @@
 mod authority;
 mod fault;
 mod lines;
-mod path;
 #[cfg(test)]
 mod tests;
 
@@ -18,27 +17,27 @@ use http::header::UPGRADE;
 use http::request::Parts;
 use http::{HeaderMap, Method, Uri, Version};
 
-pub use fault::Fault;
+pub(super) use fault::Fault;
 
 /// The value of `Allow` on a 405, before `--extra-methods`.
-pub const ALLOWED_METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+pub(super) const ALLOWED_METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 /// What later steps need to know about a request that passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Vetted<'a> {
+pub(super) struct Vetted<'a> {
     /// The host that the client meant, without userinfo; empty only on HTTP/1.0.
-    pub authority: &'a str,
+    pub(super) authority: &'a str,
     /// The head announces a body. An HTTP/2 body may also come unannounced: ask the body itself as well.
-    pub has_body: bool,
-    /// A websocket handshake, for a route that is passed through.
-    pub wants_upgrade: bool,
+    pub(super) has_body: bool,
+    /// It asks to switch protocols, as websockets do.
+    pub(super) wants_upgrade: bool,
 }
 
 /// Looks at the head of a request and says whether it may be served.
 ///
 /// `is_tls` is what the connection speaks: an absolute target must agree with it. On HTTP/2 the scheme may
 /// be either, because whoever ends TLS in front of us often passes the original one on.
-pub fn vet<'a>(head: &'a Parts, extra_methods: &[Method], is_tls: bool) -> Result<Vetted<'a>, Fault> {
+pub(super) fn vet<'a>(head: &'a Parts, extra_methods: &[Method], is_tls: bool) -> Result<Vetted<'a>, Fault> {
     vet_method(&head.method, extra_methods)?;
     let seen = lines::read_lines(&head.headers)?;
     let authority = match head.version {
@@ -49,7 +48,7 @@ pub fn vet<'a>(head: &'a Parts, extra_methods: &[Method], is_tls: bool) -> Resul
     vet_target(&head.uri)?;
 
     let upgradable = head.version == Version::HTTP_11 && head.method == Method::GET && !seen.has_body;
-    let wants_upgrade = upgradable && seen.offers_upgrade && asks_for_websocket(&head.headers);
+    let wants_upgrade = upgradable && seen.offers_upgrade && asks_for_upgrade(&head.headers);
     Ok(Vetted { authority, has_body: seen.has_body, wants_upgrade })
 }
 
@@ -77,14 +76,15 @@ fn vet_target(uri: &Uri) -> Result<(), Fault> {
     if !target.as_str().starts_with('/') {
         return Err(Fault::TargetNotPath);
     }
-    if path::is_ambiguous(target.path()) {
-        return Err(Fault::PathAmbiguous);
-    }
     Ok(())
 }
 
-fn asks_for_websocket(headers: &HeaderMap) -> bool {
+/// One protocol, and not HTTP/2: who wants that says so with its first bytes.
+fn asks_for_upgrade(headers: &HeaderMap) -> bool {
     let mut offers = headers.get_all(UPGRADE).iter();
-    let offer = offers.next().is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
+    let offer = offers.next().is_some_and(|value| {
+        let value = value.as_bytes();
+        !value.contains(&b',') && !value.eq_ignore_ascii_case(b"h2c")
+    });
     offer && offers.next().is_none()
 }
