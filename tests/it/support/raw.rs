@@ -76,7 +76,7 @@ impl Raw {
         let (body, is_complete) = if bodiless {
             (Vec::new(), true)
         } else if let Some(length) = lengths.first() {
-            self.exactly(length.parse().expect("a length")).await
+            self.take(length.parse().expect("a length")).await
         } else if codings.is_empty() {
             (self.rest().await, true)
         } else {
@@ -91,7 +91,21 @@ impl Raw {
         std::mem::take(&mut self.read)
     }
 
-    async fn exactly(&mut self, length: usize) -> (Vec<u8>, bool) {
+    /// Reads bytes until these have come, whatever is around them.
+    pub async fn until(&mut self, part: &[u8]) {
+        while find(&self.read, part).is_none() {
+            assert!(self.fill().await, "closed before {:?}", String::from_utf8_lossy(part));
+        }
+    }
+
+    /// Reads so many bytes.
+    pub async fn exactly(&mut self, length: usize) -> Vec<u8> {
+        let (bytes, is_complete) = self.take(length).await;
+        assert!(is_complete, "closed after {:?}", String::from_utf8_lossy(&bytes));
+        bytes
+    }
+
+    async fn take(&mut self, length: usize) -> (Vec<u8>, bool) {
         while self.read.len() < length {
             if !self.fill().await {
                 return (std::mem::take(&mut self.read), false);
@@ -111,7 +125,7 @@ impl Raw {
             };
             let line = String::from_utf8(self.read.drain(..end + 2).collect()).unwrap();
             let size = usize::from_str_radix(line.trim_end(), 16).expect("a chunk size");
-            let (chunk, is_complete) = self.exactly(size + 2).await;
+            let (chunk, is_complete) = self.take(size + 2).await;
             body.extend_from_slice(&chunk[..chunk.len().min(size)]);
             if size == 0 || !is_complete {
                 assert!(!is_complete || chunk == b"\r\n", "trailers downstream");

@@ -1,8 +1,8 @@
 //! An upstream that records exact bytes and answers with exact bytes.
 //!
-//! It reads requests by the letter of RFC 9112 and panics at anything that two
-//! servers could read in two ways, so that every test that uses it also checks
-//! what the proxy forwards.
+//! It reads requests by the letter of RFC 9112 and holds anything that two
+//! servers could read in two ways against the proxy, so that every test that
+//! uses it also checks what is forwarded.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -32,6 +32,8 @@ pub enum Step {
     Reset,
     /// Reads until the proxy closes, and answers nothing.
     Linger,
+    /// Sends back whatever comes, until the proxy closes.
+    Echo,
 }
 
 /// Sends these bytes.
@@ -89,6 +91,8 @@ struct State {
     seen: Mutex<Vec<Forwarded>>,
     news: Notify,
     held: Semaphore,
+    /// What was wrong with something that was forwarded.
+    wrongs: Mutex<Vec<String>>,
 }
 
 /// A running scripted upstream; it ends when dropped.
@@ -108,6 +112,7 @@ pub async fn scripted() -> Scripted {
         seen: Mutex::default(),
         news: Notify::new(),
         held: Semaphore::new(0),
+        wrongs: Mutex::default(),
     });
     let mut tasks = JoinSet::new();
     tasks.spawn(accept(listener, Arc::clone(&state)));
@@ -135,8 +140,11 @@ impl Scripted {
         self.state.held.add_permits(1);
     }
 
-    /// All requests so far.
+    /// All requests so far. Fails if anything that was forwarded could be read in two ways.
     pub fn seen(&self) -> Vec<Forwarded> {
+        let wrongs = self.state.wrongs.lock().unwrap();
+        assert!(wrongs.is_empty(), "forwarded: {wrongs:#?}");
+        drop(wrongs);
         self.state.seen.lock().unwrap().clone()
     }
 
@@ -150,6 +158,8 @@ impl Scripted {
         soon(what, async {
             loop {
                 let news = self.state.news.notified();
+                let mut news = std::pin::pin!(news);
+                news.as_mut().enable();
                 if is_so(&self.state.seen.lock().unwrap()) {
                     return;
                 }
@@ -173,8 +183,19 @@ async fn accept(listener: TcpListener, state: Arc<State>) {
     for number in 0.. {
         let (stream, _) = listener.accept().await.unwrap();
         stream.set_nodelay(true).unwrap();
+        let conversation = Conversation { number, stream, read: Vec::new(), state: Arc::clone(&state) };
         let state = Arc::clone(&state);
-        connections.spawn(async move { Conversation { number, stream, read: Vec::new(), state }.run().await });
+        connections.spawn(async move {
+            let mut one = JoinSet::new();
+            one.spawn(conversation.run());
+            if let Some(Err(broken)) = one.join_next().await
+                && let Ok(panic) = broken.try_into_panic()
+            {
+                let words = panic.downcast_ref::<String>().cloned();
+                state.wrongs.lock().unwrap().push(words.unwrap_or_else(|| "a panic".to_owned()));
+                state.news.notify_waiters();
+            }
+        });
     }
 }
 
@@ -231,17 +252,33 @@ impl Conversation {
                     let _gone = self.stream.set_zero_linger();
                     return false;
                 }
-                Step::Linger => while self.fill().await {},
+                Step::Linger => {
+                    while self.fill().await {}
+                    return false;
+                }
+                Step::Echo => {
+                    self.echo().await;
+                    return false;
+                }
             }
         }
         true
+    }
+
+    async fn echo(&mut self) {
+        loop {
+            let some = std::mem::take(&mut self.read);
+            if self.stream.write_all(&some).await.is_err() || !self.fill().await {
+                return;
+            }
+        }
     }
 
     fn record(&self, head: &str) -> usize {
         let mut seen = self.state.seen.lock().unwrap();
         let (head, body) = (head.to_owned(), Vec::new());
         seen.push(Forwarded { connection: self.number, head, body, state: Arrival::Head });
-        drop(self.state.news.notify_waiters());
+        self.state.news.notify_waiters();
         seen.len() - 1
     }
 
@@ -268,15 +305,23 @@ impl Conversation {
         if !header_values(head, "transfer-encoding").is_empty() {
             return self.chunks(index).await;
         }
-        let length = header_values(head, "content-length").first().map_or(0, |length| length.parse().unwrap());
+        let length =
+            header_values(head, "content-length").first().map_or(0, |length| length.parse().unwrap());
         self.exactly(index, length).await
     }
 
     async fn exactly(&mut self, index: usize, length: usize) -> bool {
-        while self.read.len() < length && self.fill().await {}
-        let part: Vec<u8> = self.read.drain(..length.min(self.read.len())).collect();
-        self.state.seen.lock().unwrap()[index].body.extend_from_slice(&part);
-        part.len() == length
+        let mut missing = length;
+        while missing > 0 {
+            if self.read.is_empty() && !self.fill().await {
+                return false;
+            }
+            let part: Vec<u8> = self.read.drain(..missing.min(self.read.len())).collect();
+            missing -= part.len();
+            self.state.seen.lock().unwrap()[index].body.extend_from_slice(&part);
+            self.state.news.notify_waiters();
+        }
+        true
     }
 
     async fn chunks(&mut self, index: usize) -> bool {
