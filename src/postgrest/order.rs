@@ -160,8 +160,8 @@ mod tests {
         #[test]
         fn a_printed_order_is_read_back(terms in proptest::collection::vec(any_term(), 1..4)) {
             let order = Order(terms);
-            let printed = order.to_string();
-            prop_assert_eq!(Order::parse(&printed), Ok(order.clone()));
+            let text = order.to_string();
+            prop_assert_eq!(Order::parse(&text), Ok(order.clone()));
         }
 
         #[test]

@@ -373,3 +373,165 @@ fn write_alias(f: &mut fmt::Formatter<'_>, alias: Option<&str>) -> fmt::Result {
 fn write_cast(f: &mut fmt::Formatter<'_>, cast: Option<&str>) -> fmt::Result {
     cast.map_or(Ok(()), |cast| write!(f, "::{cast}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    use super::*;
+    use crate::postgrest::name::strategies::{any_column, any_name};
+
+    #[test]
+    fn selects() {
+        for (text, understood) in [
+            ("", true),
+            ("*", true),
+            ("id,name", true),
+            ("id , name", true),
+            ("*,client(*,nested(*))", true),
+            ("*,...client(*),other(*)", true),
+            ("alias:rel(*)", true),
+            ("alias:rel!inner!hint(id)", true),
+            ("rel!hint!left(*)", true),
+            ("rel!\"left_side\"(*)", true),
+            ("rel()", true),
+            ("rel (*)", true),
+            ("name::text", true),
+            ("alias:data->a->>b::int", true),
+            ("data->0,other", true),
+            ("rel(data->0)", true),
+            ("amount.sum()", true),
+            ("total:amount::numeric.sum()::text", true),
+            ("count()", true),
+            ("n:count()::text", true),
+            ("count", true),
+            ("\"odd, name\",\"q\\\"\"", true),
+            ("at::timestamp with time zone", true),
+            ("...count(*)", true),
+            ("id)junk", false),
+            ("id,", false),
+            (",id", false),
+            ("a:...rel(*)", false),
+            ("rel!left_side(*)", false),
+            ("rel!a!b!c(*)", false),
+            ("rel->x(*)", false),
+            ("count(*)", false),
+            ("name!hint", false),
+            ("*!hint", false),
+            ("* ", false),
+            ("name::", false),
+            ("name.sum", false),
+            ("name.median()", false),
+            ("id,clients(name[])", false),
+            ("rel(*", false),
+            ("rel(*) ", false),
+            ("rel( )", false),
+            ("data->>-78xy", false),
+            ("a:b:c", false),
+        ] {
+            assert_eq!(Select::parse(text).is_ok(), understood, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn trap_25b_two_embeds_may_share_a_name() {
+        for (text, ambiguous) in [
+            ("tasks(*),users(*)", false),
+            ("tasks(*,users(*)),users(*)", false),
+            ("a:tasks(*),tasks(*)", true),
+            ("a:tasks(*),b:tasks(*)", true),
+            ("tasks:old_tasks(*),tasks(*)", true),
+            ("...tasks(*),a:tasks(*)", true),
+            ("x(a:tasks(*),tasks(*))", true),
+            ("tasks,tasks(*)", false),
+        ] {
+            assert_eq!(Select::parse(text).unwrap().has_ambiguous_embeds(), ambiguous, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn which_fields_of_a_returned_row_are_the_columns_own() {
+        for (text, plain) in [
+            ("*", true),
+            ("id,city", true),
+            ("city:city", true),
+            ("x:city,*", true),
+            ("*,count()", true),
+            ("id", false),
+            ("city::text", false),
+            ("x:city", false),
+            ("city:other", false),
+            ("*,city:other", false),
+            ("city->a", false),
+            ("city.max()", false),
+            ("*,city(*)", false),
+            ("*,city:cities(*)", false),
+            ("*,...cities(*)", false),
+            ("*,city:count()", false),
+            ("*,data->city", false),
+        ] {
+            assert_eq!(Select::parse(text).unwrap().returns_plainly("city"), plain, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn embeds_deeper_than_the_stack_should_go_are_opaque() {
+        let nested = |depth| format!("{}id{}", "a(".repeat(depth), ")".repeat(depth));
+        assert!(Select::parse(&nested(EMBED_DEPTH_MAX)).is_ok());
+        assert_eq!(Select::parse(&nested(EMBED_DEPTH_MAX + 1)), Err(Opaque));
+        assert_eq!(Select::parse(&nested(100_000)), Err(Opaque));
+    }
+
+    fn any_cast() -> impl Strategy<Value = Option<Cow<'static, str>>> {
+        proptest::option::of("[a-z_]{1,3}( [a-z0-9]{1,3})?".prop_map(Cow::Owned))
+    }
+
+    fn any_flat_item() -> impl Strategy<Value = Item<'static>> {
+        let aggregate = proptest::option::of((select(&Aggregate::ALL[..]), any_cast()));
+        let alias = || proptest::option::of(any_name());
+        prop_oneof![
+            Just(Item::Star),
+            (alias(), any_cast()).prop_map(|(alias, cast)| Item::Count { alias, cast }),
+            (alias(), any_column(), any_cast(), aggregate).prop_map(|(alias, column, cast, aggregate)| {
+                Item::Field(Field { alias, column, cast, aggregate })
+            }),
+        ]
+    }
+
+    fn any_select() -> impl Strategy<Value = Select<'static>> {
+        let items = |item| proptest::collection::vec(item, 0..4).prop_map(Select);
+        items(any_flat_item().boxed()).prop_recursive(3, 12, 3, move |inner| {
+            let placement = prop_oneof![
+                3 => proptest::option::of(any_name()).prop_map(Placement::Nested),
+                1 => Just(Placement::Spread),
+            ];
+            let parameter = prop_oneof![
+                Just(EmbedParameter::Left),
+                Just(EmbedParameter::Inner),
+                any_name().prop_map(EmbedParameter::Hint),
+            ];
+            let target = any_name().prop_filter("a field", |name| name != "count");
+            let relation = (placement, target, proptest::collection::vec(parameter, 0..3), inner).prop_map(
+                |(placement, target, parameters, select)| Relation { placement, target, parameters, select },
+            );
+            items(prop_oneof![any_flat_item(), relation.prop_map(Item::Relation)].boxed())
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_printed_select_is_read_back(select in any_select()) {
+            let text = select.to_string();
+            prop_assert_eq!(Select::parse(&text), Ok(select.clone()));
+        }
+
+        #[test]
+        fn any_text_is_a_select_or_opaque(text in "\\PC{0,30}|(count|[a-c.,()!:>*\" -]){0,16}") {
+            if let Ok(select) = Select::parse(&text) {
+                let printed = select.to_string();
+                prop_assert_eq!(Select::parse(&printed), Ok(select.clone()));
+            }
+        }
+    }
+}
