@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::identity::{APIKEY, Unkept, caller};
 use crate::key::{Fingerprint, Key, Placeholder, Question, Table, Tag};
-use crate::postgrest::{Reads, Resource};
+use crate::postgrest::{Accept, Reads, Resource};
 use crate::rules::{Caching, QueryView, ReadMatch, ReadRule, RuleSet};
 
 use super::{Framing, Pass, Request};
@@ -18,7 +18,7 @@ use super::{Framing, Pass, Request};
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("larder/", env!("CARGO_PKG_VERSION")));
 
 /// Request headers that PostgREST answers by, in the order in which they are sent upstream.
-const ANSWERED_BY: [HeaderName; 6] = [
+pub(super) const ANSWERED_BY: [HeaderName; 6] = [
     ACCEPT,
     HeaderName::from_static("accept-profile"),
     HeaderName::from_static("prefer"),
@@ -110,9 +110,8 @@ pub(super) fn plan(
 fn refuse_doubt(request: &Request<'_>, framing: Framing, matched: &ReadMatch<'_>) -> Result<(), Pass> {
     let headers = &request.head.headers;
     let is_twice = |name: &HeaderName| headers.get_all(name).iter().nth(1).is_some();
-    let asks_for_plan = headers.get(ACCEPT).is_some_and(|accept| {
-        accept.as_bytes().windows(14).any(|part| part.eq_ignore_ascii_case(b"vnd.pgrst.plan"))
-    });
+    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+    let asks_for_plan = Accept::parse(accept).is_plan();
     let is_rest = matches!(request.resource, Resource::Table(_) | Resource::Function(_));
     let doubts = [
         (framing.has_body, Pass::Body),
@@ -187,7 +186,7 @@ fn tables_read(rules: &RuleSet, request: &Request<'_>) -> (Vec<Table>, Vec<Strin
         // outside PostgREST nothing is derived: rules alone say what changes it
         _ => return (Vec::new(), Vec::new()),
     };
-    let embeds = match request.query.reads() {
+    let embeds = match Reads::of(&request.resource, &request.query) {
         Reads::Known(embeds) => embeds,
         Reads::Opaque => return (tables, vec!["select".into()]),
     };
@@ -207,16 +206,23 @@ fn question(request: &Request<'_>, matched: &ReadMatch<'_>) -> Question {
     let sent = &request.head.headers;
     let mut headers = Vec::with_capacity(ANSWERED_BY.len() + 2 + matched.rule.vary.len());
     for name in ANSWERED_BY.iter().chain(&matched.rule.vary) {
-        headers.extend(sent.get_all(name).iter().map(|value| (name.clone(), value.clone())));
+        headers.extend(sent.get_all(name).iter().map(|value| (name.clone(), own(value))));
     }
     // kept bodies are coded for each reader, so fills are asked for plain
     headers.push((ACCEPT_ENCODING, HeaderValue::from_static("identity")));
-    headers.push((USER_AGENT, AGENT));
+    if !matched.rule.vary.contains(&USER_AGENT) {
+        headers.push((USER_AGENT, AGENT));
+    }
     let target = match request.raw_query {
         Some(_) => format!("{}?{}", request.path.raw(), request.query.canonical()),
         None => request.path.raw().to_owned(),
     };
     Question { method: Method::GET, target, headers, vary: matched.rule.vary.clone() }
+}
+
+/// A copy: the value is a slice of the client's read buffer, which a remembered plan must not keep alive.
+fn own(value: &HeaderValue) -> HeaderValue {
+    HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone())
 }
 
 /// The headers of a question as a map, to be sent.
