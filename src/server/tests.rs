@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -12,6 +12,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::proxy::Peer;
 
@@ -287,24 +288,13 @@ async fn a_reader_that_stops_is_cut_on_both_protocols() {
     let mut stopped = origin.connect().await;
     stopped.write_all(b"GET /large HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
     until(|| origin.open.get() == 1).await;
-    tokio::time::timeout(LONG, async {
-        while origin.open.get() > 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await
-        }
-    })
-    .await
-    .expect("cut");
+    until(|| origin.open.get() == 0).await;
 
     // The stream is reset; the connection and its other streams go on.
     let mut client = http2(TokioIo::new(origin.connect().await)).await;
     let unread = client.get("/large").await.unwrap();
-    tokio::time::timeout(LONG, async {
-        while origin.shutdown.tasks().len() > 2 {
-            tokio::time::sleep(Duration::from_millis(5)).await
-        }
-    })
-    .await
-    .expect("the stream's task has ended");
+    // What is left is the accepting task and the connection.
+    until(|| origin.shutdown.tasks().len() == 2).await;
     assert!(unread.into_body().collect().await.is_err());
     assert_eq!(client.text("/quick").await, "HTTP/2.0 tls=false");
 }
