@@ -29,15 +29,15 @@ const BODY_BYTES_MAX: usize = 1024 * 1024;
 
 /// A running product.
 #[derive(Debug)]
-pub struct Running {
-    pub address: SocketAddr,
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
     metrics: Metrics,
     tasks: Tasks,
     listening: JoinSet<()>,
 }
 
 /// Starts the product on a free port.
-pub async fn start(builder: &Builder) -> Running {
+pub(crate) async fn start(builder: &Builder) -> Running {
     let upstream = format!("http://{}", builder.upstream);
     let context = Context { default_schema: "public".to_owned(), upstream: upstream.clone() };
     let rules = if builder.rules.is_empty() {
@@ -67,11 +67,11 @@ pub async fn start(builder: &Builder) -> Running {
 }
 
 impl Running {
-    pub fn metrics(&self) -> String {
+    pub(crate) fn metrics(&self) -> String {
         self.metrics.render()
     }
 
-    pub async fn shutdown(mut self) {
+    pub(crate) async fn shutdown(mut self) {
         self.listening.shutdown().await;
         self.tasks.stopping.cancel();
         self.tasks.tracker.close();
