@@ -291,8 +291,10 @@ async fn a_length_on_http_2_is_the_body_s() {
 
 #[tokio::test]
 async fn the_body_of_a_read_on_http_2_is_forwarded() {
-    let mut stream = multiplexed("/a", "h", &[("content-length", "3")]);
-    stream.data = Some(b"abc");
-    let whole = vec![("GET /a HTTP/1.1".to_owned(), b"abc".to_vec())];
-    assert_eq!(end_of(&stream).await, (Ending::Answered(200), whole), "C13");
+    for announced in [&[("content-length", "3")][..], &[]] {
+        let mut stream = multiplexed("/a", "h", announced);
+        stream.data = Some(b"abc");
+        let whole = vec![("GET /a HTTP/1.1".to_owned(), b"abc".to_vec())];
+        assert_eq!(end_of(&stream).await, (Ending::Answered(200), whole), "C13 {announced:?}");
+    }
 }
