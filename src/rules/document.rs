@@ -202,7 +202,7 @@ fn scope(node: &Node, path: String, findings: &mut Findings<'_>) -> Option<At<Sc
     let spot = Spot { path: path.clone(), place: node.place };
     match &node.value {
         Value::Scalar { .. } => {
-            text(node, path, findings).map(|word| At { value: ScopeEntry::Word(word.value), spot })
+            text(node, &path, findings).map(|word| At { value: ScopeEntry::Word(word.value), spot })
         }
         Value::List(_) | Value::Map(_) => {
             let mut fields = Fields::open(node, &path, findings)?;
@@ -251,29 +251,28 @@ fn invalidate(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<Ve
 fn schema_section(node: &Node, path: &str, findings: &mut Findings<'_>) -> SchemaSection {
     let mut section = SchemaSection::default();
     let Some(mut fields) = Fields::open(node, path, findings) else { return section };
-    let list = |node: &Node, path: String, findings: &mut Findings<'_>| texts(node, &path, findings);
     if let Some((node, path)) = fields.node("views") {
-        section.views = named(node, &path, findings, list);
+        section.views = named(node, &path, findings, texts);
     }
     if let Some((node, path)) = fields.node("policies") {
-        section.policies = named(node, &path, findings, list);
+        section.policies = named(node, &path, findings, texts);
     }
     if let Some((node, path)) = fields.node("cascades") {
-        section.cascades = named(node, &path, findings, list);
+        section.cascades = named(node, &path, findings, texts);
     }
     if let Some((node, path)) = fields.node("functions") {
         section.functions = named(node, &path, findings, function);
     }
     if let Some((node, path)) = fields.node("relations") {
         section.relations =
-            named(node, &path, findings, |node, path, findings| Some(named(node, &path, findings, list)));
+            named(node, &path, findings, |node, path, findings| Some(named(node, path, findings, texts)));
     }
     fields.close(&LATER_IN_SCHEMA, findings);
     section
 }
 
-fn function(node: &Node, path: String, findings: &mut Findings<'_>) -> Option<FunctionEntry> {
-    let mut fields = Fields::open(node, &path, findings)?;
+fn function(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<FunctionEntry> {
+    let mut fields = Fields::open(node, path, findings)?;
     let mut list = |name| {
         let (node, path) = fields.node(name)?;
         texts(node, &path, findings)
@@ -306,12 +305,12 @@ fn named<T>(
     node: &Node,
     path: &str,
     findings: &mut Findings<'_>,
-    read: impl Fn(&Node, String, &mut Findings<'_>) -> Option<T>,
+    read: impl Fn(&Node, &str, &mut Findings<'_>) -> Option<T>,
 ) -> Vec<Named<T>> {
     let mut all = Vec::new();
     for entry in entries(node, path, findings).unwrap_or_default() {
         let path = join(path, &entry.key);
-        if let Some(value) = read(&entry.value, path.clone(), findings) {
+        if let Some(value) = read(&entry.value, &path, findings) {
             let spot = Spot { path, place: entry.key_place };
             all.push(Named { name: At { value: entry.key.clone(), spot }, value });
         }
