@@ -186,7 +186,7 @@ fn read_entry(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<Re
         namespace: fields.text("namespace", findings),
         key: fields.text("key", findings),
         ttl: fields.text("ttl", findings),
-        scope: fields.node("scope").and_then(|(node, path)| scope(node, path, findings)),
+        scope: fields.node("scope").and_then(|(node, path)| scope(node, &path, findings)),
         vary: match fields.node("vary") {
             Some((node, path)) => texts(node, &path, findings).unwrap_or_default(),
             None => Vec::new(),
@@ -198,14 +198,14 @@ fn read_entry(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<Re
     Some(entry)
 }
 
-fn scope(node: &Node, path: String, findings: &mut Findings<'_>) -> Option<At<ScopeEntry>> {
-    let spot = Spot { path: path.clone(), place: node.place };
+fn scope(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<At<ScopeEntry>> {
+    let spot = Spot { path: path.into(), place: node.place };
     match &node.value {
         Value::Scalar { .. } => {
-            text(node, &path, findings).map(|word| At { value: ScopeEntry::Word(word.value), spot })
+            text(node, path, findings).map(|word| At { value: ScopeEntry::Word(word.value), spot })
         }
         Value::List(_) | Value::Map(_) => {
-            let mut fields = Fields::open(node, &path, findings)?;
+            let mut fields = Fields::open(node, path, findings)?;
             let claims = fields.node("claims");
             if claims.is_none() {
                 findings.mistake(&spot, "a scope is a word or `{ claims: […] }`");
