@@ -30,7 +30,7 @@ pub fn text(file: &str, compiled: &Compiled) -> String {
         Ok((rules, warnings)) => format!(
             "{}{file}: {}, {}, no mistakes, {}\n",
             warnings_text(file, warnings),
-            count(rules.reads_rules().len(), "read rule"),
+            count(rules.read_rules().len(), "read rule"),
             count(rules.write_rules().len(), "write rule"),
             count(warnings.len(), "warning"),
         ),
@@ -54,7 +54,7 @@ pub fn json(file: &str, compiled: &Compiled) -> serde_json::Result<String> {
         Ok((rules, warnings)) => Report {
             file,
             ok: true,
-            reads: rules.reads_rules().len(),
+            reads: rules.read_rules().len(),
             writes: rules.write_rules().len(),
             mistakes: &[],
             warnings,

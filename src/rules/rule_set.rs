@@ -88,7 +88,7 @@ impl RuleSet {
     }
 
     /// All read rules, in the order of the file.
-    pub fn reads_rules(&self) -> &[Arc<ReadRule>] {
+    pub fn read_rules(&self) -> &[Arc<ReadRule>] {
         &self.reads
     }
 

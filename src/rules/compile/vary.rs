@@ -12,13 +12,14 @@ const HEADERS_MAX: usize = 16;
 const ALWAYS_KEYED: [&str; 6] = ["authorization", "apikey", "accept", "accept-profile", "prefer", "range"];
 
 /// Headers that belong to a connection or a body, or that larder answers itself.
-const NEVER_SENT: [&str; 22] = [
+const NEVER_SENT: [&str; 27] = [
     "accept-encoding",
     "connection",
     "content-encoding",
     "content-length",
     "content-type",
     "expect",
+    "forwarded",
     "host",
     "if-match",
     "if-modified-since",
@@ -35,6 +36,10 @@ const NEVER_SENT: [&str; 22] = [
     "transfer-encoding",
     "upgrade",
     "via",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
 ];
 
 /// Compiles the field; headers that cannot vary an answer are told and left out.
