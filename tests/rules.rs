@@ -160,7 +160,7 @@ fn the_example_reads_what_it_says() {
 fn the_example_shows_every_lifetime_that_was_asked_for() {
     let rules = parse(&example());
     let ttl = |name: &str| {
-        let rule = rules.reads_rules().iter().find(|rule| &*rule.name == name).unwrap();
+        let rule = rules.read_rules().iter().find(|rule| &*rule.name == name).unwrap();
         match rule.caching {
             Caching::Keep { ttl } => ttl.as_secs() / 60,
             Caching::Never => 0,
@@ -203,7 +203,7 @@ fn the_example_takes_away_what_each_action_changes() {
         assert_eq!(found, names, "{method} {path}");
     }
     let carried = |name: &str| -> Vec<String> {
-        let rule = rules.reads_rules().iter().find(|rule| &*rule.name == name).unwrap();
+        let rule = rules.read_rules().iter().find(|rule| &*rule.name == name).unwrap();
         rule.patterns.iter().map(|pattern| pattern.as_str().to_owned()).collect()
     };
     assert_eq!(carried("property-detail"), ["properties:detail:{id}"]);
@@ -332,7 +332,7 @@ fn the_largest_possible_file_compiles() {
         .map(|n| format!("- {{match: /rest/v1/t{n}, invalidate: ['a{n}:*', 'b{n}:*:{{id}}:*']}}\n"))
         .collect();
     let text = format!("version: 1\nreads:\n{reads}writes:\n{writes}");
-    assert_eq!(parse(&text).reads_rules().len(), 500);
+    assert_eq!(parse(&text).read_rules().len(), 500);
     let one_more = format!("{text}- {{match: /rest/v1/x}}\n");
     assert_eq!(mistakes(&one_more), [": 1001 rules; at most 1000 are possible"]);
 }
