@@ -1,0 +1,9 @@
+//! demo
+mod chance;
+mod change;
+mod data;
+mod moment;
+mod query;
+mod refusal;
+mod table;
+mod upstream;

@@ -1,0 +1,3 @@
+//! What can an operator type?
+
+pub mod demo;
