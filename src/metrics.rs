@@ -143,6 +143,16 @@ impl Metrics {
         self.invalidated_tags.inc_by(tags as u64);
     }
 
+    /// The names of all metrics, for the documentation's test.
+    pub fn names(&self) -> Vec<String> {
+        // vectors without a series are not gathered: give each one
+        self.requests(NO_RULE, "hit");
+        self.refused_fills.with_label_values(&["status"]);
+        self.reloads.with_label_values(&["ok"]);
+        self.latency("hit");
+        self.registry.gather().iter().map(|family| family.name().to_owned()).collect()
+    }
+
     /// All metrics in Prometheus' text format.
     pub fn render(&self) -> String {
         // the only failure is a writer's, and a string does not fail

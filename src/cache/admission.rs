@@ -114,7 +114,11 @@ pub fn judge(head: &response::Parts, question: &Question, body_bytes_max: u64) -
     refuse_if(content_length(headers).is_some_and(|length| length > body_bytes_max), Refusal::TooLarge)?;
     let mut kept = Vec::with_capacity(DATA_HEADERS.len());
     for name in DATA_HEADERS {
-        kept.extend(headers.get_all(&name).iter().map(|value| (name.clone(), value.clone())));
+        for value in headers.get_all(&name) {
+            // a copy: the value is a slice of the connection's read buffer, which an entry must not keep alive
+            let own = HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone());
+            kept.push((name.clone(), own));
+        }
     }
     Ok(Admitted { status: head.status, headers: kept.into_boxed_slice() })
 }

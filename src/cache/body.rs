@@ -108,12 +108,10 @@ impl SharedBody {
         inner.wake_readers();
     }
 
-    /// The whole body in one piece; copied only if it came in several.
+    /// The whole body in one piece of its own: the chunks are slices of the
+    /// connection's read buffers, which an entry must not keep alive.
     pub(super) fn whole(&self) -> Bytes {
         let inner = self.lock();
-        if inner.chunks.len() == 1 {
-            return inner.chunks[0].clone();
-        }
         let mut whole = BytesMut::with_capacity(inner.held_bytes);
         for chunk in &inner.chunks {
             whole.extend_from_slice(chunk);

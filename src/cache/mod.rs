@@ -126,3 +126,6 @@ impl Cache {
         )
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,3 +1,4 @@
 //! What can an operator type?
 
+pub mod check;
 pub mod demo;

@@ -3,11 +3,13 @@
 //! Pure: a head and the time in, a [`Plan`] out. `explain` prints the very plan
 //! that the proxy executes, so the two cannot disagree.
 
+mod memo;
 mod pass;
 mod reach;
 mod read;
 mod write;
 
+pub use memo::Words;
 pub use pass::{BadPath, Pass};
 pub use reach::{Evidence, Reach};
 pub use read::ReadPlan;
@@ -19,7 +21,9 @@ use http::Method;
 use http::request::Parts;
 
 use crate::postgrest::{Path, Query, Resource};
-use crate::rules::RuleSet;
+use crate::rules::{RuleSet, WriteMatch};
+
+use memo::Memo;
 
 /// What should happen to one request.
 #[derive(Debug)]
@@ -47,6 +51,18 @@ pub struct Framing {
 #[derive(Debug)]
 pub struct Planner {
     rules: RuleSet,
+    memo: Memo,
+}
+
+/// A read that was planned before, or what to remember its plan by.
+#[derive(Debug)]
+pub enum Recalled {
+    /// The plan of an earlier read with the very same words.
+    Planned(Arc<ReadPlan>),
+    /// Not planned lately.
+    New(Words),
+    /// Not of the kind that is remembered.
+    Unusual,
 }
 
 /// A request as the planner's parts look at it.
@@ -61,7 +77,8 @@ struct Request<'r> {
 impl Planner {
     /// A planner for one set of rules.
     pub fn new(rules: RuleSet) -> Self {
-        Self { rules }
+        let memo = Memo::new(&rules);
+        Self { rules, memo }
     }
 
     /// The rules it applies.
@@ -69,7 +86,24 @@ impl Planner {
         &self.rules
     }
 
-    /// Decides what happens to a request.
+    /// Looks whether the very same read was planned lately. Takes the head as it came.
+    pub fn recall(&self, head: &Parts, framing: Framing, now_unix: u64) -> Recalled {
+        let Some(words) = self.memo.words(head, framing) else { return Recalled::Unusual };
+        match self.memo.recall(&words) {
+            Some(plan) if plan.expires.is_none_or(|end| end > now_unix) => Recalled::Planned(plan),
+            Some(_) | None => Recalled::New(words),
+        }
+    }
+
+    /// Remembers a plan by the words that led to it.
+    pub fn remember(&self, words: Words, plan: &Plan) {
+        match plan {
+            Plan::Read(plan) => self.memo.remember(words, plan),
+            Plan::Write(_) | Plan::Pass(_) | Plan::Refuse(_) => {}
+        }
+    }
+
+    /// Decides what happens to a request, whose head holds what will be sent and nothing of its connection.
     pub fn plan(&self, head: &Parts, framing: Framing, now_unix: u64) -> Plan {
         let path = Path::parse(head.uri.path());
         let resource = Resource::of(&path);
@@ -96,7 +130,7 @@ impl Planner {
         }
     }
 
-    fn write(&self, request: &Request<'_>, rules: &[crate::rules::WriteMatch<'_>]) -> Plan {
+    fn write(&self, request: &Request<'_>, rules: &[WriteMatch<'_>]) -> Plan {
         Plan::Write(Box::new(write::plan(&self.rules, request, rules)))
     }
 }

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use crate::identity::{APIKEY, Unkept, caller};
 use crate::key::{Fingerprint, Key, Placeholder, Question, Table, Tag};
 use crate::postgrest::{Reads, Resource};
-use crate::rules::{Caching, ReadMatch, ReadRule, RuleSet};
+use crate::rules::{Caching, QueryView, ReadMatch, ReadRule, RuleSet};
 
 use super::{Framing, Pass, Request};
 
@@ -18,7 +18,7 @@ use super::{Framing, Pass, Request};
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("larder/", env!("CARGO_PKG_VERSION")));
 
 /// Request headers that PostgREST answers by, in the order in which they are sent upstream.
-const ANSWERED_BY: [HeaderName; 6] = [
+pub(super) const ANSWERED_BY: [HeaderName; 6] = [
     ACCEPT,
     HeaderName::from_static("accept-profile"),
     HeaderName::from_static("prefer"),
@@ -80,7 +80,7 @@ pub(super) fn plan(
             .map(|value| Cow::Owned(value.unwrap_or_default().to_owned()))
             .collect::<Vec<_>>()
     };
-    let matched = rules.read(request.path.decoded(), &all_values).ok_or(Pass::NoRule)?;
+    let matched = rules.read(request.path.decoded(), QueryView::new(&all_values)).ok_or(Pass::NoRule)?;
     let Caching::Keep { ttl } = matched.rule.caching else { return Err(Pass::Never) };
     refuse_doubt(request, framing, &matched)?;
     let caller = caller(&request.head.headers, now_unix).map_err(|unkept| match unkept {
@@ -207,16 +207,23 @@ fn question(request: &Request<'_>, matched: &ReadMatch<'_>) -> Question {
     let sent = &request.head.headers;
     let mut headers = Vec::with_capacity(ANSWERED_BY.len() + 2 + matched.rule.vary.len());
     for name in ANSWERED_BY.iter().chain(&matched.rule.vary) {
-        headers.extend(sent.get_all(name).iter().map(|value| (name.clone(), value.clone())));
+        headers.extend(sent.get_all(name).iter().map(|value| (name.clone(), own(value))));
     }
     // kept bodies are coded for each reader, so fills are asked for plain
     headers.push((ACCEPT_ENCODING, HeaderValue::from_static("identity")));
-    headers.push((USER_AGENT, AGENT));
+    if !matched.rule.vary.contains(&USER_AGENT) {
+        headers.push((USER_AGENT, AGENT));
+    }
     let target = match request.raw_query {
         Some(_) => format!("{}?{}", request.path.raw(), request.query.canonical()),
         None => request.path.raw().to_owned(),
     };
     Question { method: Method::GET, target, headers, vary: matched.rule.vary.clone() }
+}
+
+/// A copy: the value is a slice of the client's read buffer, which a remembered plan must not keep alive.
+fn own(value: &HeaderValue) -> HeaderValue {
+    HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone())
 }
 
 /// The headers of a question as a map, to be sent.

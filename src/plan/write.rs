@@ -8,7 +8,7 @@ use http::Method;
 
 use crate::key::{Pattern, Placeholder, Table};
 use crate::postgrest::{Preferences, Resource};
-use crate::rules::{RuleSet, WriteMatch, WriteRule};
+use crate::rules::{RuleSet, Unmapped, WriteMatch, WriteRule};
 
 use super::Request;
 
@@ -156,7 +156,10 @@ fn derive(rules: &RuleSet, request: &Request<'_>) -> Derived {
     }
     let profile = request.head.headers.get("content-profile").and_then(|value| value.to_str().ok());
     let unknown = rules.unknown_writes();
-    let service = |everything: bool| if everything { Derived::Everything } else { Derived::Nothing };
+    let service = |unmapped: Unmapped| match unmapped {
+        Unmapped::Nothing => Derived::Nothing,
+        Unmapped::Everything => Derived::Everything,
+    };
     match &request.resource {
         Resource::Table(name) => Derived::Tables(schema.changed_by([schema.table(profile, name)])),
         Resource::Function(name) => {

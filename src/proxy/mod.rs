@@ -9,7 +9,6 @@ mod body;
 mod glimpse;
 mod outcome;
 mod pass;
-mod path;
 mod read;
 mod reject;
 mod report;
@@ -23,6 +22,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use http::header::UPGRADE;
 use http::request::Parts;
 use http::{Method, Request, Response};
 use hyper::body::{Body as _, Incoming};
@@ -33,9 +33,9 @@ use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::invalidation::Invalidator;
 use crate::metrics::Metrics;
-use crate::plan::{Framing, Plan};
+use crate::plan::{Framing, Plan, Recalled};
 use crate::rules::RuleSet;
-use crate::upstream::{Arrival, TrustedProxies, Upstream, clean_request};
+use crate::upstream::{Arrival, TrustedProxies, Upstream, clean_request, put_back_upgrade};
 
 use outcome::Outcome;
 use reject::Rejection;
@@ -140,17 +140,15 @@ impl Proxy {
         let seen = Seen { method: head.method.clone(), uri: head.uri.clone(), arrived };
         let mut counted = None;
 
-        let done = match self.prepare(head, &body, peer) {
+        let done = match self.plan(&rules, head, &body, peer) {
             Err(fault) => Err(Rejection::Fault(fault)),
-            Ok((head, framing)) => match rules.planner.plan(&head, framing, self.clock.unix_seconds()) {
-                Plan::Read(plan) => {
-                    counted = Some(Arc::clone(&plan.rule));
-                    self.read(plan, &head.headers).await
-                }
-                Plan::Write(plan) => self.write(*plan, WriteRequest::new(head, body)).await,
-                Plan::Pass(pass) => self.pass(pass, head, body).await,
-                Plan::Refuse(path) => Err(Rejection::Path(path)),
-            },
+            Ok((head, Plan::Read(plan))) => {
+                counted = Some(Arc::clone(&plan.rule));
+                self.read(plan, &head.headers).await
+            }
+            Ok((head, Plan::Write(plan))) => self.write(*plan, WriteRequest::new(head, body)).await,
+            Ok((head, Plan::Pass(pass))) => self.pass(pass, head, body).await,
+            Ok((_, Plan::Refuse(path))) => Err(Rejection::Path(path)),
         };
 
         let (mut response, outcome) = done.unwrap_or_else(|rejection| reject::answer(&rejection));
@@ -159,16 +157,42 @@ impl Proxy {
         response
     }
 
-    /// Vets a head and leaves of it what will be planned, keyed and sent.
-    fn prepare(&self, mut head: Parts, body: &Incoming, peer: Peer) -> Result<(Parts, Framing), Fault> {
+    /// Vets a head, decides what happens, and leaves of the head what will be sent.
+    fn plan(
+        &self,
+        rules: &Counted,
+        mut head: Parts,
+        body: &Incoming,
+        peer: Peer,
+    ) -> Result<(Parts, Plan), Fault> {
         let vetted = vet(&head, &self.limits.extra_methods, peer.is_tls)?;
         // an HTTP/2 body may come unannounced
         let has_body = vetted.has_body || !body.is_end_stream();
         let framing = Framing { has_body, wants_upgrade: vetted.wants_upgrade };
+        let now_unix = self.clock.unix_seconds();
+        let recalled = rules.planner.recall(&head, framing, now_unix);
+        if let Recalled::Planned(plan) = recalled {
+            return Ok((head, Plan::Read(plan)));
+        }
         let authority = vetted.authority.to_owned();
         let arrival = Arrival { peer: peer.address.ip(), is_tls: peer.is_tls, authority: &authority };
+        self.limits.clean(&mut head, framing, arrival);
+        let plan = rules.planner.plan(&head, framing, now_unix);
+        if let Recalled::New(words) = recalled {
+            rules.planner.remember(words, &plan);
+        }
+        Ok((head, plan))
+    }
+}
+
+impl Limits {
+    /// Leaves of a head what will be planned, keyed and sent.
+    fn clean(&self, head: &mut Parts, framing: Framing, arrival: Arrival<'_>) {
+        let protocol = head.headers.get(UPGRADE).filter(|_| framing.wants_upgrade).cloned();
         clean_request(&head.method, &mut head.headers);
-        self.limits.trusted_proxies.tell_upstream(arrival, &mut head.headers);
-        Ok((head, framing))
+        if let Some(protocol) = protocol {
+            put_back_upgrade(&mut head.headers, protocol);
+        }
+        self.trusted_proxies.tell_upstream(arrival, &mut head.headers);
     }
 }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use http::Response;
+use http::header::UPGRADE;
 use http::request::Parts;
+use http::{Method, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
@@ -23,23 +24,17 @@ impl Proxy {
     ///
     /// Cancel safe: a client that leaves takes the upstream's connection along.
     pub(super) async fn pass(self: &Arc<Self>, pass: Pass, head: Parts, body: Incoming) -> Done {
-        let Parts { method, uri, mut headers, mut extensions, .. } = head;
+        let Parts { method, uri, headers, mut extensions, .. } = head;
         let tunnel = extensions.remove::<OnUpgrade>().filter(|_| pass == Pass::Upgrade);
         let body = Some(Bounded::new(body).boxed());
-        let outgoing = if tunnel.is_some() {
-            put_back_upgrade(&mut headers);
-            Outgoing::new(method.clone(), uri, headers, body).upgrading()
-        } else {
-            Outgoing::new(method.clone(), uri, headers, body)
-        };
+        let outgoing = Outgoing::new(method.clone(), uri, headers, body);
+        let outgoing = if tunnel.is_some() { outgoing.upgrading() } else { outgoing };
         let began = self.clock.now();
         let sent = self.upstream.send(outgoing).await;
         self.report_upstream(began, sent.as_ref().err());
         let answer = sent.map_err(Rejection::Upstream)?;
         let response = match tunnel {
-            Some(client) if answer.status() == http::StatusCode::SWITCHING_PROTOCOLS => {
-                self.switch(client, answer)
-            }
+            Some(client) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => self.switch(client, answer),
             Some(_) | None => respond::from_upstream(answer, &method),
         };
         Ok((response, Outcome::Passed(pass)))
@@ -63,8 +58,11 @@ impl Proxy {
             }
         });
         let (mut head, _) = answer.into_parts();
-        clean_response(&http::Method::GET, head.status, &mut head.headers);
-        put_back_upgrade(&mut head.headers);
+        let protocol = head.headers.get(UPGRADE).cloned();
+        clean_response(&Method::GET, head.status, &mut head.headers);
+        if let Some(protocol) = protocol {
+            put_back_upgrade(&mut head.headers, protocol);
+        }
         let mut response = Response::new(Body::empty());
         *response.status_mut() = head.status;
         *response.headers_mut() = head.headers;

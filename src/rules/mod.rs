@@ -1,53 +1,28 @@
-//! rules.yaml
+//! rules.yaml: what is kept, for whom, how long, and what a write takes away.
+//!
+//! Two stages with one function between them: a `Document` mirrors the text,
+//! a [`RuleSet`] is compiled, validated and never changes. Every mistake is
+//! told at once, with its place. Nothing here reads files or knows where
+//! entries live.
 
+mod compile;
+mod condition;
+mod document;
+mod duration;
+mod fields;
+mod matcher;
+mod mistake;
+mod path_glob;
 mod rule;
+mod rule_set;
 mod schema;
+mod unknown_writes;
+mod yaml;
 
+pub use condition::QueryView;
+pub use mistake::{Mistake, Remark, Warning};
 pub use rule::{Caching, Condition, Invalidation, ReadRule, WriteRule};
+pub use rule_set::{Context, ReadMatch, RuleSet, WriteMatch};
 pub use schema::{FunctionReach, Schema};
-// bridge
-use http::Method;
-use std::borrow::Cow;
-use std::sync::Arc;
-#[derive(Debug)]
-pub struct ReadMatch<'a> {
-    pub rule: &'a Arc<ReadRule>,
-    pub captures: Vec<String>,
-}
-#[derive(Debug)]
-pub struct WriteMatch<'a> {
-    pub rule: &'a Arc<WriteRule>,
-    pub captures: Vec<String>,
-}
-#[derive(Debug, Clone, Copy, Default)]
-pub struct UnknownWrites {
-    pub auth: bool,
-    pub storage: bool,
-    pub functions: bool,
-}
-#[derive(Debug, Default)]
-pub struct RuleSet {
-    reads: Vec<Arc<ReadRule>>,
-    schema: Schema,
-    digest: [u8; 32],
-}
-impl RuleSet {
-    pub fn read<'a>(&'a self, _: &str, _: &dyn Fn(&str) -> Vec<Cow<'static, str>>) -> Option<ReadMatch<'a>> {
-        None
-    }
-    pub fn writes<'a>(&'a self, _: &Method, _: &str) -> Vec<WriteMatch<'a>> {
-        vec![]
-    }
-    pub fn read_rules(&self) -> &[Arc<ReadRule>] {
-        &self.reads
-    }
-    pub fn schema(&self) -> &Schema {
-        &self.schema
-    }
-    pub fn digest(&self) -> &[u8; 32] {
-        &self.digest
-    }
-    pub fn unknown_writes(&self) -> UnknownWrites {
-        UnknownWrites::default()
-    }
-}
+pub use unknown_writes::{UnknownWrites, Unmapped};
+pub use yaml::FILE_BYTES_MAX;

@@ -110,7 +110,7 @@ pub fn connection_options(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
 
 /// Removes what belongs to this hop: the hop-by-hop headers, and what `Connection` names, unless it is an
 /// end-to-end header, which stays whatever a `Connection` header says.
-pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
+pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
     let mut nominated = Vec::new();
     for value in headers.get_all(CONNECTION) {
         let names = connection_options(value).filter(|name| !is_end_to_end(name));
@@ -170,11 +170,11 @@ fn has_one_length(headers: &HeaderMap) -> bool {
     decimal && lengths.next().is_none()
 }
 
-/// Asks for, or agrees to, a websocket: puts back what [`strip_hop_by_hop`] took, on the two messages of
-/// a handshake that passes through.
-pub fn put_back_upgrade(headers: &mut HeaderMap) {
+/// Asks for, or agrees to, a switch of protocols: puts back what [`strip_hop_by_hop`] took, on the two
+/// messages of a handshake that passes through.
+pub fn put_back_upgrade(headers: &mut HeaderMap, protocol: HeaderValue) {
     headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(UPGRADE, protocol);
 }
 
 /// Why an upstream's answer cannot be passed on, although hyper could read it.
@@ -192,7 +192,7 @@ pub enum BadAnswer {
 }
 
 /// Looks at the head of an upstream's answer, before [`clean_response`], and says whether it can be passed on.
-pub fn vet_answer(answer: &response::Parts, asked_upgrade: bool) -> Result<(), BadAnswer> {
+pub(super) fn vet_answer(answer: &response::Parts, asked_upgrade: bool) -> Result<(), BadAnswer> {
     if answer.status == StatusCode::SWITCHING_PROTOCOLS && !asked_upgrade {
         return Err(BadAnswer::UnaskedUpgrade);
     }

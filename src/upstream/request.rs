@@ -11,7 +11,8 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 use http_body::{Body, Frame, SizeHint};
 
-use super::{IncomingBody, Origin};
+use super::deadline::{BodyFailure, IncomingBody};
+use super::origin::Origin;
 
 /// A request that has been decided upon, but not sent.
 #[derive(Debug)]
@@ -79,7 +80,7 @@ pub struct OutgoingBody {
 
 impl Body for OutgoingBody {
     type Data = Bytes;
-    type Error = super::BodyFailure;
+    type Error = BodyFailure;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,

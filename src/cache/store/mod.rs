@@ -16,7 +16,7 @@ use super::entry::Entry;
 use super::generation::Stamp;
 
 /// A future behind the one seam where stores are exchanged.
-pub type Doing<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+pub(super) type Doing<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// What names one answer, and what that answer depends on.
 #[derive(Clone, Copy, Debug)]

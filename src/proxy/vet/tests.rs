@@ -136,9 +136,6 @@ fn targets() {
         ("a", Err(Fault::TargetNotPath)),
         ("evil:80", Err(Fault::TargetNotPath)),
         ("h", Err(Fault::TargetNotPath)),
-        ("/a/../b", Err(Fault::PathAmbiguous)),
-        ("http://h/a/%2e%2e/b", Err(Fault::PathAmbiguous)),
-        ("/rest/v1/a%2Fb", Err(Fault::PathAmbiguous)),
     ];
     for (target, expected) in cases {
         check(Version::HTTP_11, "GET", target, &["host: h"], expected);
@@ -345,7 +342,6 @@ fn statuses_and_closing() {
         (Fault::BodyTooLarge, StatusCode::PAYLOAD_TOO_LARGE, true),
         (Fault::ExpectationUnknown, StatusCode::EXPECTATION_FAILED, true),
         (Fault::HeadersTooMany, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, true),
-        (Fault::PathAmbiguous, StatusCode::BAD_REQUEST, false),
         (Fault::ConnectionNamesEndToEnd, StatusCode::BAD_REQUEST, true),
         (Fault::HostMissing, StatusCode::BAD_REQUEST, true),
     ];
