@@ -52,6 +52,7 @@
 //! where entries live. No entry is ever made from the answer to a write. No
 //! write is ever sent twice.
 
+pub mod admin;
 pub mod cache;
 pub mod cli;
 pub mod clock;
@@ -63,4 +64,6 @@ pub mod plan;
 pub mod postgrest;
 pub mod proxy;
 pub mod rules;
+pub mod server;
+pub mod units;
 pub mod upstream;
