@@ -134,3 +134,6 @@ impl Planner {
         Plan::Write(Box::new(write::plan(&self.rules, request, rules)))
     }
 }
+
+#[cfg(test)]
+mod tests;
