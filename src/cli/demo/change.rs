@@ -46,8 +46,7 @@ impl Table {
         let mut added: Vec<Row> = Vec::with_capacity(objects.len());
         for object in objects {
             let row = self.new_row(object, now, added.len())?;
-            let key = self.key_of(&row);
-            if self.rows.iter().chain(&added).any(|other| self.key_of(other) == key) {
+            if self.rows.iter().chain(&added).any(|other| self.same_key(other, &row)) {
                 return Err(Refusal::duplicate_key(self.name));
             }
             added.push(row);
@@ -99,7 +98,7 @@ impl Table {
         for (name, value) in object {
             let place = self.place(name).ok_or_else(|| Refusal::no_written_column(self.name, name))?;
             let Column(_, kind, default) = self.columns[place];
-            let value = kind.from_json(value)?;
+            let value = kind.read_json(value)?;
             if value.is_null() && default != Default::Null {
                 return Err(Refusal::null_value(self.name, name));
             }
@@ -132,8 +131,8 @@ impl Table {
         self.rows.iter().filter_map(|row| row[place].as_i64()).max().unwrap_or(0)
     }
 
-    fn key_of<'r>(&self, row: &'r Row) -> Vec<&'r Value> {
-        self.key.iter().map(|place| &row[*place]).collect()
+    fn same_key(&self, one: &Row, other: &Row) -> bool {
+        self.key.iter().all(|place| one[*place] == other[*place])
     }
 }
 
@@ -159,8 +158,8 @@ fn check_reach(query: &Query, verb: &str) -> Result<(), Refusal> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::table::Kind;
     use super::*;
-    use crate::cli::demo::table::Kind;
     use serde_json::json;
 
     const COLUMNS: &[Column] = &[
@@ -176,7 +175,7 @@ mod tests {
             vec![json!(1), json!("Dakar"), json!(10), json!("2024-01-01T00:00:00+00:00")],
             vec![json!(2), json!("Mbour"), json!(20), json!("2024-01-01T00:00:00+00:00")],
         ];
-        Table { name: "places", columns: COLUMNS, key: &[0], rows }
+        Table { name: "places", columns: COLUMNS.to_vec(), key: &[0], rows }
     }
 
     #[test]

@@ -50,7 +50,8 @@ pub(super) struct Spread {
 impl Spread {
     fn of(mut latencies: Vec<Duration>) -> Option<Self> {
         latencies.sort_unstable();
-        let at = |hundredths: usize| latencies.get((latencies.len() * hundredths / 100).min(latencies.len() - 1));
+        let at =
+            |hundredths: usize| latencies.get((latencies.len() * hundredths / 100).min(latencies.len() - 1));
         (!latencies.is_empty()).then_some(())?;
         Some(Self { p50: *at(50)?, p99: *at(99)? })
     }
@@ -116,7 +117,8 @@ impl Measured {
     /// What was measured so far.
     pub(super) fn latencies(&self) -> Latencies {
         let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let copied = Served::ALL.map(|served| Vec::from_iter(inner.latencies[served as usize].iter().copied()));
+        let copied =
+            Served::ALL.map(|served| Vec::from_iter(inner.latencies[served as usize].iter().copied()));
         let reads = Vec::from_iter(inner.reads.iter().copied());
         let (failures, checked, fresh) = (inner.failures, inner.checked, inner.fresh);
         drop(inner); // sorting needs no lock
@@ -258,9 +260,8 @@ mod tests {
         measured.note(Served::Direct, Duration::from_millis(250));
         measured.note_check(true);
         let latencies = measured.latencies();
-        let spread = |p50, p99| {
-            Some(Spread { p50: Duration::from_millis(p50), p99: Duration::from_millis(p99) })
-        };
+        let spread =
+            |p50, p99| Some(Spread { p50: Duration::from_millis(p50), p99: Duration::from_millis(p99) });
         assert_eq!(latencies.hits, spread(51, 100));
         assert_eq!(latencies.direct, spread(250, 250));
         assert_eq!(latencies.reads, latencies.hits, "the control group is not counted");

@@ -72,7 +72,9 @@ impl Query {
             }
             match name.as_str() {
                 "select" => query.selected = selection(&value, table)?,
-                "order" => query.order = value.split(',').map(|term| order(term, table)).collect::<Result<_, _>>()?,
+                "order" => {
+                    query.order = value.split(',').map(|term| order(term, table)).collect::<Result<_, _>>()?
+                }
                 "limit" => query.limit = Some(number(&name, &value)?),
                 "offset" => query.offset = number(&name, &value)?,
                 other if UNKNOWN_NAMES.contains(&other) => {
@@ -109,7 +111,8 @@ impl Query {
     }
 
     fn compare(&self, one: &Row, other: &Row) -> Ordering {
-        let mut orderings = self.order.iter().map(|order| order.compare(&one[order.place], &other[order.place]));
+        let mut orderings =
+            self.order.iter().map(|order| order.compare(&one[order.place], &other[order.place]));
         orderings.find(|ordering| ordering.is_ne()).unwrap_or(Ordering::Equal)
     }
 }
@@ -194,7 +197,7 @@ fn filter(column: &str, text: &str, table: &Table) -> Result<Filter, Refusal> {
     let place = place(column, table)?;
     let Column(_, kind, _) = table.columns[place];
     let (operator, operand) = text.split_once('.').ok_or_else(|| Refusal::unparsable("filter", text))?;
-    let value = || kind.from_text(operand);
+    let value = || kind.read_text(operand);
     let test = match operator {
         "eq" => Test::Equal(value()?),
         "neq" => Test::NotEqual(value()?),
@@ -204,7 +207,7 @@ fn filter(column: &str, text: &str, table: &Table) -> Result<Filter, Refusal> {
         "lte" => Test::LessOrEqual(value()?),
         "in" => {
             let words = list(operand).ok_or_else(|| Refusal::unparsable("filter", text))?;
-            Test::OneOf(words.iter().map(|word| kind.from_text(word)).collect::<Result<_, _>>()?)
+            Test::OneOf(words.iter().map(|word| kind.read_text(word)).collect::<Result<_, _>>()?)
         }
         "is" if operand.eq_ignore_ascii_case("null") => Test::IsNull,
         other => return Err(Refusal::not_in_the_demo(&format!("the operator `{other}`"))),
@@ -239,8 +242,8 @@ fn list(text: &str) -> Option<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::table::{Default, Kind};
     use super::*;
-    use crate::cli::demo::table::{Default, Kind};
     use serde_json::json;
 
     const COLUMNS: &[Column] = &[
@@ -258,7 +261,7 @@ mod tests {
             row(4, json!("Dakar")),
             row(5, json!("a,b")),
         ];
-        Table { name: "places", columns: COLUMNS, key: &[0], rows }
+        Table { name: "places", columns: COLUMNS.to_vec(), key: &[0], rows }
     }
 
     fn ids(raw: &str) -> Result<Vec<i64>, Refusal> {

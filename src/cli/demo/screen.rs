@@ -21,6 +21,8 @@ pub(super) struct Places {
     pub(super) larder: String,
     pub(super) admin: String,
     pub(super) upstream: String,
+    /// The file with its rules.
+    pub(super) rules: String,
 }
 
 /// The terminal, or what stands in its place.
@@ -89,7 +91,8 @@ impl Screen {
         if !self.redraws {
             return write(&line(figures));
         }
-        let table = table(self.paint, figures);
+        let end = self.paint.dim("Ctrl-C ends the demo.");
+        let table = format!("{}\n  {end}\n", table(self.paint, figures));
         let back = if self.drawn > 0 { format!("\x1b[{}A\x1b[J", self.drawn) } else { String::new() };
         self.drawn = table.lines().count();
         write(&format!("{back}{table}"))
@@ -110,14 +113,15 @@ fn write(text: &str) -> io::Result<()> {
 }
 
 fn welcome(paint: Paint, places: &Places) -> String {
-    let Places { larder, admin, upstream } = places;
+    let Places { larder, admin, upstream, rules } = places;
     let curl = format!("curl -i '{larder}/rest/v1/properties?id=eq.5'");
     format!(
         "
-{title} a cache in front of a made-up Supabase. No account; nothing leaves this machine.
+{title} a cache in front of a made-up Supabase, all on this machine.
 
   Larder      {larder}   {metrics}
   \"Supabase\"  {upstream}   {slow}
+  rules       {rules}   {live}
 
 Try it in another terminal. Run this twice; Cache-Status says miss, then hit:
   {curl}
@@ -128,6 +132,7 @@ Change that row; the next read is a miss again and shows the new price:
 ",
         title = paint.bold("larder demo:"),
         metrics = paint.dim(&format!("metrics: {admin}/metrics")),
+        live = paint.dim("change them, they apply"),
         slow = paint.dim("made-up tables, 250 ms an answer"),
         curl = paint.bold(&curl),
     )
@@ -155,7 +160,6 @@ fn table(paint: Paint, figures: &Figures) -> String {
     for (name, text) in facts(paint, figures) {
         let _infallible = writeln!(table, "  {name:<20}{text}");
     }
-    let _infallible = writeln!(table, "\n  {}", paint.dim("Ctrl-C ends the demo."));
     table
 }
 
@@ -170,7 +174,10 @@ fn facts(paint: Paint, figures: &Figures) -> Vec<(&'static str, String)> {
     let Figures { counts, latencies, .. } = figures;
     let mut facts = vec![
         ("hit rate", bar(paint, counts)),
-        ("reached Supabase", format!("{} of {} requests", grouped(counts.upstream), grouped(counts.requests()))),
+        (
+            "reached Supabase",
+            format!("{} of {} requests", grouped(counts.upstream), grouped(counts.requests())),
+        ),
         ("bytes kept off it", bytes(counts.saved_bytes)),
         ("held in memory", format!("{} answers, {}", grouped(counts.entries), bytes(counts.entry_bytes))),
         (
@@ -220,14 +227,14 @@ fn line(figures: &Figures) -> String {
 fn farewell(paint: Paint, figures: &Figures) -> String {
     let Figures { running, counts, latencies } = figures;
     let mut text = format!("\n{}\n", paint.bold(&format!("What came of it, after {} s", running.as_secs())));
-    let titles = format!("  {:<20}{:>12}{:>12}{:>28}", "reads", "p50", "p99", "requests that reach Supabase");
+    let titles = format!("  {:<20}{:>12}{:>12}{:>32}", "reads", "p50", "p99", "requests that reach Supabase");
     let _infallible = writeln!(text, "{}", paint.dim(&titles));
     for (name, spread, reached) in [
         ("without Larder", latencies.direct, counts.requests()),
         ("with Larder", latencies.reads, counts.upstream),
     ] {
         let (p50, p99) = spread.map(|spread| (time(spread.p50), time(spread.p99))).unwrap_or_default();
-        let _infallible = writeln!(text, "  {name:<20}{p50:>12}{p99:>12}{:>28}", grouped(reached));
+        let _infallible = writeln!(text, "  {name:<20}{p50:>12}{p99:>12}{:>32}", grouped(reached));
     }
     text.push_str(
         "\nThe first row was measured by a control group that asked the same things of the\n\
@@ -271,13 +278,12 @@ fn bytes(count: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::figures::Latencies;
     use super::*;
-    use crate::cli::demo::figures::Latencies;
 
     fn figures() -> Figures {
-        let spread = |p50, p99| {
-            Some(Spread { p50: Duration::from_micros(p50), p99: Duration::from_micros(p99) })
-        };
+        let spread =
+            |p50, p99| Some(Spread { p50: Duration::from_micros(p50), p99: Duration::from_micros(p99) });
         let counts = Counts {
             hits: 123_456_789,
             misses: 1_234_567,
@@ -305,6 +311,7 @@ mod tests {
             larder: "http://127.0.0.1:65535".to_owned(),
             admin: "http://127.0.0.1:65535".to_owned(),
             upstream: "http://127.0.0.1:65535".to_owned(),
+            rules: "/tmp/larder-demo-4194304.yaml".to_owned(),
         };
         for shown in [
             welcome(Paint::Plain, &places),

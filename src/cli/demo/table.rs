@@ -50,7 +50,7 @@ pub(super) type Row = Vec<Value>;
 #[derive(Debug)]
 pub(super) struct Table {
     pub(super) name: &'static str,
-    pub(super) columns: &'static [Column],
+    pub(super) columns: Vec<Column>,
     /// Places of the columns of the primary key.
     pub(super) key: &'static [usize],
     pub(super) rows: Vec<Row>,
@@ -60,6 +60,14 @@ impl Table {
     /// Where a column stands.
     pub(super) fn place(&self, column: &str) -> Option<usize> {
         self.columns.iter().position(|Column(name, ..)| *name == column)
+    }
+
+    /// The same rows with these columns only, in their order.
+    pub(super) fn narrowed(&self, name: &'static str, columns: &[&str], rows: &[&Row]) -> Self {
+        let places: Vec<usize> = columns.iter().filter_map(|column| self.place(column)).collect();
+        let rows = rows.iter().map(|row| places.iter().map(|place| row[*place].clone()).collect()).collect();
+        let columns = places.iter().map(|place| self.columns[*place]).collect();
+        Self { name, columns, key: &[], rows }
     }
 
     /// One row as a JSON object, with its columns in their own order.
@@ -85,7 +93,7 @@ impl Kind {
     }
 
     /// Reads the value of a filter.
-    pub(super) fn from_text(self, text: &str) -> Result<Value, Refusal> {
+    pub(super) fn read_text(self, text: &str) -> Result<Value, Refusal> {
         let value = match self {
             Self::Integer => text.parse::<i32>().ok().map(Value::from),
             Self::Text => Some(Value::from(text)),
@@ -97,12 +105,12 @@ impl Kind {
     }
 
     /// Reads a value of a body, as PostgreSQL casts it.
-    pub(super) fn from_json(self, value: &Value) -> Result<Value, Refusal> {
+    pub(super) fn read_json(self, value: &Value) -> Result<Value, Refusal> {
         match (self, value) {
             (_, Value::Null) | (Self::Json, _) => Ok(value.clone()),
-            (_, Value::String(text)) => self.from_text(text),
+            (_, Value::String(text)) => self.read_text(text),
             (_, Value::Number(_) | Value::Bool(_) | Value::Array(_) | Value::Object(_)) => {
-                self.from_text(&value.to_string())
+                self.read_text(&value.to_string())
             }
         }
     }

@@ -92,7 +92,8 @@ impl Visitor {
     async fn look_around(mut self) {
         loop {
             self.rest().await;
-            let url = format!("{}{}", self.base, self.page());
+            let page = self.page();
+            let url = format!("{}{page}", self.base);
             self.ask(Method::GET, &url, None).await;
         }
     }
@@ -106,11 +107,11 @@ impl Visitor {
                 let (city, _) = chance.popular(&CITIES, &self.popular_cities);
                 let city = utf8_percent_encode(city, NON_ALPHANUMERIC);
                 let offset = if chance.percent(25) { 20 } else { 0 };
-                format!("/rest/v1/properties?city=eq.{city}&order=price.asc&limit=20&offset={offset}")
+                format!(
+                    "/rest/v1/properties?city=eq.{city}&status=eq.published&order=price.asc&limit=20&offset={offset}"
+                )
             }
-            67..80 => "/rest/v1/properties?select=id,title,city,price&status=eq.published\
-                       &order=created_at.desc&limit=20"
-                .to_owned(),
+            67..80 => "/rest/v1/published_properties?order=updated_at.desc&limit=20".to_owned(),
             80..90 => {
                 let user = chance.between(1, READERS + 1);
                 format!("/rest/v1/notifications?user_id=eq.{user}&order=created_at.desc&limit=10")
@@ -133,7 +134,8 @@ impl Visitor {
 
     /// Changes a price and looks at once whether everybody would see it.
     async fn change_a_price(&mut self) {
-        let url = format!("{}{}", self.base, home(*self.chance.popular(&self.homes, &self.popular_homes)));
+        let home = home(*self.chance.popular(&self.homes, &self.popular_homes));
+        let url = format!("{}{home}", self.base);
         let price = self.chance.between(10, 400) * 5000;
         if self.ask(Method::PATCH, &url, Some(&json!({ "price": price }))).await.is_none() {
             return;
@@ -153,7 +155,8 @@ impl Visitor {
     async fn book_and_cancel(&mut self) {
         let bookings = format!("{}/rest/v1/visit_bookings", self.base);
         let home = *self.chance.pick(&self.homes);
-        let visit = json!({ "property_id": home, "visitor_id": 20, "host_id": 1, "slot": "2026-01-01T10:00:00Z" });
+        let visit =
+            json!({ "property_id": home, "visitor_id": 20, "host_id": 1, "slot": "2026-01-01T10:00:00Z" });
         let Some(answer) = self.ask(Method::POST, &bookings, Some(&visit)).await else { return };
         let booked = serde_json::from_slice::<Value>(&answer.body).unwrap_or_default();
         if let Some(id) = booked[0]["id"].as_i64() {

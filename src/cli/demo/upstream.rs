@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{
     ACCEPT, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RANGE, SERVER,
+    CONTENT_RANGE, CONTENT_TYPE, HeaderName, HeaderValue, RANGE, SERVER,
 };
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
@@ -115,32 +115,30 @@ impl StandIn {
         if let Some(function) = name.strip_prefix("rpc/") {
             return Err(Refusal::no_function(function));
         }
-        let asked = Asked::of(&head.headers)?;
+        let asked = Asked::of(head)?;
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        let raw_query = head.uri.query().unwrap_or_default();
+        if let Some(view) = data::view(name) {
+            let shown = seen_through(&view, &tables)?;
+            return match head.method {
+                Method::GET | Method::HEAD => read(&shown, &Query::parse(raw_query, &shown)?, &asked),
+                _ => Err(Refusal::not_in_the_demo("writes to views")),
+            };
+        }
         let table = tables.iter_mut().find(|table| table.name == name);
         let table = table.ok_or_else(|| Refusal::no_table(name))?;
-        let query = Query::parse(head.uri.query().unwrap_or_default(), table)?;
+        let query = Query::parse(raw_query, table)?;
         match head.method {
             Method::GET | Method::HEAD => read(table, &query, &asked),
-            Method::POST | Method::PATCH | Method::DELETE => {
-                self.write(&head.method, table, &query, &asked, body)
-            }
+            Method::POST | Method::PATCH | Method::DELETE => self.write(table, &query, &asked, body),
             _ => Err(Refusal::not_in_the_demo(head.method.as_str())),
         }
     }
 
-    #[allow(clippy::too_many_arguments, reason = "the five things a write consists of")]
-    fn write(
-        &self,
-        method: &Method,
-        table: &mut Table,
-        query: &Query,
-        asked: &Asked,
-        body: &Bytes,
-    ) -> Answer {
+    fn write(&self, table: &mut Table, query: &Query, asked: &Asked, body: &Bytes) -> Answer {
         let json = || serde_json::from_slice(body).map_err(|_| Refusal::bad_body());
         let now = timestamp_of(self.clock.unix_seconds());
-        let (status, rows) = match *method {
+        let (status, rows) = match asked.method {
             Method::POST if query.has_filters() || query.pages() => {
                 return Err(Refusal::not_in_the_demo("filters on an insert"));
             }
@@ -160,16 +158,18 @@ impl StandIn {
     }
 }
 
-/// What the headers of a request ask for.
+/// What the head of a request asks for, beside its query.
 #[derive(Debug)]
 struct Asked {
+    method: Method,
     wanted: Wanted,
     returns_rows: bool,
     counts: bool,
 }
 
 impl Asked {
-    fn of(headers: &HeaderMap) -> Result<Self, Refusal> {
+    fn of(head: &Parts) -> Result<Self, Refusal> {
+        let headers = &head.headers;
         let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
         for name in ["accept-profile", "content-profile"] {
             if headers.get(name).is_some_and(|profile| profile != "public") {
@@ -183,7 +183,12 @@ impl Asked {
         if !is_json {
             return Err(Refusal::not_in_the_demo("bodies other than application/json"));
         }
-        let mut asked = Self { wanted: wanted(text(&ACCEPT))?, returns_rows: false, counts: false };
+        let mut asked = Self {
+            method: head.method.clone(),
+            wanted: wanted(text(&ACCEPT))?,
+            returns_rows: false,
+            counts: false,
+        };
         for line in headers.get_all("prefer") {
             for token in line.to_str().unwrap_or_default().split(',').map(str::trim) {
                 match token {
@@ -207,6 +212,14 @@ fn wanted(accept: Option<&str>) -> Result<Wanted, Refusal> {
         _ => None,
     });
     known.next().ok_or_else(|| Refusal::no_media_type(accept))
+}
+
+fn seen_through(view: &data::View, tables: &[Table]) -> Result<Table, Refusal> {
+    let table = tables.iter().find(|table| table.name == view.table);
+    let table = table.ok_or_else(|| Refusal::no_table(view.table))?;
+    let filter = Query::parse(view.filter, table)?;
+    let rows: Vec<&Row> = table.rows.iter().filter(|row| filter.admits(row)).collect();
+    Ok(table.narrowed(view.name, view.columns, &rows))
 }
 
 fn read(table: &Table, query: &Query, asked: &Asked) -> Answer {
@@ -263,4 +276,122 @@ fn preflight() -> Response<Full<Bytes>> {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper_util::client::legacy::Client;
+    use serde_json::Value;
+
+    /// A request and what its answer must be: method, target, headers, body, status, beginning of the body.
+    type Story = (
+        &'static str,
+        &'static str,
+        &'static [(&'static str, &'static str)],
+        &'static str,
+        u16,
+        &'static str,
+    );
+
+    const STORIES: &[Story] = &[
+        ("GET", "/", &[], "", 200, "This is the stand-in"),
+        (
+            "GET",
+            "/rest/v1/amenities?select=label,id&limit=1&order=id",
+            &[],
+            "",
+            200,
+            r#"[{"label":"Wi-Fi","id":1}]"#,
+        ),
+        ("GET", "/rest/v1/amenities?id=eq.1", &[("accept", OBJECT)], "", 200, r#"{"id":1,"code":"wifi""#),
+        ("GET", "/rest/v1/amenities", &[("accept", OBJECT)], "", 406, r#"{"code":"PGRST116""#),
+        ("GET", "/rest/v1/amenities", &[("accept", "text/csv")], "", 406, r#"{"code":"PGRST107""#),
+        ("GET", "/rest/v1/amenities?limit=2", &[("prefer", "count=exact")], "", 206, "[{"),
+        (
+            "GET",
+            "/rest/v1/amenities?offset=99",
+            &[("prefer", "count=exact")],
+            "",
+            416,
+            r#"{"code":"PGRST103""#,
+        ),
+        ("GET", "/rest/v1/amenities", &[("range", "0-1")], "", 501, r#"{"code":"DEMO01""#),
+        ("GET", "/rest/v1/amenities", &[("accept-profile", "other")], "", 406, r#"{"code":"PGRST106""#),
+        ("GET", "/rest/v1/published_properties?id=eq.1", &[], "", 200, r#"[{"id":1,"title":"#),
+        ("GET", "/rest/v1/published_properties?bedrooms=eq.1", &[], "", 400, r#"{"code":"42703""#),
+        ("GET", "/rest/v1/nothing", &[], "", 404, r#"{"code":"PGRST205""#),
+        ("POST", "/rest/v1/rpc/anything", &[], "{}", 404, r#"{"code":"PGRST202""#),
+        ("GET", "/storage/v1/object/x", &[], "", 501, r#"{"code":"DEMO01""#),
+        ("PUT", "/rest/v1/amenities?id=eq.1", &[], "{}", 501, r#"{"code":"DEMO01""#),
+        (
+            "POST",
+            "/rest/v1/amenities",
+            &[("prefer", "resolution=merge-duplicates")],
+            "{}",
+            501,
+            r#"{"code":"DEMO01""#,
+        ),
+        ("POST", "/rest/v1/amenities", &[("content-type", "text/csv")], "a", 501, r#"{"code":"DEMO01""#),
+        ("POST", "/rest/v1/amenities", &[], "nonsense", 400, r#"{"code":"PGRST102""#),
+        ("DELETE", "/rest/v1/amenities", &[], "", 400, r#"{"code":"21000""#),
+        ("PATCH", "/rest/v1/properties?id=eq.5", &[], r#"{"price":5}"#, 204, ""),
+        (
+            "PATCH",
+            "/rest/v1/properties?id=eq.5&select=id,price",
+            &[("prefer", "return=representation")],
+            r#"{"price":7}"#,
+            200,
+            r#"[{"id":5,"price":7}]"#,
+        ),
+        (
+            "POST",
+            "/rest/v1/notifications?select=user_id,title",
+            &[("prefer", "return=representation"), ("content-type", "application/json")],
+            r#"{"user_id":1,"kind":"visit","title":"x"}"#,
+            201,
+            r#"[{"user_id":1,"title":"x"}]"#,
+        ),
+        ("OPTIONS", "/rest/v1/amenities", &[], "", 200, ""),
+    ];
+
+    #[tokio::test]
+    async fn it_answers_like_postgrest_or_says_that_it_cannot() {
+        let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
+        let address = start(&tasks, &stopping).await.unwrap();
+        let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+        let mut asking = tokio::task::JoinSet::new();
+        for (method, target, headers, body, status, beginning) in STORIES {
+            let mut request = Request::builder().method(*method).uri(format!("http://{address}{target}"));
+            for (name, value) in *headers {
+                request = request.header(*name, *value);
+            }
+            let answer = client.request(request.body(Full::from(*body)).unwrap());
+            asking.spawn(async move {
+                let (head, body) = answer.await.unwrap().into_parts();
+                let body = body.collect().await.unwrap().to_bytes();
+                let body = String::from_utf8(body.to_vec()).unwrap();
+                assert_eq!(head.status, *status, "{method} {target}: {body}");
+                assert_eq!(head.headers[SERVER], "larder-demo", "{method} {target}");
+                assert_eq!(head.headers.contains_key(PROXY_STATUS), *status >= 400, "{method} {target}");
+                // one row of a table has its columns in their own order, whatever else it holds
+                let is_as_told = body.starts_with(beginning) || error_code(&body) == error_code(beginning);
+                assert!(is_as_told, "{method} {target}: {body}");
+                assert!(!beginning.is_empty() || body.is_empty(), "{method} {target}: {body}");
+            });
+        }
+        while let Some(done) = asking.join_next().await {
+            done.unwrap();
+        }
+        drop(client);
+        stopping.cancel();
+        tasks.close();
+        tasks.wait().await;
+    }
+
+    fn error_code(body: &str) -> Option<String> {
+        let whole = if body.ends_with('}') { body.to_owned() } else { format!("{body}}}") };
+        let error: Value = serde_json::from_str(&whole).ok()?;
+        Some(error.get("code")?.as_str()?.to_owned()).filter(|_| error.get("id").is_none())
+    }
 }
