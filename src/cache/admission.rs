@@ -1,6 +1,5 @@
 //! May this answer be kept? Pure: head in, verdict out.
 
-use bytes::Bytes;
 use http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_LOCATION,
     CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED, SET_COOKIE,
@@ -97,9 +96,6 @@ const DATA_HEADERS: [HeaderName; 8] = [
 /// account; they say nothing about the caller's data and are never replayed.
 const EDGE_COOKIES: [&str; 3] = ["__cf_bm=", "_cfuvid=", "__cfruid="];
 
-/// Largest body that is looked at for being an error object.
-const ERROR_OBJECT_BYTES_MAX: usize = 4096;
-
 /// Judges an answer by its head.
 pub fn judge(head: &response::Parts, question: &Question, body_bytes_max: u64) -> Result<Admitted, Refusal> {
     let headers = &head.headers;
@@ -121,30 +117,6 @@ pub fn judge(head: &response::Parts, question: &Question, body_bytes_max: u64) -
         }
     }
     Ok(Admitted { status: head.status, headers: kept.into_boxed_slice() })
-}
-
-/// A 200 whose body is `{"code":…,"message":…}` is an error in disguise.
-pub(super) fn is_error_object(headers: &[(HeaderName, HeaderValue)], body: &Bytes) -> bool {
-    #[derive(serde::Deserialize)]
-    #[serde(deny_unknown_fields)]
-    #[allow(dead_code, reason = "only the presence of the fields matters")]
-    struct ErrorObject<'b> {
-        #[serde(borrow)]
-        code: &'b serde_json::value::RawValue,
-        #[serde(borrow)]
-        message: &'b serde_json::value::RawValue,
-        #[serde(borrow, default)]
-        details: Option<&'b serde_json::value::RawValue>,
-        #[serde(borrow, default)]
-        hint: Option<&'b serde_json::value::RawValue>,
-    }
-    let is_json = headers
-        .iter()
-        .any(|(name, value)| name == CONTENT_TYPE && value.as_bytes().windows(4).any(|part| part == b"json"));
-    is_json
-        && body.len() <= ERROR_OBJECT_BYTES_MAX
-        && body.first() == Some(&b'{')
-        && serde_json::from_slice::<ErrorObject<'_>>(body).is_ok()
 }
 
 /// The length the upstream announced, if it announced one.
@@ -322,20 +294,5 @@ mod tests {
         assert_eq!(judged(Version::HTTP_11, None), Err(Refusal::Unframed));
         assert_eq!(judged(Version::HTTP_10, Some("1")), Err(Refusal::Unframed));
         assert_eq!(judged(Version::HTTP_2, None), Ok(()));
-    }
-
-    #[test]
-    fn an_error_in_disguise_is_recognised() {
-        let json = [(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"))];
-        for (body, is_error) in [
-            (r#"{"code":"P0001","message":"no","details":null,"hint":null}"#, true),
-            (r#"{"message":"no","code":null}"#, true),
-            (r#"{"code":"A1","message":"hello","price":5}"#, false),
-            (r#"[{"code":"P0001","message":"no"}]"#, false),
-            (r#"{"id":1}"#, false),
-            ("", false),
-        ] {
-            assert_eq!(is_error_object(&json, &Bytes::from_static(body.as_bytes())), is_error, "{body}");
-        }
     }
 }

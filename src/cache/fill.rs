@@ -11,7 +11,7 @@ use quick_cache::sync::Cache as Memory;
 use crate::clock::Clock;
 use crate::key::Fingerprint;
 
-use super::admission::{Refusal, is_error_object};
+use super::admission::Refusal;
 use super::body::{Interrupted, Room};
 use super::entry::{Entry, Lifetime};
 use super::flight::{SharedHead, Ticket};
@@ -45,6 +45,17 @@ impl Means {
     }
 }
 
+/// What is wanted of a fill.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish {
+    /// How long the answer may be served.
+    pub ttl: Duration,
+    /// Largest body that is kept.
+    pub body_bytes_max: usize,
+    /// Recognises a body that is an error whatever its status says.
+    pub is_error: fn(&[u8]) -> bool,
+}
+
 /// How a fill ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Filled {
@@ -71,13 +82,13 @@ impl Fill {
     }
 
     /// Moves the whole body. Runs detached from every client.
-    pub async fn run<B>(self, body: B, ttl: Duration, body_bytes_max: usize) -> Filled
+    pub async fn run<B>(self, body: B, wish: Wish) -> Filled
     where
         B: Body<Data = Bytes> + Unpin,
     {
         let began = self.ticket.means.clock.now();
-        match self.receive(body, body_bytes_max).await {
-            Received::Whole => self.keep(began, ttl).await,
+        match self.receive(body, wish.body_bytes_max).await {
+            Received::Whole => self.keep(began, wish).await,
             Received::Broken => {
                 self.head.body.finish(Err(Interrupted));
                 Filled::Broken
@@ -112,9 +123,9 @@ impl Fill {
 
     /// Stores first and ends the body after, so that a client who has the whole
     /// answer and asks again is answered from memory.
-    async fn keep(self, began: Instant, ttl: Duration) -> Filled {
+    async fn keep(self, began: Instant, wish: Wish) -> Filled {
         let whole = self.head.body.whole();
-        if is_error_object(&self.head.headers, &whole) {
+        if (wish.is_error)(&whole) {
             self.ticket.means.remember_refusal(self.ticket.fingerprint);
             self.head.body.finish(Ok(()));
             return Filled::Refused(Refusal::ErrorObject);
@@ -127,7 +138,7 @@ impl Fill {
             headers: self.head.headers.clone(),
             body: whole,
             // the answer is as old as its beginning, however long its body took
-            lifetime: Lifetime { stored: began, expires: began + ttl },
+            lifetime: Lifetime { stored: began, expires: began + wish.ttl },
         };
         let stamp = self.ticket.flight.stamp().clone();
         means.store.fill(self.ticket.fingerprint, Arc::new(entry), stamp).await;

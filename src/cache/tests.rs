@@ -14,7 +14,7 @@ use super::*;
 use crate::key::{Key, Question};
 
 const TTL: Duration = Duration::from_secs(60);
-const BODY_BYTES_MAX: usize = 1024;
+const WISH: Wish = Wish { ttl: TTL, body_bytes_max: 1024, is_error: |body| body.starts_with(b"{\"code\"") };
 
 /// A question with its names, and a cache to ask it.
 struct Story {
@@ -79,10 +79,7 @@ impl Story {
 }
 
 async fn fill(ticket: Ticket, body: &'static str) -> Filled {
-    ticket
-        .share(admitted(), None)
-        .run(Full::new(Bytes::from_static(body.as_bytes())), TTL, BODY_BYTES_MAX)
-        .await
+    ticket.share(admitted(), None).run(Full::new(Bytes::from_static(body.as_bytes())), WISH).await
 }
 
 #[tokio::test]
@@ -166,7 +163,7 @@ async fn waiters_stream_before_the_body_is_complete() {
     let ticket = story.miss().await;
     let flight = story.wait().await;
     let (mut upstream, body) = Channel::<Bytes, Infallible>::new(1);
-    let filling = tokio::task::spawn(ticket.share(admitted(), None).run(body, TTL, BODY_BYTES_MAX));
+    let filling = tokio::task::spawn(ticket.share(admitted(), None).run(body, WISH));
     let Landing::Shared(head) = flight.landing().await else { panic!("shared") };
     let mut reader = head.answer().unwrap().body;
     upstream.send_data("[1".into()).await.unwrap();
@@ -218,7 +215,7 @@ async fn a_body_that_outgrows_what_is_kept_reaches_its_readers_and_is_remembered
     let ticket = story.miss().await;
     let flight = ticket.flight();
     let (mut upstream, body) = Channel::<Bytes, Infallible>::new(1);
-    let filling = tokio::task::spawn(ticket.share(admitted(), None).run(body, TTL, BODY_BYTES_MAX));
+    let filling = tokio::task::spawn(ticket.share(admitted(), None).run(body, WISH));
     let Landing::Shared(head) = flight.landing().await else { panic!("shared") };
     let reader = tokio::task::spawn(head.answer().unwrap().body.collect());
     for _ in 0..40 {
@@ -237,7 +234,7 @@ async fn a_broken_body_is_not_kept_and_breaks_for_its_readers() {
     let ticket = story.miss().await;
     let flight = ticket.flight();
     let (mut upstream, body) = Channel::<Bytes, std::io::Error>::new(1);
-    let filling = tokio::task::spawn(ticket.share(admitted(), Some(10)).run(body, TTL, BODY_BYTES_MAX));
+    let filling = tokio::task::spawn(ticket.share(admitted(), Some(10)).run(body, WISH));
     let Landing::Shared(head) = flight.landing().await else { panic!("shared") };
     let reader = head.answer().unwrap().body;
     upstream.send_data("[1".into()).await.unwrap();

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use http::Method;
 use http::request::Parts;
 
-use crate::postgrest::{Path, Query, Resource};
+use crate::postgrest::{Oddity, Path, Query, Resource};
 use crate::rules::{RuleSet, WriteMatch};
 
 use memo::Memo;
@@ -107,8 +107,8 @@ impl Planner {
     pub fn plan(&self, head: &Parts, framing: Framing, now_unix: u64) -> Plan {
         let path = Path::parse(head.uri.path());
         let resource = Resource::of(&path);
-        let is_rest = path.decoded().starts_with("/rest/v1/") || path.raw().starts_with("/rest/v1/");
-        if is_rest && path.oddity().is_some_and(|oddity| oddity.refused_under_rest()) {
+        let is_ambiguous = path.oddity().is_some_and(Oddity::refused_under_rest);
+        if is_ambiguous && matches!(resource, Resource::OddRest) {
             return Plan::Refuse(BadPath::Ambiguous);
         }
         let raw_query = head.uri.query();

@@ -72,7 +72,7 @@ impl WritePlan {
         evidence: &Evidence<'_>,
     ) -> Option<Vec<String>> {
         let returned = || self.returned(name, evidence);
-        let body = evidence.body.as_ref().map(|body| body.column(name, self.columns.as_deref()));
+        let body = evidence.body.as_ref().map(|body| body.column(name));
         let written = || body.as_ref().and_then(|values| known(values.clone()));
         let (old, new) = match self.action {
             WriteAction::Insert => (Some(Vec::new()), returned().or_else(written)),
@@ -98,7 +98,8 @@ impl WritePlan {
         if !self.rows_are_raw {
             return None;
         }
-        known(evidence.rows.as_ref()?.column(column, None))
+        let rows = evidence.rows.as_ref()?;
+        if rows.is_empty() { Some(Vec::new()) } else { known(rows.column(column)) }
     }
 }
 

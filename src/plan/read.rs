@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::identity::{APIKEY, Unkept, caller};
 use crate::key::{Fingerprint, Key, Placeholder, Question, Table, Tag};
-use crate::postgrest::{Reads, Resource};
+use crate::postgrest::{Accept, Reads, Resource};
 use crate::rules::{Caching, QueryView, ReadMatch, ReadRule, RuleSet};
 
 use super::{Framing, Pass, Request};
@@ -110,9 +110,8 @@ pub(super) fn plan(
 fn refuse_doubt(request: &Request<'_>, framing: Framing, matched: &ReadMatch<'_>) -> Result<(), Pass> {
     let headers = &request.head.headers;
     let is_twice = |name: &HeaderName| headers.get_all(name).iter().nth(1).is_some();
-    let asks_for_plan = headers.get(ACCEPT).is_some_and(|accept| {
-        accept.as_bytes().windows(14).any(|part| part.eq_ignore_ascii_case(b"vnd.pgrst.plan"))
-    });
+    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+    let asks_for_plan = Accept::parse(accept).is_plan();
     let is_rest = matches!(request.resource, Resource::Table(_) | Resource::Function(_));
     let doubts = [
         (framing.has_body, Pass::Body),
@@ -187,7 +186,7 @@ fn tables_read(rules: &RuleSet, request: &Request<'_>) -> (Vec<Table>, Vec<Strin
         // outside PostgREST nothing is derived: rules alone say what changes it
         _ => return (Vec::new(), Vec::new()),
     };
-    let embeds = match request.query.reads() {
+    let embeds = match Reads::of(&request.resource, &request.query) {
         Reads::Known(embeds) => embeds,
         Reads::Opaque => return (tables, vec!["select".into()]),
     };

@@ -1,6 +1,6 @@
 //! Head in, plan out: what is kept, what passes, and what a write takes away.
 
-use http::{HeaderMap, HeaderValue, Request};
+use http::{HeaderMap, Request};
 
 use super::*;
 use crate::key::Tag;
@@ -239,10 +239,11 @@ fn a_token_ends_the_life_of_its_answers() {
 /// What a write takes away: its method and target, its Prefer, its body and the returned rows.
 fn taken(method: &str, target: &str, prefer: &str, body: Option<&str>, rows: Option<&str>) -> Vec<String> {
     let Plan::Write(write) = plan(method, target, &[("prefer", prefer)]) else { panic!("{method} {target}") };
-    let json = HeaderValue::from_static("application/json");
-    let payload = |text: Option<&'static str>| text.map(|text| Payload::parse(Some(&json), text.as_bytes()));
-    let leak = |text: Option<&str>| text.map(|text| &*Box::leak(text.to_owned().into_boxed_str()));
-    let evidence = Evidence { body: payload(leak(body)), rows: payload(leak(rows)) };
+    let json = Some("application/json");
+    let evidence = Evidence {
+        body: body.map(|text| Payload::parse(json, text.as_bytes(), write.columns())),
+        rows: rows.map(|text| Payload::parse(json, text.as_bytes(), None)),
+    };
     let mut tags: Vec<String> = write.reach(&evidence).tags.iter().map(ToString::to_string).collect();
     tags.sort();
     tags
@@ -298,6 +299,7 @@ fn a_column_stands_for_every_value_before_and_after() {
         ("DELETE", "?id=eq.5", "", None, None, "5", "*"),
         ("DELETE", "?price=gt.9", ROWS, None, Some(r#"[{"id":5,"city":"A"}]"#), "5", "a"),
         ("DELETE", "", "", None, None, "*", "*"),
+        ("DELETE", "?price=gt.9", ROWS, None, Some("[]"), "", ""),
     ] {
         let found = places(method, query, prefer, body, rows);
         assert_eq!(found, (ids.into(), cities.into()), "{method} {query} {prefer} {body:?} {rows:?}");

@@ -72,13 +72,17 @@ pub struct WritePlan {
     /// What it makes stale by itself; `Nothing` where its rules list all there is.
     pub derived: Derived,
     pub(super) renderings: Vec<Rendering>,
-    /// `columns=`: only these keys of the body count.
-    pub(super) columns: Option<String>,
+    columns: Option<String>,
     /// Do the returned rows carry columns under their own names and as they are?
     pub(super) rows_are_raw: bool,
 }
 
 impl WritePlan {
+    /// `columns=`: only these keys of the body count.
+    pub fn columns(&self) -> Option<&str> {
+        self.columns.as_deref()
+    }
+
     /// Must the request's body be seen to say what the write changed?
     pub fn needs_request_body(&self) -> bool {
         self.sources().any(|source| matches!(source, Source::Column { .. } | Source::Body(_)))
@@ -97,7 +101,7 @@ impl WritePlan {
 
 /// Plans a write.
 pub(super) fn plan(rules: &RuleSet, request: &Request<'_>, matched: &[WriteMatch<'_>]) -> WritePlan {
-    let prefer = Preferences::parse(request.head.headers.get_all("prefer"));
+    let prefer = Preferences::parse(prefer_lines(request));
     let action = action(request, &prefer);
     let renderings = matched
         .iter()
@@ -113,17 +117,22 @@ pub(super) fn plan(rules: &RuleSet, request: &Request<'_>, matched: &[WriteMatch
         action,
         derived: if is_derived { derive(rules, request) } else { Derived::Nothing },
         renderings,
-        columns: request.query.values("columns").next().flatten().map(String::from),
+        columns: request.query.columns().map(String::from),
         rows_are_raw: prefer.returns_representation() && selects_plain_columns(request),
     }
 }
 
-fn action(request: &Request<'_>, prefer: &Preferences) -> WriteAction {
+/// A line that is not text is taken as one that asks for something unknown.
+fn prefer_lines<'r>(request: &Request<'r>) -> impl Iterator<Item = &'r str> {
+    request.head.headers.get_all("prefer").iter().map(|line| line.to_str().unwrap_or("unreadable"))
+}
+
+fn action(request: &Request<'_>, prefer: &Preferences<'_>) -> WriteAction {
     if !matches!(request.resource, Resource::Table(_)) || request.path.oddity().is_some() {
         return WriteAction::Other;
     }
     match request.head.method {
-        Method::POST if prefer.is_upsert() => WriteAction::Upsert,
+        Method::POST if prefer.resolution.is_some() => WriteAction::Upsert,
         Method::POST => WriteAction::Insert,
         Method::PATCH => WriteAction::Update,
         Method::PUT => WriteAction::Replace,
@@ -151,9 +160,6 @@ fn source(placeholder: &Placeholder, request: &Request<'_>, write: &WriteMatch<'
 
 fn derive(rules: &RuleSet, request: &Request<'_>) -> Derived {
     let schema = rules.schema();
-    if request.path.oddity().is_some() {
-        return Derived::Everything;
-    }
     let profile = request.head.headers.get("content-profile").and_then(|value| value.to_str().ok());
     let unknown = rules.unknown_writes();
     let service = |unmapped: Unmapped| match unmapped {

@@ -7,9 +7,10 @@ use http_body::Body as _;
 use tokio::sync::oneshot;
 use tracing::info;
 
-use crate::cache::{Filled, Flight, Landing, Lookup, Name, Refusal, Ticket, judge};
+use crate::cache::{Filled, Flight, Landing, Lookup, Name, Refusal, Ticket, Wish, judge};
 use crate::metrics::observe;
 use crate::plan::ReadPlan;
+use crate::postgrest::is_error_object;
 use crate::upstream::{self, Outgoing};
 
 use super::body::Body;
@@ -81,8 +82,12 @@ impl Proxy {
             Ok(admitted) => {
                 let length = body.size_hint().exact();
                 let fill = ticket.share(admitted, length);
-                let lifetime = plan.lifetime(self.clock.unix_seconds());
-                let filled = fill.run(body, lifetime, self.limits.body_bytes_max).await;
+                let wish = Wish {
+                    ttl: plan.lifetime(self.clock.unix_seconds()),
+                    body_bytes_max: self.limits.body_bytes_max,
+                    is_error: is_error_object,
+                };
+                let filled = fill.run(body, wish).await;
                 self.report_fill(plan, filled);
             }
             Err(refusal) => {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::header::CONTENT_TYPE;
 use http::response::Parts as Head;
-use http::{HeaderMap, Method, Response, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::sync::oneshot;
@@ -74,8 +74,8 @@ impl Proxy {
         let rows = looked_at.filter(|(head, _)| head.status.is_success());
         let written = copy.and_then(|copy| copy.take());
         let reach = plan.reach(&Evidence {
-            body: written.as_ref().map(|bytes| Payload::parse(media.as_ref(), bytes)),
-            rows: rows.map(|(head, bytes)| Payload::parse(head.headers.get(CONTENT_TYPE), bytes)),
+            body: written.as_ref().map(|bytes| Payload::parse(text(media.as_ref()), bytes, plan.columns())),
+            rows: rows.map(|(head, bytes)| Payload::parse(text(head.headers.get(CONTENT_TYPE)), bytes, None)),
         });
         let tags = reach.tags.len();
         if plan.rules.iter().any(|rule| rule.debug) {
@@ -108,6 +108,10 @@ fn answer(answered: Result<(Head, Seen), Failure>, method: &Method, tags: usize)
     *response.status_mut() = head.status;
     *response.headers_mut() = head.headers;
     Ok((response, Outcome::Written { tags }))
+}
+
+fn text(value: Option<&HeaderValue>) -> Option<&str> {
+    value.and_then(|value| value.to_str().ok())
 }
 
 /// A 5xx, or a gateway's word that it gave up, says nothing about the database.

@@ -200,7 +200,7 @@ mod tests {
         let activity = Activity::new(Instant::now());
         let busy = activity.begin(false, true);
         let watch = Watch::new(Arc::clone(&activity), Limits::default());
-        assert!(tokio::time::timeout(Duration::from_hours(1), watch).await.is_err());
+        assert!(tokio::time::timeout(Duration::from_secs(3600), watch).await.is_err());
         drop(busy);
         assert_eq!(overdue(&activity).await, (75, Overdue::Idle));
     }

@@ -31,3 +31,6 @@ pub use settings::{Flags, LogFormat, SettingMistake, Settings, TlsFiles};
 pub use shutdown::{Drained, Shutdown};
 pub use start::{Server, StartError};
 pub use tls::{Tls, TlsError};
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,7 @@ use http::Method;
 use thiserror::Error;
 
 use crate::admin::{Token, TokenError};
-use crate::units::{ByteSize, parse_duration};
+use crate::units::{AmountError, ByteSize, parse_duration};
 use crate::upstream::{Origin, TrustedProxies};
 
 use super::ram;
@@ -199,8 +199,8 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    fn mistake(&mut self, setting: &'static str, problem: impl ToString) {
-        self.mistakes.push(SettingMistake { setting, problem: problem.to_string() });
+    fn mistake(&mut self, setting: &'static str, problem: impl Into<String>) {
+        self.mistakes.push(SettingMistake { setting, problem: problem.into() });
     }
 
     fn variable(&self, name: &str) -> Option<String> {
@@ -239,7 +239,7 @@ impl Reading<'_> {
         match Token::new(&text) {
             Ok(token) => Some(token),
             Err(error @ TokenError::TooShort) => {
-                self.mistake("admin-token-file", error);
+                self.mistake("admin-token-file", error.to_string());
                 None
             }
         }
@@ -274,7 +274,7 @@ impl Reading<'_> {
         };
         // The text is not repeated: a URL may hold a password.
         Origin::parse(&text).unwrap_or_else(|error| {
-            self.mistake("upstream", error);
+            self.mistake("upstream", error.to_string());
             nowhere()
         })
     }
@@ -282,7 +282,7 @@ impl Reading<'_> {
     fn trusted_proxies(&mut self, flag: Option<&str>) -> TrustedProxies {
         let entries = present(flag).into_iter().flat_map(|text| text.split(','));
         TrustedProxies::parse(entries).unwrap_or_else(|error| {
-            self.mistake("trusted-proxies", error);
+            self.mistake("trusted-proxies", error.to_string());
             TrustedProxies::default()
         })
     }
@@ -295,15 +295,15 @@ impl Reading<'_> {
     }
 
     fn size(&mut self, setting: &'static str, text: &str) -> ByteSize {
-        text.parse().unwrap_or_else(|error| {
-            self.mistake(setting, error);
+        text.parse().unwrap_or_else(|error: AmountError| {
+            self.mistake(setting, error.to_string());
             ByteSize(0)
         })
     }
 
     fn time(&mut self, setting: &'static str, text: &str) -> Duration {
         parse_duration(text).unwrap_or_else(|error| {
-            self.mistake(setting, error);
+            self.mistake(setting, error.to_string());
             Duration::MAX
         })
     }

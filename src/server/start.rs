@@ -260,3 +260,7 @@ async fn bind(setting: &'static str, address: SocketAddr) -> Result<TcpListener,
 fn address_of(listener: &TcpListener, asked: SocketAddr) -> SocketAddr {
     listener.local_addr().unwrap_or(asked)
 }
+
+#[cfg(test)]
+#[path = "start_tests.rs"]
+mod tests;
