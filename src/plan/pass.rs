@@ -31,6 +31,8 @@ pub enum Pass {
     Cookie,
     /// A header that decides the answer stands there twice.
     DuplicateHeader,
+    /// `select` stands there twice: rules look at one of them and PostgREST at the first.
+    RepeatedSelect,
     /// An API key in the query: which role it means is the gateway's secret.
     ApikeyInQuery,
     /// A service or secret key: it sees every row.
@@ -60,6 +62,7 @@ impl Pass {
             Self::QueryPlan => "query-plan",
             Self::Cookie => "cookie",
             Self::DuplicateHeader => "duplicate-header",
+            Self::RepeatedSelect => "repeated-select",
             Self::ApikeyInQuery => "apikey-in-query",
             Self::ServiceKey => "service-key",
             Self::ExpiredToken => "expired-token",

@@ -121,6 +121,7 @@ fn refuse_doubt(request: &Request<'_>, framing: Framing, matched: &ReadMatch<'_>
         (SINGLE.iter().any(is_twice), Pass::DuplicateHeader),
         (headers.contains_key(COOKIE) && !matched.rule.vary.contains(&COOKIE), Pass::Cookie),
         (asks_for_plan, Pass::QueryPlan),
+        (is_rest && request.query.values("select").nth(1).is_some(), Pass::RepeatedSelect),
         (request.query.values(APIKEY).next().is_some(), Pass::ApikeyInQuery),
         (is_rest && request.query.has_moving_time(), Pass::MovingTime),
     ];

@@ -101,6 +101,7 @@ fn what_is_in_doubt_passes_through() {
         ("GET", "/rest/v1/properties?id=eq.%ff", &[], Pass::NotUtf8),
         ("GET", "/rest/v1/properties?expires_at=gte.now", &[], Pass::MovingTime),
         ("GET", "/rest/v1/properties?apikey=x", &[], Pass::ApikeyInQuery),
+        ("GET", "/rest/v1/properties?select=id&select=secret", &[], Pass::RepeatedSelect),
         ("GET", "/rest/v1/properties", &[("accept", "application/vnd.pgrst.plan+json")], Pass::QueryPlan),
         ("GET", "/rest/v1/properties", &[("cookie", "a=1")], Pass::Cookie),
         (

@@ -1,5 +1,7 @@
 //! When is a read answered without asking the upstream?
 
+use std::time::Duration;
+
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -26,8 +28,8 @@ async fn the_second_read_is_a_hit() {
 
     origin.saw("GET /rest/v1/todos").times(1);
     assert_eq!(origin.saw("*").last().target, "/rest/v1/todos?select=id");
-    assert_eq!(proxy.counted("larder_requests_total", &["rule=\"todos\"", "outcome=\"hit\""]), 1.0);
-    assert_eq!(proxy.counted("larder_upstream_requests_total", &[]), 1.0);
+    assert_eq!(proxy.counted("larder_requests_total", &["rule=\"todos\"", "outcome=\"hit\""]).await, 1.0);
+    assert_eq!(proxy.counted("larder_upstream_requests_total", &[]).await, 1.0);
 }
 
 #[tokio::test]
@@ -41,6 +43,17 @@ async fn without_a_rule_every_read_is_passed() {
     }
     origin.saw("GET /functions/v1/time").times(2);
     origin.saw("HEAD /rest/v1/todos").times(2);
+}
+
+#[tokio::test]
+async fn an_answer_lives_as_long_as_its_rule_says() {
+    let origin = origin().route("GET /rest/v1/todos", json!([1])).start().await;
+    let proxy = proxy(&origin).rules(CACHED).start().await;
+    for (passed, age, asked) in [(0, "0", 1), (59, "59", 1), (2, "0", 2)] {
+        proxy.wait(Duration::from_secs(passed));
+        proxy.client().get("/rest/v1/todos").await.expect_status(200).expect_header("age", age);
+        origin.saw("GET /rest/v1/todos").times(asked);
+    }
 }
 
 #[tokio::test]

@@ -28,7 +28,7 @@ async fn every_kind_of_write_takes_its_table_s_answers_away() {
         origin.saw("GET /rest/v1/todos").times(2);
         let write = origin.saw(&format!("{method} /rest/v1/todos"));
         assert_eq!(write.times(1).last().body.is_empty(), method == "DELETE");
-        assert_eq!(proxy.counted("larder_invalidations_total", &[]), 1.0, "{method}");
+        assert_eq!(proxy.counted("larder_invalidations_total", &[]).await, 1.0, "{method}");
     }
 }
 

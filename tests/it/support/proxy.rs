@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use larder::server::{Drained, Flags};
+
 use super::client::Client;
 use super::origin::Origin;
 use super::product::{self, Running};
@@ -39,12 +41,14 @@ pub(crate) struct Builder {
     pub(super) upstream: SocketAddr,
     pub(super) rules: String,
     pub(super) answer_within: Duration,
+    pub(super) flags: fn(&mut Flags),
 }
 
 /// A proxy before this upstream, without rules.
 pub(crate) fn proxy(upstream: &impl Upstream) -> Builder {
     let answer_within = Duration::from_secs(5);
-    Builder { upstream: upstream.address(), rules: String::new(), answer_within }
+    let rules = "version: 1\nreads: []\n".to_owned();
+    Builder { upstream: upstream.address(), rules, answer_within, flags: |_| {} }
 }
 
 impl Builder {
@@ -57,6 +61,12 @@ impl Builder {
     /// How long the upstream may take to begin its answer.
     pub(crate) fn answer_within(mut self, time: Duration) -> Self {
         self.answer_within = time;
+        self
+    }
+
+    /// Other settings, as on the command line.
+    pub(crate) fn flags(mut self, change: fn(&mut Flags)) -> Self {
+        self.flags = change;
         self
     }
 
@@ -73,7 +83,7 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     pub(crate) fn address(&self) -> SocketAddr {
-        self.running.address
+        self.running.address()
     }
 
     /// A client with connections of its own.
@@ -87,8 +97,8 @@ impl Proxy {
     }
 
     /// The sum of the series of a metric that have all these labels, as in `rule="-"`.
-    pub(crate) fn counted(&self, metric: &str, labels: &[&str]) -> f64 {
-        let text = self.running.metrics();
+    pub(crate) async fn counted(&self, metric: &str, labels: &[&str]) -> f64 {
+        let text = self.running.metrics().await;
         let is_it = |name: &str| {
             let (bare, inside) = name.split_once('{').unwrap_or((name, ""));
             bare == metric && labels.iter().all(|label| inside.contains(label))
@@ -97,8 +107,13 @@ impl Proxy {
         samples.filter(|(name, _)| is_it(name)).map(|(_, value)| value.parse::<f64>().unwrap()).sum()
     }
 
-    /// Says goodbye and waits until everything has ended.
-    pub(crate) async fn shutdown(self) {
-        self.running.shutdown().await;
+    /// Lets the proxy believe that time has passed.
+    pub(crate) fn wait(&self, time: Duration) {
+        self.running.clock().advance(time);
+    }
+
+    /// Stops, and says whether everything that had begun was finished.
+    pub(crate) async fn shutdown(self) -> Drained {
+        self.running.shutdown().await
     }
 }
