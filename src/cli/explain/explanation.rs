@@ -1,10 +1,11 @@
 //! From a plan to what can be said about it: the same for people and for machines.
 
+use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue};
 use serde::Serialize;
 
 use crate::plan::{Derived, Evidence, Plan, Planner, ReadPlan, WriteAction, WritePlan};
-use crate::postgrest::{Path, Payload, Resource};
+use crate::postgrest::{Embed, Path, Payload, Query, Reads, Resource};
 use crate::rules::RuleSet;
 use crate::units::display_duration;
 
@@ -158,22 +159,32 @@ fn unresolved(word: &str, asked: &Asked) -> Noted {
         }
         (None, "select") => "the query is not understood, so no schema can help".to_owned(),
         (None, embed) => {
-            let path = Path::parse(asked.head.uri.path());
-            let table = match Resource::of(&path) {
-                Resource::Table(name) | Resource::Function(name) => name.to_string(),
-                _ => "the table that embeds it".to_owned(),
-            };
             format!(
-                "schema: {{ relations: {{ {table}: {{ {embed}: [the tables it reads] }} }} }}, \
-                 or below the embed that it stands in"
+                "schema: {{ relations: {{ {}: {{ {embed}: [the tables it reads] }} }} }}",
+                parent(embed, asked)
             )
         }
     };
     Noted { name: word.to_owned(), note }
 }
 
+/// What an embed stands in: another embed, or the table of the path.
+fn parent(written: &str, asked: &Asked) -> String {
+    let resource = Resource::of(&Path::parse(asked.head.uri.path()));
+    let query = Query::parse(asked.head.uri.query());
+    let embed = match Reads::of(&resource, &query) {
+        Reads::Known(embeds) => embeds.into_iter().find(|embed| embed.written() == written),
+        Reads::Opaque => None,
+    };
+    match (embed.as_ref().and_then(Embed::parent), &resource) {
+        (Some(parent), _) => parent.to_owned(),
+        (None, Resource::Table(name) | Resource::Function(name)) => name.to_string(),
+        (None, _) => "the table that it stands in".to_owned(),
+    }
+}
+
 fn write(plan: &WritePlan, asked: &Asked) -> Write {
-    let media = asked.head.headers.get(http::header::CONTENT_TYPE).and_then(|media| media.to_str().ok());
+    let media = asked.head.headers.get(CONTENT_TYPE).and_then(|media| media.to_str().ok());
     let body = asked.body.as_ref().map(|body| Payload::parse(media, body.as_bytes(), plan.columns()));
     let reach = plan.reach(&Evidence { body, rows: None });
     let rules = plan.rules.iter().map(|rule| RuleName {

@@ -40,9 +40,7 @@ fn read_text(read: &Read) -> String {
     text.push_str(&notes(&read.upstream_headers));
     let _infallible = write!(text, "\ngoes away with\n{}", notes(&read.tags));
     if !read.unresolved.is_empty() {
-        text.push_str(
-            "\nnot known to any schema, so any write to any table takes it away; to narrow that, add\n",
-        );
+        text.push_str("\nno schema names these, so writes to any table take it away; to narrow that, add\n");
         text.push_str(&notes(&read.unresolved));
     }
     text

@@ -7,7 +7,9 @@ use crate::rules::RuleSet;
 pub(super) fn why_carried(tag: &Tag, rules: &RuleSet) -> String {
     match split(tag) {
         ("everything", _) => "a write of unknown reach".to_owned(),
-        ("any-table", _) => "it reads something no schema names: a write to any table".to_owned(),
+        ("any-table", _) => {
+            "something in it no schema names: any table's write that no rule narrows".to_owned()
+        }
         ("namespace", name) => format!("all of the namespace {name}"),
         ("key", _) => "this key".to_owned(),
         ("table", name) => format!("a write to {name} that no rule narrows"),
