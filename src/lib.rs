@@ -1,5 +1,69 @@
 //! Larder: a transparent read-through cache in front of Supabase and PostgREST.
+//!
+//! # A read
+//!
+//! `server` accepts it, [`proxy`] vets it, [`plan`] decides: which rule matches
+//! ([`rules`]), what its words mean ([`postgrest`]), who asks ([`identity`]),
+//! what its answer is called and depends on ([`key`]). Then [`cache`] says hit,
+//! wait or fetch; a fetch goes through [`upstream`], and its answer is judged,
+//! shared with everybody who waits, and kept.
+//!
+//! # A write
+//!
+//! The same way to a plan; then [`upstream`] is asked once, in a task that no
+//! client can cancel; what the write may have changed goes to [`invalidation`],
+//! the one door through which entries disappear; then the client hears of it.
+//!
+//! # The floors
+//!
+//! Imports go down only; `tests/tidy.rs` holds the table.
+//!
+//! ```text
+//! G  process      main.rs  cli/  server/
+//! F  entrances    proxy/   admin/
+//! E  consequence           invalidation/
+//! D  means        cache/   upstream/
+//!    ------------ async above, pure below ------------
+//! C  decision     rules/   plan/
+//! B  words        postgrest/  identity/  key/
+//! A  ground       metrics.rs  clock.rs  units.rs
+//! ```
+//!
+//! # Words
+//!
+//! | Word | Means |
+//! |---|---|
+//! | client, upstream, operator | who asks us; Supabase behind us; who runs us |
+//! | rule | one compiled entry of `rules.yaml` |
+//! | plan | what should happen to one request, decided before anything happens |
+//! | question | everything that is sent upstream for a cacheable read, and nothing else |
+//! | fingerprint | a hash over a question: what keeps two answers apart |
+//! | key | the name of an answer, for people and patterns |
+//! | tag | anything an answer depends on; what a write names |
+//! | generation | the current stamp of a tag; an entry is valid while all of its stamps are current |
+//! | entry | a stored answer |
+//! | flight | one fetch that several requests wait for |
+//! | ticket | the right to fill one question, given to exactly one fetch |
+//!
+//! # What is deliberately absent
+//!
+//! Nothing below `cache` does I/O or knows the time. `cache` does not know what
+//! PostgREST is, `upstream` does not know what a cache is, `rules` does not know
+//! where entries live. No entry is ever made from the answer to a write. No
+//! write is ever sent twice.
+
+pub mod admin;
+pub mod cache;
+pub mod cli;
 pub mod clock;
+pub mod identity;
+pub mod invalidation;
 pub mod key;
+pub mod metrics;
+pub mod plan;
 pub mod postgrest;
+pub mod proxy;
 pub mod rules;
+pub mod server;
+pub mod units;
+pub mod upstream;

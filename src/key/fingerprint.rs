@@ -44,6 +44,9 @@ pub struct Question {
     pub target: String,
     /// The request's headers that may change the answer, in a fixed order.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Names of further headers that the rule declares; those that the caller
+    /// sent are in `headers`. Fixed by the rules, which are hashed as context.
+    pub vary: Vec<HeaderName>,
 }
 
 impl Question {
@@ -89,7 +92,7 @@ mod tests {
             .iter()
             .map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap()))
             .collect();
-        Question { method: Method::GET, target: target.into(), headers }
+        Question { method: Method::GET, target: target.into(), headers, vary: Vec::new() }
     }
 
     #[test]

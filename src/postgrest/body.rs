@@ -77,6 +77,14 @@ impl<'a> Payload<'a> {
         rows.unwrap_or(Self::Unknown)
     }
 
+    /// Is it a list without a row?
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Array(rows, _) => rows.is_empty(),
+            Self::Object(..) | Self::Unknown => false,
+        }
+    }
+
     /// The values that the write gives a column, in PostgREST's reading.
     pub fn column(&self, name: &str) -> Values {
         match self {

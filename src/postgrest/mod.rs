@@ -11,6 +11,7 @@
 
 mod body;
 mod cursor;
+mod error;
 mod filter;
 mod moving_time;
 mod name;
@@ -28,6 +29,7 @@ mod tables;
 
 pub use body::{Columns, Payload, Row, Values};
 pub use cursor::Opaque;
+pub use error::{is_error_object, is_refusal};
 pub use filter::{Branch, Filter, Logic, LogicOperator, Tree};
 pub use name::{Column, Operand, Step};
 pub use operator::{Expression, FtsOperator, IsValue, Operation, QuantOperator, Quantifier, SimpleOperator};

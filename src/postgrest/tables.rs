@@ -39,6 +39,11 @@ impl Embed {
     pub fn parent(&self) -> Option<&str> {
         self.path.last().map(String::as_str)
     }
+
+    /// The embed as an operator names it: its target and its hints, as in `customers!billing`.
+    pub fn written(&self) -> String {
+        self.hints.iter().fold(self.target.clone(), |written, hint| written + "!" + hint)
+    }
 }
 
 impl Reads {

@@ -34,6 +34,8 @@ pub struct ReadRule {
     pub name: Arc<str>,
     /// Its place in the file.
     pub index: usize,
+    /// Its `match` as written, for `explain`.
+    pub path: Arc<str>,
     /// First part of every key; the table's name by default.
     pub namespace: Arc<str>,
     /// Second part of every key; `{query}` by default.
@@ -68,6 +70,8 @@ pub struct WriteRule {
     pub name: Arc<str>,
     /// Its place in the file.
     pub index: usize,
+    /// Its `match` as written, for `explain`.
+    pub path: Arc<str>,
     /// The methods it applies to; POST, PATCH, PUT and DELETE by default.
     pub methods: Vec<Method>,
     /// What disappears.

@@ -1,0 +1,110 @@
+"""Who is measured, how is it started, and how much of the processor has it used?"""
+
+import http.client
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def build(larder):
+    """Builds the peers, and larder where no binary of it is given. Returns their paths by name."""
+    targets = ["--bench", "bare_server", "--bench", "bare_proxy", "--bench", "origin"]
+    if larder is None:
+        targets += ["--bin", "larder"]
+    command = ["cargo", "build", "--release", "--locked", "--message-format=json-render-diagnostics", *targets]
+    built = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    messages = (json.loads(line) for line in built.stdout.splitlines() if line.startswith("{"))
+    paths = {m["target"]["name"]: m["executable"] for m in messages if m.get("executable")}
+    if larder is not None:
+        paths["larder"] = larder
+    return paths
+
+
+class Peer:
+    """A server that was started here, on a port of its own. Use it with `with`."""
+
+    def __init__(self, name, command, port):
+        self.name, self.command, self.port = name, [str(part) for part in command], port
+
+    def __enter__(self):
+        self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                said = self.process.stderr.read().decode(errors="replace")
+                sys.exit(f"{self.name} ended at once: {' '.join(self.command)}\n{said}")
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                return self
+            except OSError:
+                time.sleep(0.01)
+        sys.exit(f"{self.name} does not listen on port {self.port}")
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+
+    def cpu_seconds(self):
+        """utime and stime of all its threads."""
+        stat = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text()
+        fields = stat.rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
+
+    def resident_mib(self):
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+        return int(line.split()[1]) / 1024
+
+    def ask(self, path, headers=None, method="GET", body=None):
+        """One request on a connection of its own. Returns status, headers and body."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection.request(method, path, body=body, headers=headers or {})
+        response = connection.getresponse()
+        answer = response.status, dict(response.getheaders()), response.read()
+        connection.close()
+        return answer
+
+
+class Peers:
+    """Makes them, from the binaries that were built."""
+
+    def __init__(self, binaries):
+        self.binaries = binaries
+
+    def origin(self, delay_ms=0):
+        port = free_port()
+        return Peer("origin", [self.binaries["origin"], port, delay_ms], port)
+
+    def bare_server(self, rows):
+        port = free_port()
+        return Peer("bare server", [self.binaries["bare_server"], port, rows], port)
+
+    def bare_proxy(self, origin):
+        port = free_port()
+        return Peer("bare proxy", [self.binaries["bare_proxy"], port, origin.port], port)
+
+    def larder(self, origin, memory="4GiB"):
+        port, admin = free_port(), free_port()
+        command = [self.binaries["larder"], "serve", "--rules", HERE / "rules.yaml"]
+        command += ["--upstream", f"http://127.0.0.1:{origin.port}", "--memory", memory]
+        command += ["--listen", f"127.0.0.1:{port}", "--admin", f"127.0.0.1:{admin}"]
+        return Peer("larder", command, port)
+
+
+def asked(origin):
+    """How many requests have reached the origin."""
+    return int(origin.ask("/requests")[2])

@@ -1,0 +1,298 @@
+//! May this answer be kept? Pure: head in, verdict out.
+
+use http::header::{
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_LOCATION,
+    CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED, SET_COOKIE,
+    TRANSFER_ENCODING, VARY,
+};
+use http::{StatusCode, Version, response};
+
+use crate::key::Question;
+
+/// Why an answer is not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// Only 200, and 206 where the request asked for a part or a count, are answers to keep.
+    Status,
+    /// It sets a cookie that belongs to its caller.
+    SetCookie,
+    /// It says `no-store`, `no-cache`, `private` or that it is stale at once.
+    CacheControl,
+    /// It varies by a header that was not part of the question.
+    Vary,
+    /// It is compressed although that was not asked for.
+    Encoded,
+    /// It carries `Proxy-Status`: an error made on the way.
+    ProxyStatus,
+    /// It is a query plan, or a page where data was asked for.
+    MediaType,
+    /// It ends when the connection does, so that a cut would look complete.
+    Unframed,
+    /// Its body is larger than `--max-body`.
+    TooLarge,
+    /// Its body took too long.
+    TooSlow,
+    /// Its body is an error object with a good status.
+    ErrorObject,
+}
+
+impl Refusal {
+    /// Every reason, for tables and labels.
+    pub const ALL: [Self; 11] = [
+        Self::Status,
+        Self::SetCookie,
+        Self::CacheControl,
+        Self::Vary,
+        Self::Encoded,
+        Self::ProxyStatus,
+        Self::MediaType,
+        Self::Unframed,
+        Self::TooLarge,
+        Self::TooSlow,
+        Self::ErrorObject,
+    ];
+
+    /// For `Cache-Status`, labels and log lines.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Status => "status",
+            Self::SetCookie => "set-cookie",
+            Self::CacheControl => "cache-control",
+            Self::Vary => "vary",
+            Self::Encoded => "encoded",
+            Self::ProxyStatus => "proxy-status",
+            Self::MediaType => "media-type",
+            Self::Unframed => "unframed",
+            Self::TooLarge => "too-large",
+            Self::TooSlow => "too-slow",
+            Self::ErrorObject => "error-object",
+        }
+    }
+}
+
+/// What of an answer's head is kept.
+#[derive(Debug)]
+pub struct Admitted {
+    /// 200 or 206.
+    pub status: StatusCode,
+    /// The headers that are data.
+    pub headers: Box<[(HeaderName, HeaderValue)]>,
+}
+
+/// Headers that are part of an answer. Everything else is about one connection,
+/// one moment or one caller, and is made for each response or left out.
+const DATA_HEADERS: [HeaderName; 8] = [
+    CONTENT_TYPE,
+    CONTENT_RANGE, // supabase-js reads the count from it
+    CONTENT_LOCATION,
+    CONTENT_DISPOSITION,
+    CONTENT_LANGUAGE,
+    LAST_MODIFIED,
+    HeaderName::from_static("content-profile"),
+    HeaderName::from_static("preference-applied"),
+];
+
+/// Cookies that a content delivery network in front of Supabase sets on its own
+/// account; they say nothing about the caller's data and are never replayed.
+const EDGE_COOKIES: [&str; 3] = ["__cf_bm=", "_cfuvid=", "__cfruid="];
+
+/// Judges an answer by its head.
+pub fn judge(head: &response::Parts, question: &Question, body_bytes_max: u64) -> Result<Admitted, Refusal> {
+    let headers = &head.headers;
+    refuse_if(!is_kept_status(head.status, question), Refusal::Status)?;
+    refuse_if(headers.contains_key("proxy-status"), Refusal::ProxyStatus)?;
+    refuse_if(headers.get_all(SET_COOKIE).iter().any(|cookie| !is_edge_cookie(cookie)), Refusal::SetCookie)?;
+    refuse_if(forbids_keeping(headers), Refusal::CacheControl)?;
+    refuse_if(varies_beyond(headers, question), Refusal::Vary)?;
+    refuse_if(is_encoded(headers), Refusal::Encoded)?;
+    refuse_if(is_other_media(headers, question), Refusal::MediaType)?;
+    refuse_if(is_unframed(head), Refusal::Unframed)?;
+    refuse_if(content_length(headers).is_some_and(|length| length > body_bytes_max), Refusal::TooLarge)?;
+    let mut kept = Vec::with_capacity(DATA_HEADERS.len());
+    for name in DATA_HEADERS {
+        for value in headers.get_all(&name) {
+            // a copy: the value is a slice of the connection's read buffer, which an entry must not keep alive
+            let own = HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone());
+            kept.push((name.clone(), own));
+        }
+    }
+    Ok(Admitted { status: head.status, headers: kept.into_boxed_slice() })
+}
+
+/// The length the upstream announced, if it announced one.
+pub(super) fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn refuse_if(condition: bool, refusal: Refusal) -> Result<(), Refusal> {
+    if condition { Err(refusal) } else { Ok(()) }
+}
+
+fn is_kept_status(status: StatusCode, question: &Question) -> bool {
+    // PostgREST answers 206 for a Range and for a count that exceeds the page
+    let asked_for_part = || question.headers.iter().any(|(name, _)| name == "range" || name == "prefer");
+    status == StatusCode::OK || (status == StatusCode::PARTIAL_CONTENT && asked_for_part())
+}
+
+fn is_edge_cookie(cookie: &HeaderValue) -> bool {
+    EDGE_COOKIES.iter().any(|name| cookie.as_bytes().starts_with(name.as_bytes()))
+}
+
+fn forbids_keeping(headers: &HeaderMap) -> bool {
+    list(headers, &CACHE_CONTROL).any(|directive| {
+        let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
+        match name.trim().to_ascii_lowercase().as_str() {
+            "no-store" | "no-cache" | "private" => true,
+            "max-age" | "s-maxage" => value.trim().trim_matches('"').parse() == Ok(0_u64),
+            _ => false,
+        }
+    })
+}
+
+fn varies_beyond(headers: &HeaderMap, question: &Question) -> bool {
+    // The fill asks for identity coding and sends no Origin: both are the same for every caller.
+    let is_constant =
+        |name: &str| ["accept-encoding", "origin"].iter().any(|same| name.eq_ignore_ascii_case(same));
+    // A header that a caller may send is part of the question even when this caller did not send it.
+    let is_asked = |name: &str| {
+        let always = ["accept", "accept-profile", "prefer", "range", "authorization", "apikey"];
+        always.iter().any(|known| name.eq_ignore_ascii_case(known))
+            || question.vary.iter().any(|known| name.eq_ignore_ascii_case(known.as_str()))
+    };
+    list(headers, &VARY).any(|name| !is_constant(name) && !is_asked(name))
+}
+
+fn is_encoded(headers: &HeaderMap) -> bool {
+    list(headers, &CONTENT_ENCODING).any(|coding| !coding.eq_ignore_ascii_case("identity"))
+}
+
+fn is_other_media(headers: &HeaderMap, question: &Question) -> bool {
+    let Some(media) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
+    let media = media.to_ascii_lowercase();
+    let asked_for_html = question.headers.iter().any(|(name, value)| {
+        name == "accept" && value.to_str().is_ok_and(|accept| accept.contains("text/html"))
+    });
+    media.contains("vnd.pgrst.plan") || (media.starts_with("text/html") && !asked_for_html)
+}
+
+fn is_unframed(head: &response::Parts) -> bool {
+    let is_framed = head.headers.contains_key(CONTENT_LENGTH) || head.headers.contains_key(TRANSFER_ENCODING);
+    head.version < Version::HTTP_11 || (head.version == Version::HTTP_11 && !is_framed)
+}
+
+fn list<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'h str> {
+    headers
+        .get_all(name)
+        .iter()
+        // an unreadable value is refused by never matching what is allowed
+        .flat_map(|value| value.to_str().unwrap_or("*").split(','))
+        .map(str::trim)
+        .filter(|item| !item.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::{Method, Response};
+
+    fn question(headers: &[(&'static str, &'static str)], vary: &[&'static str]) -> Question {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect();
+        let vary = vary.iter().map(|name| HeaderName::from_static(name)).collect();
+        Question { method: Method::GET, target: "/rest/v1/t".into(), headers, vary }
+    }
+
+    fn verdict(status: u16, headers: &[(&str, &str)], asked: &Question) -> Result<Vec<String>, Refusal> {
+        let mut response = Response::builder().status(status).header("content-length", "2");
+        for (name, value) in headers {
+            response = response.header(*name, *value);
+        }
+        let (head, ()) = response.body(()).unwrap().into_parts();
+        judge(&head, asked, 100)
+            .map(|admitted| admitted.headers.iter().map(|(name, _)| name.to_string()).collect())
+    }
+
+    #[test]
+    fn only_plain_complete_answers_are_kept() {
+        let plain = question(&[("accept", "application/json")], &[]);
+        for (status, headers, expected) in [
+            (200, &[][..], Ok(())),
+            (201, &[], Err(Refusal::Status)),
+            (204, &[], Err(Refusal::Status)),
+            (206, &[], Err(Refusal::Status)),
+            (300, &[], Err(Refusal::Status)),
+            (404, &[], Err(Refusal::Status)),
+            (406, &[], Err(Refusal::Status)),
+            (503, &[], Err(Refusal::Status)),
+            (200, &[("set-cookie", "session=1")], Err(Refusal::SetCookie)),
+            (200, &[("set-cookie", "__cf_bm=x; path=/")], Ok(())),
+            (200, &[("set-cookie", "__cf_bm=x"), ("set-cookie", "a=b")], Err(Refusal::SetCookie)),
+            (200, &[("cache-control", "no-store")], Err(Refusal::CacheControl)),
+            (200, &[("cache-control", "Private")], Err(Refusal::CacheControl)),
+            (200, &[("cache-control", "public, no-cache=\"set-cookie\"")], Err(Refusal::CacheControl)),
+            (200, &[("cache-control", "max-age=0")], Err(Refusal::CacheControl)),
+            (200, &[("cache-control", "max-age=60")], Ok(())),
+            (200, &[("vary", "Accept, Prefer, Range")], Ok(())),
+            (200, &[("vary", "Accept-Encoding"), ("vary", "Origin")], Ok(())),
+            (200, &[("vary", "*")], Err(Refusal::Vary)),
+            (200, &[("vary", "Accept, X-New")], Err(Refusal::Vary)),
+            (200, &[("content-encoding", "gzip")], Err(Refusal::Encoded)),
+            (200, &[("content-encoding", "identity")], Ok(())),
+            (200, &[("proxy-status", "PostgREST; error=PGRST000")], Err(Refusal::ProxyStatus)),
+            (200, &[("content-type", "application/vnd.pgrst.plan+json")], Err(Refusal::MediaType)),
+            (200, &[("content-type", "text/html; charset=utf-8")], Err(Refusal::MediaType)),
+        ] {
+            assert_eq!(verdict(status, headers, &plain).map(|_| ()), expected, "{status} {headers:?}");
+        }
+    }
+
+    #[test]
+    fn a_part_is_kept_where_it_was_asked_for() {
+        for asked in [question(&[("range", "0-9")], &[]), question(&[("prefer", "count=exact")], &[])] {
+            assert!(verdict(206, &[("content-range", "0-9/90")], &asked).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_declared_header_may_vary() {
+        let declared = question(&[], &["x-app-version"]);
+        assert!(verdict(200, &[("vary", "X-App-Version")], &declared).is_ok());
+        assert_eq!(verdict(200, &[("vary", "X-App-Other")], &declared), Err(Refusal::Vary));
+    }
+
+    #[test]
+    fn only_data_headers_are_kept() {
+        let sent = [
+            ("content-type", "application/json"),
+            ("content-range", "0-1/*"),
+            ("date", "today"),
+            ("server", "postgrest"),
+            ("server-timing", "jwt;dur=1"),
+            ("access-control-allow-origin", "https://a"),
+            ("age", "9"),
+            ("sb-request-id", "1"),
+            ("set-cookie", "__cf_bm=x"),
+        ];
+        assert_eq!(verdict(200, &sent, &question(&[], &[])).unwrap(), ["content-type", "content-range"]);
+    }
+
+    #[test]
+    fn what_is_too_large_or_unframed_is_refused() {
+        let asked = question(&[], &[]);
+        let head = |version, length: Option<&str>| {
+            let mut response = Response::builder().version(version);
+            if let Some(length) = length {
+                response = response.header("content-length", length);
+            }
+            response.body(()).unwrap().into_parts().0
+        };
+        let judged = |version, length| judge(&head(version, length), &asked, 100).map(|_| ());
+        assert_eq!(judged(Version::HTTP_11, Some("100")), Ok(()));
+        assert_eq!(judged(Version::HTTP_11, Some("101")), Err(Refusal::TooLarge));
+        assert_eq!(judged(Version::HTTP_11, None), Err(Refusal::Unframed));
+        assert_eq!(judged(Version::HTTP_10, Some("1")), Err(Refusal::Unframed));
+        assert_eq!(judged(Version::HTTP_2, None), Ok(()));
+    }
+}

@@ -1,0 +1,295 @@
+//! One upstream body, read by many.
+//!
+//! While it is being kept, chunks stay from the first one on, so that whoever
+//! joins late starts at the beginning, and nobody waits for anybody. Once it has
+//! outgrown what is kept, chunks go as soon as every reader has them, and the
+//! fetch waits for the slowest reader instead of filling memory.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use bytes::{Bytes, BytesMut};
+use http_body::{Body, Frame, SizeHint};
+
+/// The body ended before it was complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the upstream's answer broke off")]
+pub struct Interrupted;
+
+/// A body that is being received.
+#[derive(Debug)]
+pub(super) struct SharedBody {
+    /// A plain mutex: held to push or take one chunk, never across an await.
+    inner: Mutex<Inner>,
+    length: Option<u64>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    chunks: VecDeque<Bytes>,
+    /// How many chunks were let go before the first one in `chunks`.
+    gone: usize,
+    held_bytes: usize,
+    keeping: bool,
+    end: Option<Result<(), Interrupted>>,
+    readers: Vec<Option<Place>>,
+    fetcher: Option<Waker>,
+}
+
+/// Where one reader is.
+#[derive(Debug)]
+struct Place {
+    next: usize,
+    waker: Option<Waker>,
+    cut: bool,
+}
+
+/// May the fetch go on?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Room {
+    /// Yes.
+    Free,
+    /// Nobody reads any more.
+    Deserted,
+}
+
+impl SharedBody {
+    pub(super) fn new(length: Option<u64>) -> Arc<Self> {
+        let inner = Inner {
+            chunks: VecDeque::new(),
+            gone: 0,
+            held_bytes: 0,
+            keeping: true,
+            end: None,
+            readers: Vec::new(),
+            fetcher: None,
+        };
+        Arc::new(Self { inner: Mutex::new(inner), length })
+    }
+
+    /// A reader from the first byte on; `None` once the beginning is gone.
+    pub(super) fn reader(self: &Arc<Self>) -> Option<BodyReader> {
+        let mut inner = self.lock();
+        if !inner.keeping {
+            return None;
+        }
+        let place = Some(Place { next: 0, waker: None, cut: false });
+        let slot = inner.readers.iter().position(Option::is_none);
+        let slot = slot.unwrap_or_else(|| {
+            inner.readers.push(None);
+            inner.readers.len() - 1
+        });
+        inner.readers[slot] = place;
+        drop(inner);
+        Some(BodyReader { body: Arc::clone(self), slot, read: 0 })
+    }
+
+    pub(super) fn push(&self, chunk: Bytes) {
+        let mut inner = self.lock();
+        inner.held_bytes += chunk.len();
+        inner.chunks.push_back(chunk);
+        inner.let_go_of_read();
+        inner.wake_readers();
+    }
+
+    /// From now on only what some reader still needs is held, and nobody can join.
+    pub(super) fn stop_keeping(&self) {
+        let mut inner = self.lock();
+        inner.keeping = false;
+        inner.let_go_of_read();
+    }
+
+    /// Ends the body for every reader.
+    pub(super) fn finish(&self, end: Result<(), Interrupted>) {
+        let mut inner = self.lock();
+        inner.end.get_or_insert(end);
+        inner.wake_readers();
+    }
+
+    /// The whole body in one piece of its own: the chunks are slices of the
+    /// connection's read buffers, which an entry must not keep alive.
+    pub(super) fn whole(&self) -> Bytes {
+        let inner = self.lock();
+        let mut whole = BytesMut::with_capacity(inner.held_bytes);
+        for chunk in &inner.chunks {
+            whole.extend_from_slice(chunk);
+        }
+        whole.freeze()
+    }
+
+    /// Waits until at most `bytes_max` are held for slow readers.
+    pub(super) async fn room(&self, bytes_max: usize) -> Room {
+        std::future::poll_fn(|context| {
+            let mut inner = self.lock();
+            if inner.readers.iter().flatten().all(|place| place.cut) {
+                return Poll::Ready(Room::Deserted);
+            }
+            if inner.held_bytes <= bytes_max {
+                return Poll::Ready(Room::Free);
+            }
+            inner.fetcher = Some(context.waker().clone());
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Gives up on whoever holds everybody else back.
+    pub(super) fn cut_slowest(&self) {
+        let mut inner = self.lock();
+        let gone = inner.gone;
+        for place in inner.readers.iter_mut().flatten().filter(|place| place.next == gone) {
+            place.cut = true;
+        }
+        inner.let_go_of_read();
+        inner.wake_readers();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn let_go_of_read(&mut self) {
+        if self.keeping {
+            return;
+        }
+        let needed = self.readers.iter().flatten().filter(|place| !place.cut).map(|place| place.next).min();
+        let needed = needed.unwrap_or(self.gone + self.chunks.len());
+        while self.gone < needed {
+            let Some(chunk) = self.chunks.pop_front() else { break };
+            self.held_bytes -= chunk.len();
+            self.gone += 1;
+        }
+        if let Some(fetcher) = self.fetcher.take() {
+            fetcher.wake();
+        }
+    }
+
+    fn wake_readers(&mut self) {
+        for place in self.readers.iter_mut().flatten() {
+            if let Some(waker) = place.waker.take() {
+                waker.wake();
+            }
+        }
+    }
+
+    fn poll_chunk(&mut self, slot: usize, context: &Context<'_>) -> Poll<Option<Result<Bytes, Interrupted>>> {
+        let Some(place) = self.readers[slot].as_mut() else { return Poll::Ready(None) };
+        if place.cut {
+            return Poll::Ready(Some(Err(Interrupted)));
+        }
+        if let Some(chunk) = self.chunks.get(place.next - self.gone).cloned() {
+            place.next += 1;
+            self.let_go_of_read();
+            return Poll::Ready(Some(Ok(chunk)));
+        }
+        match self.end {
+            Some(Ok(())) => Poll::Ready(None),
+            Some(Err(interrupted)) => Poll::Ready(Some(Err(interrupted))),
+            None => {
+                place.waker = Some(context.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+/// One client's view of a shared body.
+#[derive(Debug)]
+pub struct BodyReader {
+    body: Arc<SharedBody>,
+    slot: usize,
+    read: u64,
+}
+
+impl Body for BodyReader {
+    type Data = Bytes;
+    type Error = Interrupted;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Interrupted>>> {
+        let polled = self.body.lock().poll_chunk(self.slot, context);
+        if let Poll::Ready(Some(Ok(chunk))) = &polled {
+            self.read += chunk.len() as u64;
+        }
+        polled.map_ok(Frame::data)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self.body.length {
+            Some(length) => SizeHint::with_exact(length.saturating_sub(self.read)),
+            None => SizeHint::default(),
+        }
+    }
+}
+
+impl Drop for BodyReader {
+    fn drop(&mut self) {
+        let mut inner = self.body.lock();
+        inner.readers[self.slot] = None;
+        inner.let_go_of_read();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::BodyExt;
+
+    async fn next(reader: &mut BodyReader) -> Option<Result<Bytes, Interrupted>> {
+        reader.frame().await.map(|frame| frame.map(|frame| frame.into_data().unwrap()))
+    }
+
+    #[tokio::test]
+    async fn late_readers_start_at_the_beginning() {
+        let body = SharedBody::new(Some(4));
+        let early = body.reader().unwrap();
+        body.push("ab".into());
+        let late = body.reader().unwrap();
+        body.push("cd".into());
+        body.finish(Ok(()));
+        assert_eq!(early.size_hint().exact(), Some(4));
+        assert_eq!(early.collect().await.unwrap().to_bytes(), "abcd");
+        assert_eq!(late.collect().await.unwrap().to_bytes(), "abcd");
+        assert_eq!(body.whole(), "abcd");
+    }
+
+    #[tokio::test]
+    async fn an_outgrown_body_waits_for_its_slowest_reader_and_gives_up_on_it() {
+        let body = SharedBody::new(None);
+        let mut quick = body.reader().unwrap();
+        let mut slow = body.reader().unwrap();
+        body.push("ab".into());
+        body.stop_keeping();
+        assert!(body.reader().is_none(), "the beginning may be gone");
+        assert_eq!(next(&mut quick).await, Some(Ok("ab".into())));
+        assert!(futures_pending(body.room(1)), "two bytes wait for the slow reader");
+        body.cut_slowest();
+        assert_eq!(body.room(1).await, Room::Free);
+        assert_eq!(next(&mut slow).await, Some(Err(Interrupted)));
+        body.push("cd".into());
+        assert_eq!(next(&mut quick).await, Some(Ok("cd".into())));
+        drop(quick);
+        assert_eq!(body.room(1).await, Room::Deserted);
+    }
+
+    #[tokio::test]
+    async fn a_broken_body_is_broken_for_everybody() {
+        let body = SharedBody::new(Some(10));
+        let mut reader = body.reader().unwrap();
+        body.push("ab".into());
+        body.finish(Err(Interrupted));
+        assert_eq!(next(&mut reader).await, Some(Ok("ab".into())));
+        assert_eq!(next(&mut reader).await, Some(Err(Interrupted)));
+    }
+
+    fn futures_pending(future: impl Future) -> bool {
+        let mut future = std::pin::pin!(future);
+        future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending()
+    }
+}

@@ -1,0 +1,65 @@
+//! A stored answer.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode};
+
+use crate::key::Key;
+
+/// What an entry costs beside its parts: its slot in the store, its own fields,
+/// the counts around its shared pointers. Measured generously.
+const ENTRY_BYTES: usize = 320;
+
+/// From when until when an answer may be served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetime {
+    /// When it was complete.
+    pub stored: Instant,
+    /// From when on it is dead.
+    pub expires: Instant,
+}
+
+impl Lifetime {
+    /// Alive at this moment?
+    pub fn is_alive(&self, now: Instant) -> bool {
+        now < self.expires
+    }
+
+    /// How long it has been kept.
+    pub fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.stored)
+    }
+
+    /// How long it may still be served.
+    pub fn left(&self, now: Instant) -> Duration {
+        self.expires.saturating_duration_since(now)
+    }
+}
+
+/// A stored answer. Headers are a plain list: a `HeaderMap` takes 1.5 KB an entry.
+#[derive(Debug)]
+pub struct Entry {
+    /// Its name.
+    pub key: Key,
+    /// 200 or 206.
+    pub status: StatusCode,
+    /// What of the upstream's headers is data; the rest is made for each response.
+    pub headers: Box<[(HeaderName, HeaderValue)]>,
+    /// The whole body.
+    pub body: Bytes,
+    /// From when until when.
+    pub lifetime: Lifetime,
+}
+
+impl Entry {
+    /// What it occupies in memory, headers and key included.
+    pub fn bytes(&self) -> usize {
+        let headers: usize = self
+            .headers
+            .iter()
+            .map(|(name, value)| size_of::<(HeaderName, HeaderValue)>() + name.as_str().len() + value.len())
+            .sum();
+        ENTRY_BYTES + self.key.as_str().len() + headers + self.body.len()
+    }
+}

@@ -1,0 +1,216 @@
+//! Copying an upstream body to everybody who waits for it, while keeping it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body::Body;
+use http_body_util::BodyExt;
+use quick_cache::sync::Cache as Memory;
+
+use crate::clock::Clock;
+use crate::key::Fingerprint;
+
+use super::admission::Refusal;
+use super::body::{Interrupted, Room};
+use super::entry::{Entry, Lifetime};
+use super::flight::{SharedHead, Ticket};
+use super::store::Store;
+
+/// Longest wait for the next piece of a body that is being kept.
+const PIECE_WAIT: Duration = Duration::from_secs(30);
+
+/// Longest time a body may take and still be kept; one byte a second for ever
+/// is a stream, not an answer.
+const WHOLE_WAIT: Duration = Duration::from_secs(120);
+
+/// Longest wait for a reader of an outgrown body before it is cut.
+const READER_WAIT: Duration = Duration::from_secs(30);
+
+/// Most bytes held for slow readers of an outgrown body.
+const HELD_BYTES_MAX: usize = 256 * 1024;
+
+/// What a fill needs of the cache.
+#[derive(Clone, Debug)]
+pub(super) struct Means {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) refused: Arc<Memory<Fingerprint, Instant>>,
+    pub(super) refused_for: Duration,
+    pub(super) clock: Clock,
+}
+
+impl Means {
+    pub(super) fn remember_refusal(&self, fingerprint: Fingerprint) {
+        self.refused.insert(fingerprint, self.clock.now() + self.refused_for);
+    }
+}
+
+/// What is wanted of a fill.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish {
+    /// How long the answer may be served.
+    pub ttl: Duration,
+    /// Largest body that is kept.
+    pub body_bytes_max: usize,
+    /// Recognises a body that is an error whatever its status says.
+    pub is_error: fn(&[u8]) -> bool,
+}
+
+/// How a fill ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Filled {
+    /// The answer is kept: this many bytes.
+    Kept(usize),
+    /// It reached its readers but is not kept.
+    Refused(Refusal),
+    /// It broke off.
+    Broken,
+    /// It had outgrown what is kept and nobody read it any more.
+    Deserted,
+}
+
+/// An answer on its way to its readers and into the store.
+#[derive(Debug)]
+pub struct Fill {
+    ticket: Ticket,
+    head: Arc<SharedHead>,
+}
+
+impl Fill {
+    pub(super) fn new(ticket: Ticket, head: Arc<SharedHead>) -> Self {
+        Self { ticket, head }
+    }
+
+    /// Moves the whole body. Runs detached from every client.
+    pub async fn run<B>(self, body: B, wish: Wish) -> Filled
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let began = self.ticket.means.clock.now();
+        match self.receive(body, wish.body_bytes_max).await {
+            Received::Whole => self.keep(began, wish).await,
+            Received::Broken => {
+                self.head.body.finish(Err(Interrupted));
+                Filled::Broken
+            }
+            Received::Outgrown(refusal, rest) => self.pass_on(refusal, rest).await,
+        }
+    }
+
+    async fn receive<B>(&self, mut body: B, body_bytes_max: usize) -> Received<B>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let mut total = 0;
+        let give_up = tokio::time::Instant::now() + WHOLE_WAIT;
+        loop {
+            match next_piece(&mut body).await {
+                Piece::Data(chunk) => {
+                    total += chunk.len();
+                    self.head.body.push(chunk);
+                }
+                Piece::End => return Received::Whole,
+                Piece::Broken => return Received::Broken,
+            }
+            if total > body_bytes_max {
+                return Received::Outgrown(Refusal::TooLarge, body);
+            }
+            if tokio::time::Instant::now() > give_up {
+                return Received::Outgrown(Refusal::TooSlow, body);
+            }
+        }
+    }
+
+    /// Stores first and ends the body after, so that a client who has the whole
+    /// answer and asks again is answered from memory.
+    async fn keep(self, began: Instant, wish: Wish) -> Filled {
+        let whole = self.head.body.whole();
+        if (wish.is_error)(&whole) {
+            self.ticket.means.remember_refusal(self.ticket.fingerprint);
+            self.head.body.finish(Ok(()));
+            return Filled::Refused(Refusal::ErrorObject);
+        }
+        let bytes = whole.len();
+        let means = &self.ticket.means;
+        let entry = Entry {
+            key: self.ticket.key.clone(),
+            status: self.head.status,
+            headers: self.head.headers.clone(),
+            body: whole,
+            // the answer is as old as its beginning, however long its body took
+            lifetime: Lifetime { stored: began, expires: began + wish.ttl },
+        };
+        let stamp = self.ticket.flight.stamp().clone();
+        means.store.fill(self.ticket.fingerprint, Arc::new(entry), stamp).await;
+        means.refused.remove(&self.ticket.fingerprint);
+        self.head.body.finish(Ok(()));
+        Filled::Kept(bytes)
+    }
+
+    /// Streams the rest of a body that is not kept, no faster than it is read.
+    async fn pass_on<B>(self, refusal: Refusal, mut body: B) -> Filled
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        self.ticket.means.remember_refusal(self.ticket.fingerprint);
+        self.ticket.close();
+        let shared = &self.head.body;
+        shared.stop_keeping();
+        loop {
+            match tokio::time::timeout(READER_WAIT, shared.room(HELD_BYTES_MAX)).await {
+                Ok(Room::Free) => {}
+                Ok(Room::Deserted) => return Filled::Deserted,
+                Err(_elapsed) => {
+                    shared.cut_slowest();
+                    continue;
+                }
+            }
+            match next_piece(&mut body).await {
+                Piece::Data(chunk) => shared.push(chunk),
+                Piece::End => {
+                    shared.finish(Ok(()));
+                    return Filled::Refused(refusal);
+                }
+                Piece::Broken => {
+                    shared.finish(Err(Interrupted));
+                    return Filled::Broken;
+                }
+            }
+        }
+    }
+}
+
+/// A fill that is dropped, by a panic or at shutdown, ends its readers' bodies too.
+impl Drop for Fill {
+    fn drop(&mut self) {
+        self.head.body.finish(Err(Interrupted));
+    }
+}
+
+enum Received<B> {
+    Whole,
+    Broken,
+    Outgrown(Refusal, B),
+}
+
+enum Piece {
+    Data(Bytes),
+    End,
+    Broken,
+}
+
+async fn next_piece<B>(body: &mut B) -> Piece
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    loop {
+        match tokio::time::timeout(PIECE_WAIT, body.frame()).await {
+            Ok(Some(Ok(frame))) => match frame.into_data() {
+                Ok(data) => return Piece::Data(data),
+                Err(_trailers) => {} // nothing in an answer from PostgREST is said in trailers
+            },
+            Ok(None) => return Piece::End,
+            Ok(Some(Err(_))) | Err(_) => return Piece::Broken,
+        }
+    }
+}

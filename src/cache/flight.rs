@@ -1,0 +1,205 @@
+//! One fetch that several requests wait for.
+//!
+//! Flights are kept by fingerprint *and* generations: a reader who comes after a
+//! write has seen other generations and can never join a fetch from before it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use http::{HeaderName, HeaderValue, StatusCode};
+use tokio::sync::watch;
+
+use crate::key::{Fingerprint, Key};
+
+use super::admission::Admitted;
+use super::body::{BodyReader, SharedBody};
+use super::fill::{Fill, Means};
+use super::generation::Stamp;
+use super::store::Name;
+
+/// Most fetches under way at once that others may join. Each may hold a body of
+/// the largest size that is kept; beyond this, requests fetch alone.
+const FLIGHTS_MAX: usize = 1024;
+
+type FlightKey = (Fingerprint, Box<[u64]>);
+
+/// How a flight went, as its waiters see it.
+#[derive(Clone, Debug)]
+pub enum Landing {
+    /// The answer may be shared: ask the flight for a reader of your own.
+    Shared(Arc<SharedHead>),
+    /// The answer is for the one who fetched it; the others ask for themselves.
+    Apart,
+    /// There was no answer; everybody gets this gateway status.
+    Failed(StatusCode),
+    /// Whoever fetched it vanished; look up again.
+    Abandoned,
+}
+
+/// Head and body of an answer that is being shared.
+#[derive(Debug)]
+pub struct SharedHead {
+    pub(super) status: StatusCode,
+    pub(super) headers: Box<[(HeaderName, HeaderValue)]>,
+    pub(super) body: Arc<SharedBody>,
+}
+
+/// What one waiter gets of a shared answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// As the upstream said.
+    pub status: StatusCode,
+    /// What of the upstream's headers is data.
+    pub headers: Box<[(HeaderName, HeaderValue)]>,
+    /// From the first byte on.
+    pub body: BodyReader,
+}
+
+/// A fetch under way.
+#[derive(Debug)]
+pub struct Flight {
+    stamp: Stamp,
+    landing: watch::Sender<Option<Landing>>,
+}
+
+impl Flight {
+    /// A flight that nobody can join.
+    pub(super) fn alone(stamp: Stamp) -> Arc<Self> {
+        Arc::new(Self { stamp, landing: watch::Sender::new(None) })
+    }
+
+    /// Waits until it is known whether the answer can be shared.
+    ///
+    /// Cancel safe: a waiter that leaves changes nothing for the others.
+    pub async fn landing(&self) -> Landing {
+        let mut landing = self.landing.subscribe();
+        let landed = landing.wait_for(Option::is_some).await;
+        landed.ok().and_then(|landed| landed.clone()).unwrap_or(Landing::Abandoned)
+    }
+
+    pub(super) fn stamp(&self) -> &Stamp {
+        &self.stamp
+    }
+
+    fn land(&self, landing: Landing) {
+        self.landing.send_replace(Some(landing));
+    }
+}
+
+impl SharedHead {
+    /// A reader of one's own; `None` if the answer has outgrown what is kept,
+    /// so that its beginning is gone.
+    pub fn answer(&self) -> Option<Answer> {
+        let body = self.body.reader()?;
+        Some(Answer { status: self.status, headers: self.headers.clone(), body })
+    }
+}
+
+/// What boarding a flight comes to.
+#[derive(Debug)]
+pub(super) enum Boarding {
+    /// Somebody is fetching.
+    Joined(Arc<Flight>),
+    /// Nobody was: the caller fetches.
+    Leads(Arc<Flight>),
+    /// Too many fetches are under way: the caller fetches alone.
+    Full(Arc<Flight>),
+}
+
+/// All fetches that can be joined.
+#[derive(Debug, Default)]
+pub(super) struct Flights {
+    /// A plain mutex: held for one map operation, and only on misses.
+    open: Mutex<HashMap<FlightKey, Arc<Flight>>>,
+}
+
+impl Flights {
+    pub(super) fn board(&self, fingerprint: &Fingerprint, stamp: Stamp) -> Boarding {
+        let mut open = self.lock();
+        let key = (*fingerprint, stamp.generations());
+        if let Some(flight) = open.get(&key) {
+            return Boarding::Joined(Arc::clone(flight));
+        }
+        let flight = Flight::alone(stamp);
+        if open.len() >= FLIGHTS_MAX {
+            return Boarding::Full(flight);
+        }
+        open.insert(key, Arc::clone(&flight));
+        Boarding::Leads(flight)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Nobody can join from now on; those aboard stay.
+    pub(super) fn close(&self, fingerprint: &Fingerprint, flight: &Arc<Flight>) {
+        let key = (*fingerprint, flight.stamp.generations());
+        let mut open = self.lock();
+        if open.get(&key).is_some_and(|held| Arc::ptr_eq(held, flight)) {
+            open.remove(&key);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<FlightKey, Arc<Flight>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The right to answer one question, given to exactly one fetch.
+///
+/// Dropping it unused tells the waiters to look up again.
+#[derive(Debug)]
+pub struct Ticket {
+    pub(super) key: Key,
+    pub(super) fingerprint: Fingerprint,
+    pub(super) flight: Arc<Flight>,
+    pub(super) flights: Arc<Flights>,
+    pub(super) means: Means,
+}
+
+impl Ticket {
+    pub(super) fn new(name: &Name<'_>, flight: Arc<Flight>, flights: &Arc<Flights>, means: Means) -> Self {
+        let flights = Arc::clone(flights);
+        Self { key: name.key.clone(), fingerprint: *name.fingerprint, flight, flights, means }
+    }
+
+    /// The flight it leads, to wait for like everybody else.
+    pub fn flight(&self) -> Arc<Flight> {
+        Arc::clone(&self.flight)
+    }
+
+    /// The answer cannot be kept: nobody waits for it, now or in the next moments.
+    pub fn refuse(self) {
+        self.means.remember_refusal(self.fingerprint);
+        self.flight.land(Landing::Apart);
+    }
+
+    /// There is no answer.
+    pub fn fail(self, status: StatusCode) {
+        self.flight.land(Landing::Failed(status));
+    }
+
+    /// Shares the answer from its head on; the body follows through the [`Fill`].
+    pub fn share(self, admitted: Admitted, length: Option<u64>) -> Fill {
+        let head =
+            SharedHead { status: admitted.status, headers: admitted.headers, body: SharedBody::new(length) };
+        let head = Arc::new(head);
+        self.flight.land(Landing::Shared(Arc::clone(&head)));
+        Fill::new(self, head)
+    }
+
+    pub(super) fn close(&self) {
+        self.flights.close(&self.fingerprint, &self.flight);
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.close();
+        let not_landed = self.flight.landing.borrow().is_none();
+        if not_landed {
+            self.flight.land(Landing::Abandoned);
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Is what an entry depends on still as it was?
+//!
+//! Every tag has a current generation, a value never used before. An entry
+//! carries the generations that were current *before* its fetch began and is
+//! valid only while all of them still are. A fill that a write overtook is thus
+//! never valid, and no lock or comparison on the way in is needed to say so.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::key::Tag;
+
+/// How many locks the table is divided among: misses and writes on different
+/// tags rarely meet.
+const SHARDS: usize = 64;
+
+/// A shard is swept when it has doubled since the last sweep, but not below this size.
+const SWEEP_TAGS_MIN: usize = 256;
+
+/// The current generation of one tag, shared by all entries that depend on it.
+pub(super) type Cell = Arc<AtomicU64>;
+
+/// A tag's generation at the moment it was looked at.
+#[derive(Clone, Debug)]
+struct Seen {
+    cell: Cell,
+    generation: u64,
+}
+
+/// The generations of all tags of one answer, read before it is fetched.
+#[derive(Clone)]
+pub struct Stamp(Box<[Seen]>);
+
+impl Stamp {
+    /// Are all generations still current?
+    pub(super) fn is_current(&self) -> bool {
+        self.0.iter().all(|seen| seen.cell.load(Ordering::Acquire) == seen.generation)
+    }
+
+    /// The generations alone: what tells one state of the world from another.
+    pub(super) fn generations(&self) -> Box<[u64]> {
+        self.0.iter().map(|seen| seen.generation).collect()
+    }
+
+    /// How many tags it covers.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// How many of its tags nothing else depends on yet; their upkeep is this entry's.
+    pub(super) fn own_tags(&self) -> usize {
+        // one reference is the table's, one is ours
+        self.0.iter().filter(|seen| Arc::strong_count(&seen.cell) <= 2).count()
+    }
+}
+
+impl fmt::Debug for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Stamp").field(&self.generations()).finish()
+    }
+}
+
+/// The current generation of every tag that some entry or fetch depends on.
+pub(super) struct Generations {
+    shards: Box<[Mutex<Shard>]>,
+    /// The last generation handed out. Never handing out the same one twice is
+    /// what makes a forgotten tag harmless: it can only come back as a new one.
+    last: AtomicU64,
+}
+
+/// Guarded by a plain mutex: held for a few look-ups in memory, never across an await.
+#[derive(Default)]
+struct Shard {
+    cells: HashMap<Tag, Cell>,
+    sweep_at: usize,
+}
+
+impl Generations {
+    pub(super) fn new() -> Self {
+        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), last: AtomicU64::new(0) }
+    }
+
+    /// Reads the generation of each tag, creating those that nothing depended on.
+    pub(super) fn stamp(&self, tags: &[Tag]) -> Stamp {
+        let seen = tags.iter().map(|tag| {
+            let mut shard = self.shard(tag);
+            let cell = match shard.cells.get(tag) {
+                Some(cell) => Arc::clone(cell),
+                None => {
+                    shard.sweep_if_grown();
+                    let cell = Cell::new(AtomicU64::new(self.next()));
+                    shard.cells.insert(tag.clone(), Arc::clone(&cell));
+                    cell
+                }
+            };
+            let generation = cell.load(Ordering::Acquire);
+            Seen { cell, generation }
+        });
+        Stamp(seen.collect())
+    }
+
+    /// Gives each tag a generation it never had; says how many anything depended on.
+    ///
+    /// A tag without a cell has no entry and no fetch under way: whoever asks
+    /// from now on sees what is there after this.
+    pub(super) fn bump(&self, tags: &[Tag]) -> usize {
+        let mut known = 0;
+        for tag in tags {
+            if let Some(cell) = self.shard(tag).cells.get(tag) {
+                cell.store(self.next(), Ordering::Release);
+                known += 1;
+            }
+        }
+        known
+    }
+
+    /// How many tags are remembered.
+    pub(super) fn len(&self) -> usize {
+        self.shards.iter().map(|shard| lock(shard).cells.len()).sum()
+    }
+
+    fn next(&self) -> u64 {
+        self.last.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    fn shard(&self, tag: &Tag) -> MutexGuard<'_, Shard> {
+        let hash = blake3::hash(tag.as_str().as_bytes());
+        lock(&self.shards[usize::from(hash.as_bytes()[0]) % SHARDS])
+    }
+}
+
+impl Shard {
+    /// Forgets tags that no entry and no fetch holds any more. A cell that
+    /// somebody holds stays: a bump must find it. Cells are only ever handed out
+    /// under this lock, so a count of one cannot rise meanwhile.
+    fn sweep_if_grown(&mut self) {
+        if self.cells.len() >= self.sweep_at.max(SWEEP_TAGS_MIN) {
+            self.cells.retain(|_, cell| Arc::strong_count(cell) > 1);
+            self.sweep_at = self.cells.len() * 2;
+        }
+    }
+}
+
+/// A poisoned lock still guards whole values: every critical section here is one
+/// map operation.
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl fmt::Debug for Generations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Generations").field("tags", &self.len()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tag(name: &str) -> Tag {
+        Tag::namespace(name)
+    }
+
+    #[test]
+    fn a_stamp_is_current_until_one_of_its_tags_is_bumped() {
+        let generations = Generations::new();
+        let both = generations.stamp(&[tag("a"), tag("b")]);
+        let other = generations.stamp(&[tag("c")]);
+        assert!(both.is_current());
+        assert_eq!(generations.bump(&[tag("b"), tag("nobody")]), 1);
+        assert!(!both.is_current());
+        assert!(other.is_current());
+        assert!(generations.stamp(&[tag("a"), tag("b")]).is_current());
+    }
+
+    #[test]
+    fn a_forgotten_tag_comes_back_as_a_new_one() {
+        let generations = Generations::new();
+        let early = generations.stamp(&[tag("held")]);
+        let forgotten = generations.stamp(&[tag("lost")]).generations();
+        for i in 0..SWEEP_TAGS_MIN * SHARDS * 2 {
+            generations.stamp(&[tag(&i.to_string())]);
+        }
+        assert!(generations.len() < SWEEP_TAGS_MIN * SHARDS * 2, "tags that nothing holds are forgotten");
+        assert_ne!(generations.stamp(&[tag("lost")]).generations(), forgotten);
+        assert_eq!(generations.bump(&[tag("held")]), 1, "a held tag is never forgotten");
+        assert!(!early.is_current());
+    }
+}

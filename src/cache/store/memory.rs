@@ -1,0 +1,170 @@
+//! The embedded store: in this process, bounded by bytes.
+
+use std::fmt;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use quick_cache::sync::Cache;
+use quick_cache::{Lifecycle, OptionsBuilder, Weighter};
+
+use crate::key::{Fingerprint, Tag};
+
+use super::super::entry::Entry;
+use super::super::generation::{Generations, Stamp};
+use super::{Doing, Found, Name, Store, Usage};
+
+/// What one tag costs an entry: a pointer to its cell and the generation it saw.
+const SEEN_BYTES: usize = 16;
+
+/// What a tag costs that only one entry has: its cell, its text, its slot in the table.
+const OWN_TAG_BYTES: usize = 192;
+
+/// Typical size of an entry, from which tables are sized at the start.
+const TYPICAL_ENTRY_BYTES: u64 = 4 * 1024;
+
+/// Most slots reserved at the start; more grow on demand.
+const RESERVED_ENTRIES_MAX: u64 = 100_000;
+
+/// A shard must hold several bodies of the largest size, or large ones would
+/// push each other out; small stores therefore have few shards.
+const SHARD_BYTES_MIN: u64 = 16 * 1024 * 1024;
+
+/// An entry and the state of the world in which it was fetched.
+#[derive(Clone)]
+struct Kept {
+    entry: Arc<Entry>,
+    stamp: Arc<Stamp>,
+    weight: u32,
+}
+
+/// Entries in this process.
+pub struct MemoryStore {
+    entries: Cache<Fingerprint, Kept, ByWeight, Prehashed, CountEvictions>,
+    generations: Generations,
+    bytes_max: u64,
+    evictions: Arc<AtomicU64>,
+}
+
+impl MemoryStore {
+    /// A store that holds at most this many bytes, headers, keys and tags included.
+    pub fn new(bytes_max: u64) -> Self {
+        let evictions = Arc::new(AtomicU64::new(0));
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let affordable = usize::try_from(bytes_max / SHARD_BYTES_MIN).unwrap_or(usize::MAX);
+        let reserved = (bytes_max / TYPICAL_ENTRY_BYTES).clamp(16, RESERVED_ENTRIES_MAX);
+        let options = OptionsBuilder::new()
+            .shards(affordable.clamp(1, cores * 4))
+            .estimated_items_capacity(usize::try_from(reserved).unwrap_or(16))
+            .weight_capacity(bytes_max)
+            .build();
+        let lifecycle = CountEvictions(Arc::clone(&evictions));
+        let entries = match options {
+            Ok(options) => Cache::with_options(options, ByWeight, Prehashed, lifecycle),
+            // both required options are set above
+            Err(_) => Cache::with(16, bytes_max, ByWeight, Prehashed, lifecycle),
+        };
+        Self { entries, generations: Generations::new(), bytes_max, evictions }
+    }
+
+    fn get(&self, fingerprint: &Fingerprint, now: Instant) -> Option<Arc<Entry>> {
+        let kept = self.entries.get(fingerprint)?;
+        if kept.entry.lifetime.is_alive(now) && kept.stamp.is_current() {
+            return Some(kept.entry);
+        }
+        // Only this very entry: a newer one may have come in meanwhile.
+        self.entries.remove_if(fingerprint, |held| Arc::ptr_eq(&held.entry, &kept.entry));
+        None
+    }
+}
+
+impl Store for MemoryStore {
+    fn look_up<'a>(&'a self, name: &'a Name<'a>, now: Instant) -> Doing<'a, Found> {
+        Box::pin(std::future::ready(match self.get(name.fingerprint, now) {
+            Some(entry) => Found::Valid(entry),
+            None => Found::Missing(self.generations.stamp(name.tags)),
+        }))
+    }
+
+    fn fill<'a>(&'a self, fingerprint: Fingerprint, entry: Arc<Entry>, stamp: Stamp) -> Doing<'a, ()> {
+        // An overtaken answer could never be served: it must not take the place of a newer one.
+        if stamp.is_current() {
+            let bytes = entry.bytes() + stamp.len() * SEEN_BYTES + stamp.own_tags() * OWN_TAG_BYTES;
+            let weight = u32::try_from(bytes).unwrap_or(u32::MAX);
+            self.entries.insert(fingerprint, Kept { entry, stamp: Arc::new(stamp), weight });
+        }
+        Box::pin(std::future::ready(()))
+    }
+
+    fn bump<'a>(&'a self, tags: &'a [Tag]) -> Doing<'a, ()> {
+        self.generations.bump(tags);
+        Box::pin(std::future::ready(()))
+    }
+
+    fn usage(&self) -> Usage {
+        Usage {
+            entries: self.entries.len() as u64,
+            bytes: self.entries.weight(),
+            bytes_max: self.bytes_max,
+            tags: self.generations.len() as u64,
+            evictions: self.evictions.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore").field("usage", &self.usage()).finish()
+    }
+}
+
+#[derive(Clone)]
+struct ByWeight;
+
+impl Weighter<Fingerprint, Kept> for ByWeight {
+    fn weight(&self, _: &Fingerprint, kept: &Kept) -> u64 {
+        u64::from(kept.weight)
+    }
+}
+
+#[derive(Clone)]
+struct CountEvictions(Arc<AtomicU64>);
+
+impl Lifecycle<Fingerprint, Kept> for CountEvictions {
+    type RequestState = ();
+
+    fn on_evict(&self, (): &mut (), _: Fingerprint, _: Kept) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A fingerprint is a cryptographic hash: its first eight bytes are as good a
+/// hash as any, and nobody can choose them.
+#[derive(Clone, Default)]
+struct Prehashed;
+
+impl BuildHasher for Prehashed {
+    type Hasher = FirstBytes;
+
+    fn build_hasher(&self) -> FirstBytes {
+        FirstBytes(0)
+    }
+}
+
+struct FirstBytes(u64);
+
+impl Hasher for FirstBytes {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(first) = bytes.first_chunk::<8>() {
+            self.0 = u64::from_le_bytes(*first);
+        }
+    }
+
+    // an array's hash begins with its length, which says nothing here
+    fn write_usize(&mut self, _: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}

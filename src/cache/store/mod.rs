@@ -1,0 +1,72 @@
+//! Where entries live.
+
+mod memory;
+
+pub use memory::MemoryStore;
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::key::{Fingerprint, Key, Tag};
+
+use super::entry::Entry;
+use super::generation::Stamp;
+
+/// A future behind the one seam where stores are exchanged.
+pub(super) type Doing<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What names one answer, and what that answer depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct Name<'a> {
+    /// For people and patterns.
+    pub key: &'a Key,
+    /// What keeps it apart from all others.
+    pub fingerprint: &'a Fingerprint,
+    /// Everything the answer depends on.
+    pub tags: &'a [Tag],
+}
+
+/// What a store answers to a look-up.
+#[derive(Debug)]
+pub enum Found {
+    /// An entry that is alive and whose generations are all current.
+    Valid(Arc<Entry>),
+    /// None; these are the generations a fill must carry.
+    Missing(Stamp),
+}
+
+/// How full a store is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Entries, dead ones included until they are swept.
+    pub entries: u64,
+    /// Bytes they occupy, with headers, keys and tags.
+    pub bytes: u64,
+    /// Bytes they may occupy.
+    pub bytes_max: u64,
+    /// Tags remembered.
+    pub tags: u64,
+    /// Entries pushed out to make room, since the start.
+    pub evictions: u64,
+}
+
+/// A place where entries live. A store that fails answers `Missing` and drops
+/// what it is given: no method can fail a request.
+pub trait Store: Send + Sync + Debug {
+    /// Gets the entry and the generations of its tags, together, so that a
+    /// remote store needs one round trip.
+    fn look_up<'a>(&'a self, name: &'a Name<'a>, now: Instant) -> Doing<'a, Found>;
+
+    /// Keeps an entry under the generations read before its fetch. If one of
+    /// them is no longer current the entry is simply never valid.
+    fn fill<'a>(&'a self, fingerprint: Fingerprint, entry: Arc<Entry>, stamp: Stamp) -> Doing<'a, ()>;
+
+    /// Gives each tag a new generation; returns when every later look-up sees it.
+    fn bump<'a>(&'a self, tags: &'a [Tag]) -> Doing<'a, ()>;
+
+    /// How full it is.
+    fn usage(&self) -> Usage;
+}

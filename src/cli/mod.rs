@@ -1,0 +1,87 @@
+//! What can an operator type?
+
+pub mod check;
+mod demo;
+mod exit;
+mod explain;
+mod serve;
+
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand};
+
+use crate::rules::{Context, RuleSet};
+use crate::server::Flags;
+
+pub use exit::Exit;
+
+use exit::{print, say};
+
+/// A transparent read-through cache in front of Supabase and PostgREST
+#[derive(Debug, Parser)]
+#[command(name = "larder", version, max_term_width = 110)]
+struct Line {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Answer clients
+    Serve(Box<Flags>),
+    /// Tell every mistake in a rules file
+    Check(CheckFlags),
+    /// Tell what would happen to a request, and why
+    Explain(explain::Flags),
+    /// Watch it work: a made-up Supabase, the proxy, visitors and a live table
+    Demo(demo::Flags),
+}
+
+#[derive(Args, Debug)]
+struct CheckFlags {
+    /// The file
+    #[arg(default_value = "rules.yaml", env = "LARDER_RULES")]
+    file: PathBuf,
+    /// Schema of requests that name none
+    #[arg(long, env = "LARDER_DEFAULT_SCHEMA", default_value = "public")]
+    default_schema: String,
+    /// For machines
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command of this process.
+pub fn run() -> Exit {
+    match Line::try_parse() {
+        Ok(Line { command: Command::Serve(flags) }) => serve::run(&flags),
+        Ok(Line { command: Command::Check(flags) }) => run_check(&flags),
+        Ok(Line { command: Command::Explain(flags) }) => explain::run(&flags),
+        Ok(Line { command: Command::Demo(flags) }) => demo::run(&flags),
+        Err(error) => {
+            let is_asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            // Coloured where it goes to a terminal; a closed one is nobody's concern.
+            let _nobody_reads = error.print();
+            if is_asked_for { Exit::Success } else { Exit::Usage }
+        }
+    }
+}
+
+fn run_check(flags: &CheckFlags) -> Exit {
+    let file = flags.file.display().to_string();
+    let text = match std::fs::read_to_string(&flags.file) {
+        Ok(text) => text,
+        Err(error) => {
+            say(&format!("error: cannot read `{file}`: {error}\n"));
+            return Exit::Configuration;
+        }
+    };
+    let context = Context { default_schema: flags.default_schema.clone(), upstream: String::new() };
+    let compiled = RuleSet::parse(&text, &context);
+    match flags.json.then(|| check::json(&file, &compiled)) {
+        None => print(&check::text(&file, &compiled)),
+        Some(Ok(json)) => print(&format!("{json}\n")),
+        Some(Err(error)) => say(&format!("error: {error}\n")),
+    }
+    if compiled.is_ok() { Exit::Success } else { Exit::Configuration }
+}

@@ -1,0 +1,76 @@
+//! `larder serve`: answer clients until told to end.
+
+use std::error::Error;
+use std::fmt::Write;
+
+use crate::server::{Ended, Flags, Running, Server, Settings, StartError, start_logging};
+
+use super::check;
+use super::exit::Exit;
+
+/// Serves; what goes wrong before clients can be answered is told on standard error.
+pub(super) fn run(flags: &Flags) -> Exit {
+    let settings = match Settings::resolve(flags, &|name| std::env::var(name).ok()) {
+        Ok(settings) => settings,
+        Err(mistakes) => {
+            let lines = mistakes.iter().map(|mistake| format!("error: {mistake}\n"));
+            return fail(&lines.collect::<String>(), Exit::Usage);
+        }
+    };
+    start_logging(settings.log);
+    for warning in &settings.warnings {
+        tracing::warn!("{warning}");
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&chain(&error), Exit::Failure),
+    };
+    let exit = runtime.block_on(async {
+        match Server::start(settings).await {
+            Ok(running) => wait(running).await,
+            Err(refused) => fail(&reason(&refused), exit_code(&refused)),
+        }
+    });
+    // Whatever still runs on a thread of its own is not waited for: the grace period is over.
+    runtime.shutdown_background();
+    exit
+}
+
+async fn wait(running: Running) -> Exit {
+    match running.wait().await {
+        Ok(Ended::Finished) => Exit::Success,
+        Ok(Ended::Late | Ended::Hurried) => Exit::Failure,
+        Err(error) => fail(&chain(&error), Exit::Failure),
+    }
+}
+
+fn exit_code(refused: &StartError) -> Exit {
+    match refused {
+        StartError::RulesRead { .. } | StartError::Rules { .. } | StartError::Tls(_) => Exit::Configuration,
+        StartError::Bind { .. } => Exit::Failure,
+    }
+}
+
+fn reason(refused: &StartError) -> String {
+    match refused {
+        StartError::Rules { file, mistakes } => check::mistakes_text(&file.display().to_string(), mistakes),
+        StartError::RulesRead { .. } | StartError::Tls(_) | StartError::Bind { .. } => chain(refused),
+    }
+}
+
+/// An error and its causes in one line.
+pub(super) fn chain(error: &dyn Error) -> String {
+    let mut line = format!("error: {error}");
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        let _infallible = write!(line, ": {source}");
+        cause = source.source();
+    }
+    line.push('\n');
+    line
+}
+
+fn fail(text: &str, exit: Exit) -> Exit {
+    super::exit::say(text);
+    exit
+}

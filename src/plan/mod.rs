@@ -1,0 +1,139 @@
+//! What should happen to a request? Decided before anything happens.
+//!
+//! Pure: a head and the time in, a [`Plan`] out. `explain` prints the very plan
+//! that the proxy executes, so the two cannot disagree.
+
+mod memo;
+mod pass;
+mod reach;
+mod read;
+mod write;
+
+pub use memo::Words;
+pub use pass::{BadPath, Pass};
+pub use reach::{Evidence, Reach};
+pub use read::ReadPlan;
+pub use write::{Derived, WriteAction, WritePlan};
+
+use std::sync::Arc;
+
+use http::Method;
+use http::request::Parts;
+
+use crate::postgrest::{Oddity, Path, Query, Resource};
+use crate::rules::{RuleSet, WriteMatch};
+
+use memo::Memo;
+
+/// What should happen to one request.
+#[derive(Debug)]
+pub enum Plan {
+    /// A read that a rule wants kept.
+    Read(Arc<ReadPlan>),
+    /// Anything that may change something.
+    Write(Box<WritePlan>),
+    /// Everything else, untouched.
+    Pass(Pass),
+    /// Not to be forwarded.
+    Refuse(BadPath),
+}
+
+/// What of a head the planner cannot see by itself, because it is about the message, not its words.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Framing {
+    /// A body follows.
+    pub has_body: bool,
+    /// It asks to switch protocols.
+    pub wants_upgrade: bool,
+}
+
+/// The rules, applied to requests.
+#[derive(Debug)]
+pub struct Planner {
+    rules: RuleSet,
+    memo: Memo,
+}
+
+/// A read that was planned before, or what to remember its plan by.
+#[derive(Debug)]
+pub enum Recalled {
+    /// The plan of an earlier read with the very same words.
+    Planned(Arc<ReadPlan>),
+    /// Not planned lately.
+    New(Words),
+    /// Not of the kind that is remembered.
+    Unusual,
+}
+
+/// A request as the planner's parts look at it.
+struct Request<'r> {
+    head: &'r Parts,
+    path: Path<'r>,
+    resource: Resource,
+    query: Query<'r>,
+    raw_query: Option<&'r str>,
+}
+
+impl Planner {
+    /// A planner for one set of rules.
+    pub fn new(rules: RuleSet) -> Self {
+        let memo = Memo::new(&rules);
+        Self { rules, memo }
+    }
+
+    /// The rules it applies.
+    pub fn rules(&self) -> &RuleSet {
+        &self.rules
+    }
+
+    /// Looks whether the very same read was planned lately. Takes the head as it came.
+    pub fn recall(&self, head: &Parts, framing: Framing, now_unix: u64) -> Recalled {
+        let Some(words) = self.memo.words(head, framing) else { return Recalled::Unusual };
+        match self.memo.recall(&words) {
+            Some(plan) if plan.expires.is_none_or(|end| end > now_unix) => Recalled::Planned(plan),
+            Some(_) | None => Recalled::New(words),
+        }
+    }
+
+    /// Remembers a plan by the words that led to it.
+    pub fn remember(&self, words: Words, plan: &Plan) {
+        match plan {
+            Plan::Read(plan) => self.memo.remember(words, plan),
+            Plan::Write(_) | Plan::Pass(_) | Plan::Refuse(_) => {}
+        }
+    }
+
+    /// Decides what happens to a request, whose head holds what will be sent and nothing of its connection.
+    pub fn plan(&self, head: &Parts, framing: Framing, now_unix: u64) -> Plan {
+        let path = Path::parse(head.uri.path());
+        let resource = Resource::of(&path);
+        let is_ambiguous = path.oddity().is_some_and(Oddity::refused_under_rest);
+        if is_ambiguous && matches!(resource, Resource::OddRest) {
+            return Plan::Refuse(BadPath::Ambiguous);
+        }
+        let raw_query = head.uri.query();
+        let query = Query::parse(raw_query);
+        let request = Request { head, path, resource, query, raw_query };
+        if framing.wants_upgrade {
+            return Plan::Pass(Pass::Upgrade);
+        }
+        let rules = self.rules.writes(&head.method, request.path.decoded());
+        match head.method {
+            Method::OPTIONS => Plan::Pass(Pass::Options),
+            Method::GET | Method::HEAD if !rules.is_empty() => self.write(&request, &rules),
+            Method::HEAD => Plan::Pass(Pass::Head),
+            Method::GET => match read::plan(&self.rules, &request, framing, now_unix) {
+                Ok(plan) => Plan::Read(Arc::new(plan)),
+                Err(pass) => Plan::Pass(pass),
+            },
+            _ => self.write(&request, &rules),
+        }
+    }
+
+    fn write(&self, request: &Request<'_>, rules: &[WriteMatch<'_>]) -> Plan {
+        Plan::Write(Box::new(write::plan(&self.rules, request, rules)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,111 @@
+//! What does a write take away? From what was seen of it to tags. Pure.
+//!
+//! A column in a pattern stands for every value it may have had before or
+//! after. New values come from the returned rows, else the body, else (where
+//! the column is not assigned) the filters; old values from the filters, or,
+//! where the column is not assigned, from the returned rows. A plain insert has
+//! no old row. Where either side is not known, the column is "any".
+
+use crate::key::Tag;
+use crate::postgrest::{Payload, Values};
+
+use super::write::{Rendering, Source};
+use super::{Derived, WriteAction, WritePlan};
+
+/// What was seen of a write, once it is answered.
+#[derive(Debug, Default)]
+pub struct Evidence<'e> {
+    /// The request's body, if it was small enough to be looked at.
+    pub body: Option<Payload<'e>>,
+    /// The returned rows, likewise.
+    pub rows: Option<Payload<'e>>,
+}
+
+/// What a write takes away.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// The tags to bump.
+    pub tags: Vec<Tag>,
+    /// Placeholders that stayed "any", for `explain` and the log.
+    pub any: Vec<String>,
+}
+
+impl WritePlan {
+    /// Every tag that this write takes away, given what was seen of it.
+    pub fn reach(&self, evidence: &Evidence<'_>) -> Reach {
+        let mut reach = Reach::default();
+        match &self.derived {
+            Derived::Nothing => {}
+            Derived::Everything => reach.tags.push(Tag::everything()),
+            Derived::Tables(tables) => {
+                reach.tags.push(Tag::any_table());
+                reach.tags.extend(tables.iter().map(Tag::table));
+            }
+        }
+        for Rendering { pattern, values } in &self.renderings {
+            let known: Vec<Option<Vec<String>>> =
+                values.iter().map(|source| self.values(source, evidence)).collect();
+            for (placeholder, known) in pattern.placeholders().iter().zip(&known) {
+                if known.is_none() {
+                    reach.any.push(format!("{placeholder} in {}", pattern.as_str()));
+                }
+            }
+            reach.tags.extend(pattern.tags_of_write(&known));
+        }
+        reach
+    }
+
+    fn values(&self, source: &Source, evidence: &Evidence<'_>) -> Option<Vec<String>> {
+        match source {
+            Source::Known(values) => Some(values.clone()),
+            Source::Any => None,
+            Source::Body(path) => known(evidence.body.as_ref()?.at_path(path)),
+            Source::Row(column) => self.returned(column, evidence),
+            Source::Column { name, pinned } => self.column(name, pinned.clone(), evidence),
+        }
+    }
+
+    fn column(
+        &self,
+        name: &str,
+        pinned: Option<Vec<String>>,
+        evidence: &Evidence<'_>,
+    ) -> Option<Vec<String>> {
+        let returned = || self.returned(name, evidence);
+        let body = evidence.body.as_ref().map(|body| body.column(name));
+        let written = || body.as_ref().and_then(|values| known(values.clone()));
+        let (old, new) = match self.action {
+            WriteAction::Insert => (Some(Vec::new()), returned().or_else(written)),
+            WriteAction::Upsert | WriteAction::Replace => (pinned, returned().or_else(written)),
+            WriteAction::Delete => (pinned.or_else(returned), Some(Vec::new())),
+            WriteAction::Update => match body {
+                Some(Values::Absent) => {
+                    let unchanged = returned().or(pinned);
+                    (unchanged.clone(), unchanged)
+                }
+                Some(Values::Known(_)) | Some(Values::Unknown) | None => {
+                    (pinned, returned().or_else(written))
+                }
+            },
+            WriteAction::Other => (None, None),
+        };
+        let mut values = old?;
+        values.extend(new?);
+        Some(values)
+    }
+
+    fn returned(&self, column: &str, evidence: &Evidence<'_>) -> Option<Vec<String>> {
+        if !self.rows_are_raw {
+            return None;
+        }
+        let rows = evidence.rows.as_ref()?;
+        if rows.is_empty() { Some(Vec::new()) } else { known(rows.column(column)) }
+    }
+}
+
+fn known(values: Values) -> Option<Vec<String>> {
+    match values {
+        Values::Known(values) => Some(values),
+        Values::Absent | Values::Unknown => None,
+    }
+}

@@ -1,0 +1,237 @@
+//! A read: its rule, its names, what it depends on, how long it lives.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, COOKIE, RANGE, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+
+use crate::identity::{APIKEY, Unkept, caller};
+use crate::key::{Fingerprint, Key, Placeholder, Question, Table, Tag};
+use crate::postgrest::{Accept, Reads, Resource};
+use crate::rules::{Caching, QueryView, ReadMatch, ReadRule, RuleSet};
+
+use super::{Framing, Pass, Request};
+
+/// The name under which fills go upstream: one for all, so that no answer depends on a browser's.
+const AGENT: HeaderValue = HeaderValue::from_static(concat!("larder/", env!("CARGO_PKG_VERSION")));
+
+/// Request headers that PostgREST answers by, in the order in which they are sent upstream.
+pub(super) const ANSWERED_BY: [HeaderName; 6] = [
+    ACCEPT,
+    HeaderName::from_static("accept-profile"),
+    HeaderName::from_static("prefer"),
+    RANGE,
+    AUTHORIZATION,
+    HeaderName::from_static(APIKEY),
+];
+
+/// Headers of which PostgREST reads one line and others another.
+const SINGLE: [HeaderName; 5] = [
+    ACCEPT,
+    HeaderName::from_static("accept-profile"),
+    RANGE,
+    AUTHORIZATION,
+    HeaderName::from_static(APIKEY),
+];
+
+/// A read that a rule wants kept.
+#[derive(Debug)]
+pub struct ReadPlan {
+    /// The rule that matched first.
+    pub rule: Arc<ReadRule>,
+    /// Its name for people.
+    pub key: Key,
+    /// What keeps its answer apart.
+    pub fingerprint: Fingerprint,
+    /// Everything that is sent upstream.
+    pub question: Question,
+    /// Everything that its answer depends on.
+    pub tags: Vec<Tag>,
+    /// Embeds that no schema knows; because of them it depends on every table.
+    pub unresolved: Vec<String>,
+    /// How long its answer is kept at most.
+    pub ttl: Duration,
+    /// When the caller's token ends, in seconds since 1970; no answer outlives it.
+    pub expires: Option<u64>,
+}
+
+impl ReadPlan {
+    /// How long an answer that is complete now may be served.
+    pub fn lifetime(&self, now_unix: u64) -> Duration {
+        let left =
+            self.expires.map_or(Duration::MAX, |end| Duration::from_secs(end.saturating_sub(now_unix)));
+        self.ttl.min(left)
+    }
+}
+
+/// Plans a GET, or says why it passes through.
+pub(super) fn plan(
+    rules: &RuleSet,
+    request: &Request<'_>,
+    framing: Framing,
+    now_unix: u64,
+) -> Result<ReadPlan, Pass> {
+    let all_values = |name: &str| {
+        request
+            .query
+            .values(name)
+            .map(|value| Cow::Owned(value.unwrap_or_default().to_owned()))
+            .collect::<Vec<_>>()
+    };
+    let matched = rules.read(request.path.decoded(), QueryView::new(&all_values)).ok_or(Pass::NoRule)?;
+    let Caching::Keep { ttl } = matched.rule.caching else { return Err(Pass::Never) };
+    refuse_doubt(request, framing, &matched)?;
+    let caller = caller(&request.head.headers, now_unix).map_err(|unkept| match unkept {
+        Unkept::Privileged => Pass::ServiceKey,
+        Unkept::Expired => Pass::ExpiredToken,
+        Unkept::Unreadable => Pass::UnreadableToken,
+    })?;
+    let rendered =
+        matched.rule.key.render(|placeholder| value(placeholder, request, &matched)).ok_or(Pass::NoValue)?;
+    let full_key = format!("{}:{rendered}", matched.rule.namespace);
+    let key = Key::new(&matched.rule.namespace, &rendered);
+    let (tags, unresolved) = depend(rules, request, &matched, &full_key, &key);
+    let question = question(request, &matched);
+    Ok(ReadPlan {
+        rule: Arc::clone(matched.rule),
+        fingerprint: question.fingerprint(rules.digest()),
+        key,
+        question,
+        tags,
+        unresolved,
+        ttl,
+        expires: caller.expires,
+    })
+}
+
+/// When in doubt, pass.
+fn refuse_doubt(request: &Request<'_>, framing: Framing, matched: &ReadMatch<'_>) -> Result<(), Pass> {
+    let headers = &request.head.headers;
+    let is_twice = |name: &HeaderName| headers.get_all(name).iter().nth(1).is_some();
+    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+    let asks_for_plan = Accept::parse(accept).is_plan();
+    let is_rest = matches!(request.resource, Resource::Table(_) | Resource::Function(_));
+    let doubts = [
+        (framing.has_body, Pass::Body),
+        (request.path.oddity().is_some(), Pass::OddPath),
+        (request.query.has_semicolon(), Pass::Semicolon),
+        (!request.query.is_utf8(), Pass::NotUtf8),
+        (SINGLE.iter().any(is_twice), Pass::DuplicateHeader),
+        (headers.contains_key(COOKIE) && !matched.rule.vary.contains(&COOKIE), Pass::Cookie),
+        (asks_for_plan, Pass::QueryPlan),
+        (is_rest && request.query.values("select").nth(1).is_some(), Pass::RepeatedSelect),
+        (request.query.values(APIKEY).next().is_some(), Pass::ApikeyInQuery),
+        (is_rest && request.query.has_moving_time(), Pass::MovingTime),
+    ];
+    match doubts.into_iter().find(|(doubtful, _)| *doubtful) {
+        Some((_, pass)) => Err(pass),
+        None => Ok(()),
+    }
+}
+
+fn value<'v>(
+    placeholder: &Placeholder,
+    request: &'v Request<'_>,
+    matched: &'v ReadMatch<'_>,
+) -> Option<Cow<'v, str>> {
+    match placeholder {
+        Placeholder::Column(column) => request.query.eq_value(column).map(Cow::Borrowed),
+        Placeholder::Query => Some(request.query.canonical()),
+        Placeholder::Path(index) => matched.captures.get(index - 1).map(|part| Cow::Borrowed(part.as_str())),
+        Placeholder::Header(name) => {
+            request.head.headers.get(name).and_then(|value| value.to_str().ok()).map(Cow::Borrowed)
+        }
+        // the compiler of the rules lets none of these into a read's key
+        Placeholder::Claim(_) | Placeholder::Body(_) | Placeholder::Row(_) => None,
+    }
+}
+
+/// Every tag that the answer depends on, and the embeds that made it depend on every table.
+fn depend(
+    rules: &RuleSet,
+    request: &Request<'_>,
+    matched: &ReadMatch<'_>,
+    full_key: &str,
+    key: &Key,
+) -> (Vec<Tag>, Vec<String>) {
+    let mut tags = vec![Tag::everything(), Tag::namespace(&matched.rule.namespace), Tag::key(key)];
+    for pattern in &matched.rule.patterns {
+        tags.extend(pattern.tags_of_key(full_key));
+    }
+    let (tables, unresolved) = tables_read(rules, request);
+    if !unresolved.is_empty() {
+        tags.push(Tag::any_table());
+    }
+    tags.extend(rules.schema().read_by(tables).iter().map(Tag::table));
+    (tags, unresolved)
+}
+
+/// The tables that a read names, and what of it cannot be resolved.
+fn tables_read(rules: &RuleSet, request: &Request<'_>) -> (Vec<Table>, Vec<String>) {
+    let schema = rules.schema();
+    let profile = request.head.headers.get("accept-profile").and_then(|value| value.to_str().ok());
+    let (mut tables, parent) = match &request.resource {
+        Resource::Table(name) => {
+            let table = schema.table(profile, name);
+            (vec![table.clone()], table)
+        }
+        Resource::Function(name) => {
+            let function = schema.table(profile, name);
+            match schema.functions.get(&function).and_then(|reach| reach.reads.clone()) {
+                Some(reads) => (reads, function),
+                None => return (Vec::new(), vec![format!("rpc/{name}")]),
+            }
+        }
+        // outside PostgREST nothing is derived: rules alone say what changes it
+        _ => return (Vec::new(), Vec::new()),
+    };
+    let embeds = match Reads::of(&request.resource, &request.query) {
+        Reads::Known(embeds) => embeds,
+        Reads::Opaque => return (tables, vec!["select".into()]),
+    };
+    let mut unresolved = Vec::new();
+    for embed in &embeds {
+        let from = embed.parent().map_or_else(|| parent.clone(), |name| schema.table(profile, name));
+        match schema.relations.get(&from).and_then(|known| known.get(&embed.written())) {
+            Some(read) => tables.extend(read.iter().cloned()),
+            None => unresolved.push(embed.written()),
+        }
+    }
+    (tables, unresolved)
+}
+
+/// What is sent upstream: the parts that the answer may depend on and constants, in a fixed order.
+fn question(request: &Request<'_>, matched: &ReadMatch<'_>) -> Question {
+    let sent = &request.head.headers;
+    let mut headers = Vec::with_capacity(ANSWERED_BY.len() + 2 + matched.rule.vary.len());
+    for name in ANSWERED_BY.iter().chain(&matched.rule.vary) {
+        headers.extend(sent.get_all(name).iter().map(|value| (name.clone(), own(value))));
+    }
+    // kept bodies are coded for each reader, so fills are asked for plain
+    headers.push((ACCEPT_ENCODING, HeaderValue::from_static("identity")));
+    if !matched.rule.vary.contains(&USER_AGENT) {
+        headers.push((USER_AGENT, AGENT));
+    }
+    let target = match request.raw_query {
+        Some(_) => format!("{}?{}", request.path.raw(), request.query.canonical()),
+        None => request.path.raw().to_owned(),
+    };
+    Question { method: Method::GET, target, headers, vary: matched.rule.vary.clone() }
+}
+
+/// A copy: the value is a slice of the client's read buffer, which a remembered plan must not keep alive.
+fn own(value: &HeaderValue) -> HeaderValue {
+    HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone())
+}
+
+/// The headers of a question as a map, to be sent.
+impl From<&ReadPlan> for HeaderMap {
+    fn from(plan: &ReadPlan) -> Self {
+        plan.question.headers.iter().cloned().fold(HeaderMap::new(), |mut map, (name, value)| {
+            map.append(name, value);
+            map
+        })
+    }
+}

@@ -1,0 +1,192 @@
+//! A write: which rules it meets, which tables it reaches, what must be seen to say more.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use http::Method;
+
+use crate::key::{Pattern, Placeholder, Table};
+use crate::postgrest::{Preferences, Resource};
+use crate::rules::{RuleSet, Unmapped, WriteMatch, WriteRule};
+
+use super::Request;
+
+/// What kind of change a write is, as PostgREST sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteAction {
+    /// POST to a table: rows that were not there before.
+    Insert,
+    /// POST that may replace rows.
+    Upsert,
+    /// PATCH: rows that match the filters.
+    Update,
+    /// PUT: one whole row, there before or not.
+    Replace,
+    /// DELETE: rows that match the filters.
+    Delete,
+    /// Anything else: a function, another service, an odd path.
+    Other,
+}
+
+/// What a write makes stale by itself, without a rule's word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Derived {
+    /// Nothing that is cached: a login, a function known to change nothing.
+    Nothing,
+    /// These tables and what depends on them.
+    Tables(BTreeSet<Table>),
+    /// Nobody can say what.
+    Everything,
+}
+
+/// A pattern of a matching rule, with what can be known of its values beforehand.
+#[derive(Clone, Debug)]
+pub(super) struct Rendering {
+    pub(super) pattern: Arc<Pattern>,
+    pub(super) values: Vec<Source>,
+}
+
+/// Where the value of one placeholder comes from.
+#[derive(Clone, Debug)]
+pub(super) enum Source {
+    /// Known from the head.
+    Known(Vec<String>),
+    /// A column of the written rows; with what the filters pin it to.
+    Column { name: String, pinned: Option<Vec<String>> },
+    /// A place in the request's body.
+    Body(Vec<String>),
+    /// A column of the returned rows.
+    Row(String),
+    /// Not to be known.
+    Any,
+}
+
+/// Anything that may change something.
+#[derive(Debug)]
+pub struct WritePlan {
+    /// The rules that match, all of which apply.
+    pub rules: Vec<Arc<WriteRule>>,
+    /// What kind of change it is.
+    pub action: WriteAction,
+    /// What it makes stale by itself; `Nothing` where its rules list all there is.
+    pub derived: Derived,
+    pub(super) renderings: Vec<Rendering>,
+    columns: Option<String>,
+    /// Do the returned rows carry columns under their own names and as they are?
+    pub(super) rows_are_raw: bool,
+}
+
+impl WritePlan {
+    /// `columns=`: only these keys of the body count.
+    pub fn columns(&self) -> Option<&str> {
+        self.columns.as_deref()
+    }
+
+    /// Must the request's body be seen to say what the write changed?
+    pub fn needs_request_body(&self) -> bool {
+        self.sources().any(|source| matches!(source, Source::Column { .. } | Source::Body(_)))
+    }
+
+    /// Must the answer's body be seen?
+    pub fn needs_rows(&self) -> bool {
+        self.rows_are_raw
+            && self.sources().any(|source| matches!(source, Source::Column { .. } | Source::Row(_)))
+    }
+
+    fn sources(&self) -> impl Iterator<Item = &Source> {
+        self.renderings.iter().flat_map(|rendering| &rendering.values)
+    }
+}
+
+/// Plans a write.
+pub(super) fn plan(rules: &RuleSet, request: &Request<'_>, matched: &[WriteMatch<'_>]) -> WritePlan {
+    let prefer = Preferences::parse(prefer_lines(request));
+    let action = action(request, &prefer);
+    let renderings = matched
+        .iter()
+        .flat_map(|write| write.rule.invalidation.patterns.iter().map(move |pattern| (write, pattern)))
+        .map(|(write, pattern)| Rendering {
+            pattern: Arc::clone(pattern),
+            values: pattern.placeholders().iter().map(|value| source(value, request, write)).collect(),
+        })
+        .collect();
+    let is_derived = matched.is_empty() || matched.iter().any(|write| write.rule.invalidation.derived);
+    WritePlan {
+        rules: matched.iter().map(|write| Arc::clone(write.rule)).collect(),
+        action,
+        derived: if is_derived { derive(rules, request) } else { Derived::Nothing },
+        renderings,
+        columns: request.query.columns().map(String::from),
+        rows_are_raw: prefer.returns_representation() && selects_plain_columns(request),
+    }
+}
+
+/// A line that is not text is taken as one that asks for something unknown.
+fn prefer_lines<'r>(request: &Request<'r>) -> impl Iterator<Item = &'r str> {
+    request.head.headers.get_all("prefer").iter().map(|line| line.to_str().unwrap_or("unreadable"))
+}
+
+fn action(request: &Request<'_>, prefer: &Preferences<'_>) -> WriteAction {
+    if !matches!(request.resource, Resource::Table(_)) || request.path.oddity().is_some() {
+        return WriteAction::Other;
+    }
+    match request.head.method {
+        Method::POST if prefer.resolution.is_some() => WriteAction::Upsert,
+        Method::POST => WriteAction::Insert,
+        Method::PATCH => WriteAction::Update,
+        Method::PUT => WriteAction::Replace,
+        Method::DELETE => WriteAction::Delete,
+        _ => WriteAction::Other,
+    }
+}
+
+fn source(placeholder: &Placeholder, request: &Request<'_>, write: &WriteMatch<'_>) -> Source {
+    let known = |value: Option<String>| value.map_or(Source::Any, |value| Source::Known(vec![value]));
+    match placeholder {
+        Placeholder::Column(name) => {
+            Source::Column { name: name.clone(), pinned: request.query.pinned(name) }
+        }
+        Placeholder::Body(path) => Source::Body(path.clone()),
+        Placeholder::Row(column) => Source::Row(column.clone()),
+        Placeholder::Path(index) => known(write.captures.get(index - 1).cloned()),
+        Placeholder::Header(name) => {
+            known(request.head.headers.get(name).and_then(|value| value.to_str().ok()).map(String::from))
+        }
+        // the compiler of the rules lets neither into a write's pattern
+        Placeholder::Query | Placeholder::Claim(_) => Source::Any,
+    }
+}
+
+fn derive(rules: &RuleSet, request: &Request<'_>) -> Derived {
+    let schema = rules.schema();
+    let profile = request.head.headers.get("content-profile").and_then(|value| value.to_str().ok());
+    let unknown = rules.unknown_writes();
+    let service = |unmapped: Unmapped| match unmapped {
+        Unmapped::Nothing => Derived::Nothing,
+        Unmapped::Everything => Derived::Everything,
+    };
+    match &request.resource {
+        Resource::Table(name) => Derived::Tables(schema.changed_by([schema.table(profile, name)])),
+        Resource::Function(name) => {
+            match schema.functions.get(&schema.table(profile, name)).and_then(|reach| reach.writes.clone()) {
+                Some(tables) if tables.is_empty() => Derived::Nothing,
+                Some(tables) => Derived::Tables(schema.changed_by(tables)),
+                None => Derived::Everything,
+            }
+        }
+        Resource::Auth => service(unknown.auth),
+        Resource::Storage => service(unknown.storage),
+        Resource::Functions => service(unknown.functions),
+        Resource::Realtime => Derived::Nothing,
+        Resource::GraphQl | Resource::Root | Resource::OddRest | Resource::Elsewhere => Derived::Everything,
+    }
+}
+
+/// Aliases, casts, paths and spreads put something else under a column's name.
+fn selects_plain_columns(request: &Request<'_>) -> bool {
+    let select: Cow<'_, str> = request.query.select().unwrap_or("*").into();
+    select.split(',').all(|item| {
+        item == "*" || (!item.is_empty() && item.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '$'))
+    })
+}

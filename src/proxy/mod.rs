@@ -1,0 +1,198 @@
+//! A client's request, from arrival to answer.
+//!
+//! [`Proxy::handle`] is the whole journey: vet, plan, then read, write or pass,
+//! and report once. Everything larder refuses itself is answered in `reject`,
+//! every outcome is told in `outcome`, and everything that disappears goes
+//! through `invalidation`.
+
+mod body;
+mod glimpse;
+mod outcome;
+mod pass;
+mod read;
+mod reject;
+mod report;
+mod respond;
+mod vet;
+mod write;
+
+pub use body::{Body, BodyBroken};
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use http::header::UPGRADE;
+use http::request::Parts;
+use http::{Method, Request, Response};
+use hyper::body::{Body as _, Incoming};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::cache::Cache;
+use crate::clock::Clock;
+use crate::invalidation::Invalidator;
+use crate::metrics::Metrics;
+use crate::plan::{Framing, Plan, Recalled};
+use crate::rules::RuleSet;
+use crate::upstream::{Arrival, TrustedProxies, Upstream, clean_request, put_back_upgrade};
+
+use outcome::Outcome;
+use reject::Rejection;
+use report::{Counted, Seen};
+use vet::{Fault, vet};
+use write::WriteRequest;
+
+/// An answer and what happened, or why there is none.
+type Done = Result<(Response<Body>, Outcome), Rejection>;
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer {
+    /// Its address.
+    pub address: SocketAddr,
+    /// Does it speak TLS with us?
+    pub is_tls: bool,
+}
+
+/// What bounds a request.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Largest body that is kept, in bytes.
+    pub body_bytes_max: usize,
+    /// Methods that are forwarded beside the usual ones.
+    pub extra_methods: Vec<Method>,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: TrustedProxies,
+}
+
+/// The owner of every task that outlives its request.
+#[derive(Clone, Debug, Default)]
+pub struct Tasks {
+    /// Awaited before the process ends.
+    pub tracker: TaskTracker,
+    /// Cancelled when the process ends: what could wait for ever stops waiting.
+    pub stopping: CancellationToken,
+}
+
+/// What a proxy is made of.
+#[derive(Debug)]
+pub struct Means {
+    /// Where answers are kept.
+    pub cache: Arc<Cache>,
+    /// Where they come from.
+    pub upstream: Upstream,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// What time it is.
+    pub clock: Clock,
+    /// What bounds a request.
+    pub limits: Limits,
+    /// Who owns what outlives a request.
+    pub tasks: Tasks,
+}
+
+/// The proxy: everything that one request needs.
+#[derive(Debug)]
+pub struct Proxy {
+    /// Swapped as a whole: a request sees one set of rules from beginning to end.
+    rules: ArcSwap<Counted>,
+    cache: Arc<Cache>,
+    upstream: Upstream,
+    invalidator: Invalidator,
+    metrics: Metrics,
+    clock: Clock,
+    limits: Limits,
+    tasks: TaskTracker,
+    stopping: CancellationToken,
+}
+
+impl Proxy {
+    /// A proxy that begins with these rules.
+    pub fn new(rules: RuleSet, means: Means) -> Arc<Self> {
+        let Means { cache, upstream, metrics, clock, limits, tasks } = means;
+        Arc::new(Self {
+            rules: ArcSwap::from_pointee(Counted::new(rules, &metrics)),
+            invalidator: Invalidator::new(Arc::clone(&cache), metrics.clone()),
+            cache,
+            upstream,
+            metrics,
+            clock,
+            limits,
+            tasks: tasks.tracker,
+            stopping: tasks.stopping,
+        })
+    }
+
+    /// Applies other rules to every request from now on. Entries of the old
+    /// rules are not found under the new ones: the rules are part of every fingerprint.
+    pub fn replace_rules(&self, rules: RuleSet) {
+        self.rules.store(Arc::new(Counted::new(rules, &self.metrics)));
+    }
+
+    /// Decides what a request needs, does it, and reports it once.
+    ///
+    /// hyper drops this future when the client leaves; each step says what that means.
+    pub async fn handle(self: Arc<Self>, request: Request<Incoming>, peer: Peer) -> Response<Body> {
+        let arrived = self.clock.now();
+        let rules = self.rules.load_full();
+        let (head, body) = request.into_parts();
+        let seen = Seen { method: head.method.clone(), uri: head.uri.clone(), arrived };
+        let mut counted = None;
+
+        let done = match self.plan(&rules, head, &body, peer) {
+            Err(fault) => Err(Rejection::Fault(fault)),
+            Ok((head, Plan::Read(plan))) => {
+                counted = Some(Arc::clone(&plan.rule));
+                self.read(plan, &head.headers).await
+            }
+            Ok((head, Plan::Write(plan))) => self.write(*plan, WriteRequest::new(head, body)).await,
+            Ok((head, Plan::Pass(pass))) => self.pass(pass, head, body).await,
+            Ok((_, Plan::Refuse(path))) => Err(Rejection::Path(path)),
+        };
+
+        let (mut response, outcome) = done.unwrap_or_else(|rejection| reject::answer(&rejection));
+        response.headers_mut().insert(outcome::CACHE_STATUS, outcome.cache_status());
+        self.report(&rules, counted.as_deref(), &seen, &outcome, response.status());
+        response
+    }
+
+    /// Vets a head, decides what happens, and leaves of the head what will be sent.
+    fn plan(
+        &self,
+        rules: &Counted,
+        mut head: Parts,
+        body: &Incoming,
+        peer: Peer,
+    ) -> Result<(Parts, Plan), Fault> {
+        let vetted = vet(&head, &self.limits.extra_methods, peer.is_tls)?;
+        // an HTTP/2 body may come unannounced
+        let has_body = vetted.has_body || !body.is_end_stream();
+        let framing = Framing { has_body, wants_upgrade: vetted.wants_upgrade };
+        let now_unix = self.clock.unix_seconds();
+        let recalled = rules.planner.recall(&head, framing, now_unix);
+        if let Recalled::Planned(plan) = recalled {
+            return Ok((head, Plan::Read(plan)));
+        }
+        let authority = vetted.authority.to_owned();
+        let arrival = Arrival { peer: peer.address.ip(), is_tls: peer.is_tls, authority: &authority };
+        self.limits.clean(&mut head, framing, arrival);
+        let plan = rules.planner.plan(&head, framing, now_unix);
+        if let Recalled::New(words) = recalled {
+            rules.planner.remember(words, &plan);
+        }
+        Ok((head, plan))
+    }
+}
+
+impl Limits {
+    /// Leaves of a head what will be planned, keyed and sent.
+    fn clean(&self, head: &mut Parts, framing: Framing, arrival: Arrival<'_>) {
+        let protocol = head.headers.get(UPGRADE).filter(|_| framing.wants_upgrade).cloned();
+        clean_request(&head.method, &mut head.headers);
+        if let Some(protocol) = protocol {
+            put_back_upgrade(&mut head.headers, protocol);
+        }
+        self.trusted_proxies.tell_upstream(arrival, &mut head.headers);
+    }
+}

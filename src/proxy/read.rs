@@ -1,0 +1,180 @@
+//! GET: look up, wait or fetch, fill.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, Method, Response, Uri};
+use http_body::Body as _;
+use tokio::sync::oneshot;
+use tracing::info;
+
+use crate::cache::{Filled, Flight, Landing, Lookup, Name, Refusal, Ticket, Wish, judge};
+use crate::metrics::observe;
+use crate::plan::ReadPlan;
+use crate::postgrest::is_error_object;
+use crate::upstream::{self, Outgoing};
+
+use super::body::Body;
+use super::outcome::Outcome;
+use super::reject::Rejection;
+use super::{Done, Proxy, respond};
+
+/// How often a request looks up again because whoever fetched for it vanished.
+/// Once is rare; more often means something is wrong, so it then asks for itself.
+const LOOK_UPS_MAX: usize = 3;
+
+impl Proxy {
+    /// Serves what is remembered; otherwise one caller fetches and the rest share.
+    ///
+    /// Cancel safe: a fetch is a task of its own and goes on for the others.
+    pub(super) async fn read(self: &Arc<Self>, plan: Arc<ReadPlan>, request: &HeaderMap) -> Done {
+        let name = Name { key: &plan.key, fingerprint: &plan.fingerprint, tags: &plan.tags };
+        for _ in 0..LOOK_UPS_MAX {
+            let outcome = match self.cache.look_up(&name).await {
+                Lookup::Hit(entry) => {
+                    let now = self.clock.now();
+                    let outcome = Outcome::Hit { key: plan.key.clone(), left: entry.lifetime.left(now) };
+                    self.metrics.saved_bytes.inc_by(entry.body.len() as u64);
+                    return Ok((respond::from_entry(&entry, request, now), outcome));
+                }
+                Lookup::Miss(ticket) | Lookup::Alone(ticket) => {
+                    return self.fetch(ticket, &plan, request).await;
+                }
+                Lookup::Wait(flight) => self.join(&flight, &plan, request).await,
+            };
+            if let Joined::Done(done) = outcome {
+                return done;
+            }
+        }
+        self.ask_alone(&plan, request).await
+    }
+
+    /// Fetches in a task of its own, and waits for it like everybody else aboard.
+    async fn fetch(self: &Arc<Self>, ticket: Ticket, plan: &Arc<ReadPlan>, request: &HeaderMap) -> Done {
+        let flight = ticket.flight();
+        let (apart, mut unshared) = oneshot::channel();
+        let (proxy, fetched) = (Arc::clone(self), Arc::clone(plan));
+        self.tasks.spawn(async move { proxy.fill(ticket, &fetched, apart).await });
+        match flight.landing().await {
+            Landing::Shared(head) => match head.answer() {
+                Some(answer) => {
+                    let outcome = Outcome::Stored { key: plan.key.clone() };
+                    Ok((respond::from_shared(answer, request), outcome))
+                }
+                None => self.ask_alone(plan, request).await,
+            },
+            Landing::Apart => match unshared.try_recv() {
+                Ok(unshared) => Ok(unkept(unshared, plan, request)),
+                Err(_) => Err(Rejection::Lost),
+            },
+            Landing::Failed(status) => Err(Rejection::Shared(status)),
+            Landing::Abandoned => Err(Rejection::Lost),
+        }
+    }
+
+    /// The fetch itself, detached from the client that caused it.
+    async fn fill(&self, ticket: Ticket, plan: &ReadPlan, apart: oneshot::Sender<Unshared>) {
+        let answer = match self.ask(plan).await {
+            Ok(answer) => answer,
+            Err(failure) => return ticket.fail(failure.status()),
+        };
+        let (head, body) = answer.into_parts();
+        match judge(&head, &plan.question, self.limits.body_bytes_max as u64) {
+            Ok(admitted) => {
+                let length = body.size_hint().exact();
+                let fill = ticket.share(admitted, length);
+                let wish = Wish {
+                    ttl: plan.lifetime(self.clock.unix_seconds()),
+                    body_bytes_max: self.limits.body_bytes_max,
+                    is_error: is_error_object,
+                };
+                let filled = fill.run(body, wish).await;
+                self.report_fill(plan, filled);
+            }
+            Err(refusal) => {
+                self.report_fill(plan, Filled::Refused(refusal));
+                // before the waiters hear of it: whoever began this takes the answer along
+                let _gone = apart.send(Unshared { answer: Response::from_parts(head, body), refusal });
+                ticket.refuse();
+            }
+        }
+    }
+
+    async fn join(&self, flight: &Flight, plan: &ReadPlan, request: &HeaderMap) -> Joined {
+        match flight.landing().await {
+            Landing::Shared(head) => match head.answer() {
+                Some(answer) => {
+                    let outcome = Outcome::Joined { key: plan.key.clone() };
+                    Joined::Done(Ok((respond::from_shared(answer, request), outcome)))
+                }
+                None => Joined::LookAgain,
+            },
+            Landing::Failed(status) => Joined::Done(Err(Rejection::Shared(status))),
+            // The refusal is remembered by now: the next look-up lets everybody go alone.
+            Landing::Apart | Landing::Abandoned => Joined::LookAgain,
+        }
+    }
+
+    /// Asks for this client alone; the answer is not kept. Comes to pass where a
+    /// shared answer outgrew what is kept before this client could join.
+    async fn ask_alone(&self, plan: &ReadPlan, request: &HeaderMap) -> Done {
+        let answer = self.ask(plan).await.map_err(Rejection::Upstream)?;
+        Ok(unkept(Unshared { answer, refusal: Refusal::TooLarge }, plan, request))
+    }
+
+    /// Asks the upstream what the plan's question says, and nothing else.
+    async fn ask(&self, plan: &ReadPlan) -> Result<upstream::Answer, upstream::Failure> {
+        let target: Uri = plan.question.target.parse().unwrap_or_default();
+        let make = || Outgoing::new(Method::GET, target.clone(), HeaderMap::from(plan), None);
+        let began = self.clock.now();
+        let answer = self.upstream.read(make).await;
+        self.report_upstream(began, answer.as_ref().err());
+        answer
+    }
+
+    fn report_fill(&self, plan: &ReadPlan, filled: Filled) {
+        match filled {
+            Filled::Kept(bytes) => {
+                self.metrics.fills.inc();
+                if plan.rule.debug {
+                    info!(key = %plan.key, bytes, ttl_s = plan.ttl.as_secs(), "SET");
+                }
+            }
+            Filled::Refused(refusal) => self.metrics.refused_fill(refusal.as_str()),
+            Filled::Broken => self.metrics.refused_fill("broken"),
+            Filled::Deserted => self.metrics.refused_fill("deserted"),
+        }
+    }
+
+    pub(super) fn report_upstream(&self, began: std::time::Instant, failure: Option<&upstream::Failure>) {
+        self.metrics.upstream_requests.inc();
+        match failure {
+            None => {
+                observe(&self.metrics.upstream_seconds, self.clock.now().saturating_duration_since(began))
+            }
+            Some(failure) if failure.is_clients() => tracing::debug!("a client broke off"),
+            Some(failure) => {
+                self.metrics.upstream_failures.inc();
+                tracing::warn!(error = failure as &dyn std::error::Error, "upstream");
+            }
+        }
+    }
+}
+
+/// An answer that only the one who fetched it gets.
+#[derive(Debug)]
+struct Unshared {
+    answer: upstream::Answer,
+    refusal: Refusal,
+}
+
+/// What waiting for somebody else's fetch comes to.
+enum Joined {
+    Done(Done),
+    LookAgain,
+}
+
+fn unkept(unshared: Unshared, plan: &ReadPlan, request: &HeaderMap) -> (Response<Body>, Outcome) {
+    let mut response = respond::from_upstream(unshared.answer, &Method::GET);
+    respond::add_reader_headers(response.headers_mut(), request);
+    (response, Outcome::Unkept { key: plan.key.clone(), refusal: unshared.refusal })
+}

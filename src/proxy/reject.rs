@@ -1,0 +1,122 @@
+//! What larder itself refuses, in PostgREST's error shape. The only place that does.
+
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, Response, StatusCode};
+
+use crate::plan::BadPath;
+use crate::upstream::Failure;
+
+use super::body::Body;
+use super::outcome::Outcome;
+use super::vet::Fault;
+
+/// Why there is no answer from the upstream.
+#[derive(Debug)]
+pub(super) enum Rejection {
+    /// The request is not well-formed.
+    Fault(Fault),
+    /// Its path could mean two things.
+    Path(BadPath),
+    /// The upstream did not answer this request.
+    Upstream(Failure),
+    /// The upstream did not answer the fetch that this request shared.
+    Shared(StatusCode),
+    /// The task that carried the request was lost.
+    Lost,
+}
+
+/// What a client is told and what the log is told.
+struct Words {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+    hint: &'static str,
+    label: &'static str,
+}
+
+/// Turns a rejection into the answer that supabase-js shows well.
+pub(super) fn answer(rejection: &Rejection) -> (Response<Body>, Outcome) {
+    let words = words(rejection);
+    let body = serde_json::json!({
+        "code": words.code,
+        "message": words.message,
+        "details": null,
+        "hint": words.hint,
+    });
+    let mut response = Response::new(Body::whole(body.to_string()));
+    *response.status_mut() = words.status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+    if words.status == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    if let Rejection::Fault(fault) = rejection {
+        if fault.closes() {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        if fault.status() == StatusCode::METHOD_NOT_ALLOWED {
+            headers.insert(ALLOW, HeaderValue::from_static(super::vet::ALLOWED_METHODS));
+        }
+    }
+    let outcome = match rejection {
+        Rejection::Fault(_) | Rejection::Path(_) => Outcome::Refused(words.label),
+        Rejection::Upstream(_) | Rejection::Shared(_) | Rejection::Lost => Outcome::Failed(words.label),
+    };
+    (response, outcome)
+}
+
+fn words(rejection: &Rejection) -> Words {
+    match rejection {
+        Rejection::Fault(fault) => Words {
+            status: fault.status(),
+            code: "LARDER400",
+            message: fault.to_string(),
+            hint: "The request was not forwarded.",
+            label: fault.as_str(),
+        },
+        Rejection::Path(path) => Words {
+            status: path.status(),
+            code: "LARDER400",
+            message: "the path contains dot segments, encoded slashes or control characters".into(),
+            hint: "The request was not forwarded.",
+            label: path.as_str(),
+        },
+        Rejection::Upstream(failure) => gateway(failure.status()),
+        Rejection::Shared(status) => gateway(*status),
+        Rejection::Lost => Words {
+            status: StatusCode::BAD_GATEWAY,
+            code: "LARDER502",
+            message: "the request was lost on its way".into(),
+            hint: "Whether it took effect is not known.",
+            label: "lost",
+        },
+    }
+}
+
+fn gateway(status: StatusCode) -> Words {
+    if status == StatusCode::BAD_REQUEST {
+        return Words {
+            status,
+            code: "LARDER400",
+            message: "the request's body broke off".into(),
+            hint: "Whether a write took effect is not known.",
+            label: "client-broke-off",
+        };
+    }
+    if status == StatusCode::GATEWAY_TIMEOUT {
+        return Words {
+            status,
+            code: "LARDER504",
+            message: "Supabase did not answer in time".into(),
+            hint: "Whether a write took effect is not known.",
+            label: "timeout",
+        };
+    }
+    Words {
+        status,
+        code: "LARDER502",
+        message: "Supabase did not answer".into(),
+        hint: "Check --upstream and the project's status.",
+        label: "unreachable",
+    }
+}

@@ -1,0 +1,88 @@
+//! Counting and logging what happened, once per request.
+
+use std::time::Instant;
+
+use http::{Method, StatusCode, Uri};
+use prometheus::{Histogram, IntCounter};
+use tracing::info;
+
+use crate::metrics::{Metrics, NO_RULE, observe};
+use crate::plan::Planner;
+use crate::rules::{ReadRule, RuleSet};
+
+use super::Proxy;
+use super::outcome::{Kind, Outcome};
+
+/// Longest path in a log line, in bytes.
+const LOGGED_PATH_BYTES_MAX: usize = 512;
+
+/// A planner, and the handles that its rules' most frequent outcome is counted by.
+#[derive(Debug)]
+pub(super) struct Counted {
+    pub(super) planner: Planner,
+    /// By the rule's place in the file.
+    hits: Vec<IntCounter>,
+    /// By the number of the kind.
+    latency: [Histogram; Kind::ALL.len()],
+}
+
+/// What of a request is told in the log.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub(super) method: Method,
+    pub(super) uri: Uri,
+    pub(super) arrived: Instant,
+}
+
+impl Counted {
+    pub(super) fn new(rules: RuleSet, metrics: &Metrics) -> Self {
+        let hits = rules.read_rules().iter().map(|rule| metrics.requests(&rule.name, "hit")).collect();
+        Self {
+            planner: Planner::new(rules),
+            hits,
+            latency: Kind::ALL.map(|kind| metrics.latency(kind.as_str())),
+        }
+    }
+}
+
+impl Proxy {
+    /// Counts a request and writes its log line. Neither holds a query, a header
+    /// or a body: any of them may hold a secret.
+    pub(super) fn report(
+        &self,
+        rules: &Counted,
+        rule: Option<&ReadRule>,
+        seen: &Seen,
+        outcome: &Outcome,
+        status: StatusCode,
+    ) {
+        let took = self.clock.now().saturating_duration_since(seen.arrived);
+        observe(&rules.latency[outcome.kind() as usize], took);
+        let name = rule.map_or(NO_RULE, |rule| &rule.name);
+        match (outcome, rule.and_then(|rule| rules.hits.get(rule.index))) {
+            (Outcome::Hit { .. }, Some(hits)) => hits.inc(),
+            _ => self.metrics.requests(name, outcome.as_str()).inc(),
+        }
+        let ms = took.as_secs_f64() * 1000.0;
+        if rule.is_some_and(|rule| rule.debug) {
+            let word = if matches!(outcome, Outcome::Hit { .. }) { "HIT" } else { "MISS" };
+            let key = outcome.key().map_or("", |key| key.as_str());
+            info!(target: "larder::debug", key, ms, outcome = outcome.as_str(), reason = outcome.reason(), "{word}");
+        }
+        info!(
+            target: "larder::request",
+            method = seen.method.as_str(),
+            path = logged_path(&seen.uri),
+            status = status.as_u16(),
+            rule = name,
+            outcome = outcome.as_str(),
+            reason = outcome.reason(),
+            ms,
+        );
+    }
+}
+
+fn logged_path(uri: &Uri) -> &str {
+    let path = uri.path();
+    &path[..path.floor_char_boundary(LOGGED_PATH_BYTES_MAX)]
+}

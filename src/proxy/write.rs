@@ -1,0 +1,144 @@
+//! POST, PATCH, PUT, DELETE: forward once, take away what changed, then answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::CONTENT_TYPE;
+use http::response::Parts as Head;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tokio::sync::oneshot;
+use tracing::info;
+
+use crate::key::Tag;
+use crate::plan::{Evidence, WritePlan};
+use crate::postgrest::{Payload, is_refusal};
+use crate::upstream::{Bounded, Failure, IncomingBody, Outgoing, clean_response};
+
+use super::body::Body;
+use super::glimpse::{Copy, Seen};
+use super::outcome::Outcome;
+use super::reject::Rejection;
+use super::{Done, Proxy};
+
+/// The longest time for which Supabase may still commit a write that nobody
+/// heard of: its statement and gateway timeouts end at two minutes.
+const COMMIT_DEADLINE: Duration = Duration::from_secs(130);
+
+impl Proxy {
+    /// Sends a write once and takes away what it changed before the client hears of it.
+    ///
+    /// Not cancelled with its client: from here on it runs to its end.
+    pub(super) async fn write(self: &Arc<Self>, plan: WritePlan, outgoing: WriteRequest) -> Done {
+        let (answered, answer) = oneshot::channel();
+        let proxy = Arc::clone(self);
+        let carrying = self.tasks.spawn(async move { proxy.carry_out(plan, outgoing).await });
+        let proxy = Arc::clone(self);
+        self.tasks.spawn(async move {
+            let done = match carrying.await {
+                Ok(done) => done,
+                Err(_panicked) => {
+                    // Nobody knows how far it came: everything may have changed.
+                    proxy.metrics.panics.inc();
+                    proxy.invalidator.changed(&[Tag::everything()]).await;
+                    Err(Rejection::Lost)
+                }
+            };
+            let _client_gone = answered.send(done);
+        });
+        answer.await.unwrap_or(Err(Rejection::Lost))
+    }
+
+    async fn carry_out(&self, plan: WritePlan, request: WriteRequest) -> Done {
+        let began = self.clock.now();
+        let method = request.method.clone();
+        let media = request.headers.get(CONTENT_TYPE).cloned();
+        let copy = plan.needs_request_body().then(Copy::default);
+        let sent = self.upstream.send(request.into_outgoing(copy.as_ref())).await;
+        self.report_upstream(began, sent.as_ref().err());
+        let (status, answered) = match sent {
+            Ok(answer) => {
+                let (head, body) = answer.into_parts();
+                let is_looked_at = plan.needs_rows() || head.status.is_client_error();
+                let seen = if is_looked_at { Seen::look_at(body).await } else { Seen::Unread(body) };
+                (Some(head.status), Ok((head, seen)))
+            }
+            Err(failure) if failure.never_sent() => return Err(Rejection::Upstream(failure)),
+            Err(failure) => (None, Err(failure)),
+        };
+        let looked_at = answered.as_ref().ok().and_then(|(head, seen)| Some((head, seen.whole()?)));
+        if looked_at.is_some_and(|(head, body)| is_refusal(head.status, body)) {
+            return answer(answered, &method, 0);
+        }
+        let rows = looked_at.filter(|(head, _)| head.status.is_success());
+        let written = copy.and_then(|copy| copy.take());
+        let reach = plan.reach(&Evidence {
+            body: written.as_ref().map(|bytes| Payload::parse(text(media.as_ref()), bytes, plan.columns())),
+            rows: rows.map(|(head, bytes)| Payload::parse(text(head.headers.get(CONTENT_TYPE)), bytes, None)),
+        });
+        let tags = reach.tags.len();
+        if plan.rules.iter().any(|rule| rule.debug) {
+            info!(tags, any = ?reach.any, "INVALIDATE");
+        }
+        self.invalidator.changed(&reach.tags).await;
+        if status.is_none_or(is_outcome_unknown) {
+            self.change_again_later(reach.tags);
+        }
+        answer(answered, &method, tags)
+    }
+
+    /// The upstream may still commit: what was taken away now is taken away
+    /// again when it no longer can.
+    fn change_again_later(&self, tags: Vec<Tag>) {
+        let (invalidator, stopping) = (self.invalidator.clone(), self.stopping.clone());
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = tokio::time::sleep(COMMIT_DEADLINE) => invalidator.changed(&tags).await,
+                () = stopping.cancelled() => {} // what is remembered goes with the process
+            }
+        });
+    }
+}
+
+fn answer(answered: Result<(Head, Seen), Failure>, method: &Method, tags: usize) -> Done {
+    let (mut head, seen) = answered.map_err(Rejection::Upstream)?;
+    clean_response(method, head.status, &mut head.headers);
+    let mut response = Response::new(Body::from(seen));
+    *response.status_mut() = head.status;
+    *response.headers_mut() = head.headers;
+    Ok((response, Outcome::Written { tags }))
+}
+
+fn text(value: Option<&HeaderValue>) -> Option<&str> {
+    value.and_then(|value| value.to_str().ok())
+}
+
+/// A 5xx, or a gateway's word that it gave up, says nothing about the database.
+fn is_outcome_unknown(status: StatusCode) -> bool {
+    status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429 | 499)
+}
+
+/// A write as it will be forwarded.
+#[derive(Debug)]
+pub(super) struct WriteRequest {
+    method: Method,
+    target: Uri,
+    headers: HeaderMap,
+    body: Incoming,
+}
+
+impl WriteRequest {
+    pub(super) fn new(head: http::request::Parts, body: Incoming) -> Self {
+        Self { method: head.method, target: head.uri, headers: head.headers, body }
+    }
+
+    fn into_outgoing(self, copy: Option<&Copy>) -> Outgoing {
+        let body = Bounded::new(self.body);
+        let body: IncomingBody = match copy.cloned() {
+            None => body.boxed(),
+            Some(copy) => body.inspect_frame(move |frame| copy.add(frame)).boxed(),
+        };
+        Outgoing::new(self.method, self.target, self.headers, Some(body))
+    }
+}

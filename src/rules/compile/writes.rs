@@ -1,0 +1,141 @@
+//! The entries of `writes`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use http::Method;
+
+use crate::key::Pattern;
+
+use super::super::document::WriteEntry;
+use super::super::fields::{At, did_you_mean};
+use super::super::mistake::{Findings, Spot, quoted};
+use super::super::path_glob::PathGlob;
+use super::super::rule::{Invalidation, WriteRule};
+use super::{paths, placeholders};
+
+/// In `invalidate`: also what larder derives from the table.
+const AUTO: &str = "auto";
+
+/// Most `*` in one pattern. Each multiplies the ways in which a key can match.
+const STARS_MAX: usize = 4;
+
+/// Most different patterns in one file: every read rule is compared with each.
+const PATTERNS_MAX: usize = 2_000;
+
+/// Methods that change something.
+const METHODS: [Method; 4] = [Method::POST, Method::PATCH, Method::PUT, Method::DELETE];
+
+/// A write rule with what is needed to check it against the reads.
+#[derive(Debug)]
+pub(super) struct CompiledWrite {
+    pub(super) path: PathGlob,
+    /// Where each pattern of the rule is written.
+    pub(super) pattern_spots: Vec<Spot>,
+    pub(super) rule: WriteRule,
+}
+
+/// Patterns by their text: two rules with the same one share it.
+type Known = BTreeMap<String, Arc<Pattern>>;
+
+/// Compiles all entries; those without a usable `match` are left out.
+pub(super) fn compile(writes: &[WriteEntry], findings: &mut Findings<'_>) -> Vec<CompiledWrite> {
+    let mut known = Known::new();
+    let entries = writes.iter().enumerate();
+    entries.filter_map(|(index, entry)| write(index, entry, &mut known, findings)).collect()
+}
+
+fn write(
+    index: usize,
+    entry: &WriteEntry,
+    known: &mut Known,
+    findings: &mut Findings<'_>,
+) -> Option<CompiledWrite> {
+    let path = entry.path.as_ref().and_then(|path| paths::parse(path, findings));
+    let methods = methods(entry.methods.as_ref(), findings);
+    let mut invalidation = Invalidation { derived: entry.invalidate.is_none(), patterns: Vec::new() };
+    let mut pattern_spots = Vec::new();
+    for written in entry.invalidate.iter().flatten() {
+        if written.value == AUTO {
+            invalidation.derived = true;
+        } else if let Some(pattern) = pattern(written, path.as_ref(), known, findings) {
+            invalidation.patterns.push(pattern);
+            pattern_spots.push(written.spot.clone());
+        }
+    }
+    let path = path?;
+    let name = entry.name.as_ref().map_or_else(|| format!("writes[{index}]"), |name| name.value.clone());
+    let rule = WriteRule {
+        name: name.into(),
+        index,
+        path: path.as_str().into(),
+        methods,
+        invalidation,
+        debug: entry.debug,
+    };
+    Some(CompiledWrite { path, pattern_spots, rule })
+}
+
+fn methods(written: Option<&At<Vec<At<String>>>>, findings: &mut Findings<'_>) -> Vec<Method> {
+    let Some(written) = written else { return METHODS.to_vec() };
+    if written.value.is_empty() {
+        findings.mistake_with_hint(&written.spot, "can never match", "leave it out for all four");
+    }
+    let mut methods = Vec::new();
+    for word in &written.value {
+        let method = METHODS.into_iter().find(|method| method.as_str() == word.value);
+        match method {
+            Some(method) if methods.contains(&method) => {
+                findings.mistake(&word.spot, format!("`{method}` is given twice"));
+            }
+            Some(method) => methods.push(method),
+            None => {
+                let hint = did_you_mean(&word.value, METHODS.iter().map(Method::as_str))
+                    .unwrap_or_else(|| "one of POST, PATCH, PUT, DELETE".into());
+                findings.mistake_with_hint(&word.spot, format!("{} is no write", quoted(&word.value)), hint);
+            }
+        }
+    }
+    methods
+}
+
+fn pattern(
+    written: &At<String>,
+    path: Option<&PathGlob>,
+    known: &mut Known,
+    findings: &mut Findings<'_>,
+) -> Option<Arc<Pattern>> {
+    let At { value: text, spot } = written;
+    if placeholders::tell_too_long(text, spot, findings) {
+        return None;
+    }
+    if text.matches('*').count() > STARS_MAX {
+        findings.mistake(spot, format!("more than {STARS_MAX} `*`"));
+        return None;
+    }
+    if !text.contains(':') && text != "*" {
+        let hint = format!("write `{}:*` for the whole namespace", quoted(text).trim_matches('`'));
+        findings.mistake_with_hint(spot, "a pattern is `namespace:key`", hint);
+        return None;
+    }
+    let parsed = match Pattern::parse(text) {
+        Ok(parsed) => parsed,
+        Err(problem) => {
+            findings.mistake(spot, problem.to_string());
+            return None;
+        }
+    };
+    for placeholder in parsed.placeholders() {
+        placeholders::check_write(placeholder, path, spot, findings);
+    }
+    if let Some(same) = known.get(text) {
+        return Some(Arc::clone(same));
+    }
+    if known.len() >= PATTERNS_MAX {
+        findings.mistake(spot, format!("more than {PATTERNS_MAX} different patterns"));
+        return None;
+    }
+    let parsed = Arc::new(parsed);
+    known.insert(text.clone(), Arc::clone(&parsed));
+    Some(parsed)
+}

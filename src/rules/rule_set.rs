@@ -1,0 +1,121 @@
+//! Which rules apply to a request?
+
+use std::sync::Arc;
+
+use http::Method;
+
+use super::compile;
+use super::condition::{self, QueryView};
+use super::matcher::Matcher;
+use super::mistake::{Mistake, Warning};
+use super::rule::{ReadRule, WriteRule};
+use super::schema::Schema;
+use super::unknown_writes::UnknownWrites;
+
+/// Prefix of every name in a store that others may use too.
+pub(super) const PREFIX_DEFAULT: &str = "larder";
+
+/// What compilation needs to know from the settings.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The schema of a request without a profile header.
+    pub default_schema: String,
+    /// The upstream's URL; answers of two upstreams never mix.
+    pub upstream: String,
+}
+
+/// The compiled rules.
+#[derive(Debug)]
+pub struct RuleSet {
+    pub(super) prefix: String,
+    pub(super) reads: Vec<Arc<ReadRule>>,
+    pub(super) writes: Vec<Arc<WriteRule>>,
+    pub(super) read_matcher: Matcher,
+    pub(super) write_matcher: Matcher,
+    pub(super) schema: Schema,
+    pub(super) unknown_writes: UnknownWrites,
+    pub(super) digest: [u8; 32],
+}
+
+/// The read rule that applies to a request.
+#[derive(Clone, Debug)]
+pub struct ReadMatch<'a> {
+    /// The rule.
+    pub rule: &'a Arc<ReadRule>,
+    /// What the wildcard segments of `match` stood for: `{path.1}` is the first.
+    pub captures: Vec<String>,
+}
+
+/// A write rule that applies to a request.
+#[derive(Clone, Debug)]
+pub struct WriteMatch<'a> {
+    /// The rule.
+    pub rule: &'a Arc<WriteRule>,
+    /// What the wildcard segments of `match` stood for: `{path.1}` is the first.
+    pub captures: Vec<String>,
+}
+
+impl RuleSet {
+    /// Compiles the text of a rules file, or tells everything that is wrong with it.
+    pub fn parse(text: &str, context: &Context) -> Result<(Self, Vec<Warning>), Vec<Mistake>> {
+        compile::parse(text, context)
+    }
+
+    /// No rules: everything passes through.
+    pub fn empty(context: &Context) -> Self {
+        compile::empty(context)
+    }
+
+    /// The first read rule that matches; the path is the decoded one.
+    pub fn read<'a>(&'a self, decoded_path: &str, query: QueryView<'_>) -> Option<ReadMatch<'a>> {
+        let candidates = self.read_matcher.matching(decoded_path);
+        let rule = candidates
+            .into_iter()
+            .filter_map(|index| self.reads.get(index))
+            .find(|rule| condition::all_hold(&rule.conditions, query))?;
+        Some(ReadMatch { rule, captures: self.read_matcher.captures(rule.index, decoded_path) })
+    }
+
+    /// Every write rule that matches: all of them apply.
+    pub fn writes<'a>(&'a self, method: &Method, decoded_path: &str) -> Vec<WriteMatch<'a>> {
+        let candidates = self.write_matcher.matching(decoded_path);
+        candidates
+            .into_iter()
+            .filter_map(|index| self.writes.get(index))
+            .filter(|rule| rule.methods.contains(method))
+            .map(|rule| WriteMatch { rule, captures: self.write_matcher.captures(rule.index, decoded_path) })
+            .collect()
+    }
+
+    /// All read rules, in the order of the file.
+    pub fn read_rules(&self) -> &[Arc<ReadRule>] {
+        &self.reads
+    }
+
+    /// All write rules, in the order of the file.
+    pub fn write_rules(&self) -> &[Arc<WriteRule>] {
+        &self.writes
+    }
+
+    /// What a URL cannot show.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// The prefix of every name in the store: the top-level `namespace`.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// A digest over what the rules mean, the upstream and the default schema.
+    /// It enters every fingerprint: after a change of the rules no answer kept
+    /// under the old ones can be reached.
+    pub fn digest(&self) -> &[u8; 32] {
+        &self.digest
+    }
+
+    /// What a write outside the database does that no rule mentions.
+    pub fn unknown_writes(&self) -> &UnknownWrites {
+        &self.unknown_writes
+    }
+}

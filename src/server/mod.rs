@@ -1,0 +1,36 @@
+//! A running process: what it is told, what it is made of, how clients get in, how it ends.
+//!
+//! [`Server::start`] builds everything from [`Settings`] and gives a
+//! [`Running`]. A connection is accepted in `listen`, bounded by `limits`, and
+//! lives in `connection`: its bytes pass `socket`, its requests `exchange`, and
+//! `activity` knows when it has been silent for too long. [`Shutdown`] owns
+//! every task.
+
+mod activity;
+mod connection;
+mod exchange;
+mod files;
+mod limits;
+mod listen;
+mod log;
+mod ram;
+mod reload;
+mod running;
+mod settings;
+mod shutdown;
+mod socket;
+mod start;
+mod streams;
+mod tls;
+
+pub use limits::Limits;
+pub use listen::{Entrance, serve};
+pub use log::start_logging;
+pub use running::{Ended, Running};
+pub use settings::{Flags, LogFormat, SettingMistake, Settings, TlsFiles};
+pub use shutdown::{Drained, Shutdown};
+pub use start::{Server, StartError};
+pub use tls::{Tls, TlsError};
+
+#[cfg(test)]
+mod tests;

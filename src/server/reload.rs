@@ -1,0 +1,89 @@
+//! Has a file changed, and can what it says now be used?
+//!
+//! Files are looked at once a second instead of being watched: that also sees a
+//! swapped symlink (how Kubernetes updates a mounted file), a network drive and
+//! a file that is replaced while it is being written. What counts is the content.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::warn;
+
+/// Soon enough for whoever saves a file and looks; `stat` once a second costs nothing.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// More of a file is not looked at: rules and certificates are far smaller, and refused beyond it.
+pub(super) const FILE_BYTES_MAX: u64 = 2 << 20;
+
+/// Files that belong together and what to do when they change.
+pub(super) struct Watched<F> {
+    files: Vec<PathBuf>,
+    /// A hash of each file's content when it was last applied or refused.
+    contents: Vec<blake3::Hash>,
+    apply: F,
+}
+
+impl<F> Watched<F>
+where
+    F: FnMut() + Send + 'static,
+{
+    /// `apply` is called after each change; it says itself whether that went well.
+    pub(super) fn new(files: Vec<PathBuf>, apply: F) -> Watched<F> {
+        let contents = files.iter().map(|file| content(file)).collect();
+        Watched { files, contents, apply }
+    }
+
+    /// Looks once a second and whenever `asked` changes, until draining begins.
+    pub(super) async fn watch(
+        mut self,
+        mut asked: watch::Receiver<()>,
+        tasks: TaskTracker,
+        draining: CancellationToken,
+    ) {
+        let mut interval = tokio::time::interval(LOOK_INTERVAL);
+        loop {
+            let is_asked = tokio::select! {
+                biased;
+                () = draining.cancelled() => return,
+                changed = asked.changed() => changed.is_ok(),
+                _ = interval.tick() => false,
+            };
+            // On a thread of its own: a drive that hangs must not stop requests.
+            let looked = tasks.spawn_blocking(move || {
+                self.look(is_asked);
+                self
+            });
+            self = match looked.await {
+                Ok(watched) => watched,
+                Err(error) => {
+                    warn!(%error, "files are not watched any more");
+                    return;
+                }
+            };
+        }
+    }
+
+    fn look(&mut self, is_asked: bool) {
+        let contents: Vec<_> = self.files.iter().map(|file| content(file)).collect();
+        if is_asked || contents != self.contents {
+            self.contents = contents;
+            (self.apply)();
+        }
+    }
+}
+
+/// A hash of what a file holds; a file that cannot be read has the hash of nothing.
+fn content(file: &Path) -> blake3::Hash {
+    read_bounded(file).map_or_else(|_| blake3::hash(b""), |bytes| blake3::hash(&bytes))
+}
+
+/// Reads a file, at most a byte more than its bound.
+pub(super) fn read_bounded(file: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    fs::File::open(file)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}

@@ -1,0 +1,266 @@
+//! Everything that one process needs, built from settings in one place.
+
+use std::error::Error;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use http::Request;
+use hyper::body::Incoming;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tracing::{error, info, warn};
+
+use crate::admin::{Admin, Health, Phase, Token};
+use crate::cache::{Cache, MemoryStore};
+use crate::clock::Clock;
+use crate::metrics::Metrics;
+use crate::proxy::{Limits as ProxyLimits, Means, Peer, Proxy, Tasks};
+use crate::rules::{Context, Mistake, RuleSet, Warning};
+use crate::upstream::{Deadlines, Upstream, client_tls};
+
+use super::files;
+use super::limits::Limits;
+use super::listen::{Entrance, serve};
+use super::reload::{Watched, read_bounded};
+use super::running::Running;
+use super::settings::Settings;
+use super::shutdown::Shutdown;
+use super::tls::{Tls, TlsError};
+
+/// Operators' connections at a time: a few people, a few scrapers.
+const ADMIN_CONNECTIONS_MAX: usize = 128;
+
+/// Why a process did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The rules are missing, or not ours to read.
+    #[error("cannot read the rules `{file}` (hint: --rules names the file)")]
+    RulesRead { file: PathBuf, source: io::Error },
+    /// The rules have mistakes.
+    #[error("the rules `{file}` have mistakes")]
+    Rules { file: PathBuf, mistakes: Vec<Mistake> },
+    /// The certificate or its key cannot be used.
+    #[error("TLS for clients")]
+    Tls(#[from] TlsError),
+    /// An address is taken, or not ours to take.
+    #[error("cannot listen on {address} (hint: another process may have it; {setting} names another)")]
+    Bind { setting: &'static str, address: SocketAddr, source: io::Error },
+}
+
+/// A process before it runs.
+#[derive(Debug)]
+pub struct Server;
+
+impl Server {
+    /// Builds everything, listens, and answers from then on.
+    pub async fn start(settings: Settings) -> Result<Running, StartError> {
+        Server::start_with(settings, Limits::default(), Clock::default()).await
+    }
+
+    /// As [`Server::start`], with the limits of connections and the clock of a test.
+    pub async fn start_with(settings: Settings, limits: Limits, clock: Clock) -> Result<Running, StartError> {
+        let rules = compile(&settings.rules, &context(&settings))?;
+        let tls = settings.tls.as_ref().map(Tls::load).transpose()?;
+        let clients = bind("--listen", settings.listen).await?;
+        let operators = match settings.admin {
+            Some(address) => Some((bind("--admin", address).await?, address)),
+            None => None,
+        };
+
+        let connections = settings.max_connections.min(files::connections_affordable());
+        if connections < settings.max_connections {
+            warn!(connections, "fewer connections than --max-connections: raise the limit of open files");
+        }
+        let limits = Limits { connections, ..limits };
+        let store = Arc::new(MemoryStore::new(settings.memory.0));
+        let ground = Ground {
+            cache: Arc::new(Cache::new(store, clock.clone())),
+            metrics: Metrics::new(),
+            health: Health::default(),
+            shutdown: Shutdown::default(),
+        };
+        let proxy = ground.proxy(&settings, rules, clock);
+        let (reload, asked) = watch::channel(());
+        ground.watch_rules(&settings, &proxy, asked.clone());
+        ground.watch_certificate(&settings, tls.as_ref(), asked);
+
+        let address = address_of(&clients, settings.listen);
+        ground.serve_clients(clients, limits, tls, proxy);
+        let admin_shutdown = Shutdown::default();
+        let admin = operators.map(|(listener, asked)| {
+            let address = address_of(&listener, asked);
+            ground.serve_operators(listener, limits, settings.admin_token.clone(), &admin_shutdown);
+            address
+        });
+        ground.health.enter(Phase::Ready);
+        info!(listen = %address, admin = admin.map(tracing::field::display), upstream = %settings.upstream, "ready");
+        let Ground { health, shutdown, .. } = ground;
+        Ok(Running { address, admin, grace: settings.grace, health, reload, shutdown, admin_shutdown })
+    }
+}
+
+/// What several parts share.
+struct Ground {
+    cache: Arc<Cache>,
+    metrics: Metrics,
+    health: Health,
+    shutdown: Shutdown,
+}
+
+impl Ground {
+    fn proxy(&self, settings: &Settings, rules: RuleSet, clock: Clock) -> Arc<Proxy> {
+        let deadlines =
+            Deadlines { connect: settings.upstream_connect_timeout, answer: settings.upstream_timeout };
+        let limits = ProxyLimits {
+            body_bytes_max: usize::try_from(settings.max_body.0).unwrap_or(usize::MAX),
+            extra_methods: settings.extra_methods.clone(),
+            trusted_proxies: settings.trusted_proxies.clone(),
+        };
+        let tasks = Tasks { tracker: self.shutdown.tasks().clone(), stopping: self.shutdown.cut().clone() };
+        let means = Means {
+            cache: Arc::clone(&self.cache),
+            upstream: Upstream::new(settings.upstream.clone(), deadlines, client_tls()),
+            metrics: self.metrics.clone(),
+            clock,
+            limits,
+            tasks,
+        };
+        Proxy::new(rules, means)
+    }
+
+    /// Applies the rules whenever their file changes and compiles; otherwise the old ones stay.
+    fn watch_rules(&self, settings: &Settings, proxy: &Arc<Proxy>, asked: watch::Receiver<()>) {
+        let (file, context) = (settings.rules.clone(), context(settings));
+        let (proxy, metrics, health) = (Arc::clone(proxy), self.metrics.clone(), self.health.clone());
+        let apply = move || {
+            let is_applied = match compile(&file, &context) {
+                Ok(rules) => {
+                    proxy.replace_rules(rules);
+                    info!(file = %file.display(), "the rules were read again and are in use");
+                    true
+                }
+                Err(refused) => {
+                    log_refused(&file, &refused);
+                    false
+                }
+            };
+            metrics.reloaded(if is_applied { "ok" } else { "failed" });
+            health.set_rules_broken(!is_applied);
+        };
+        self.watch(Watched::new(vec![settings.rules.clone()], apply), asked);
+    }
+
+    /// Uses the certificate of new connections whenever its files change and fit.
+    fn watch_certificate(&self, settings: &Settings, tls: Option<&Tls>, asked: watch::Receiver<()>) {
+        let (Some(tls), Some(files)) = (tls.cloned(), settings.tls.clone()) else { return };
+        let watched = vec![files.cert.clone(), files.key.clone()];
+        let apply = move || match tls.reload(&files) {
+            Ok(()) => info!("the certificate was read again and is in use"),
+            Err(error) => {
+                error!(error = &error as &dyn Error, "the certificate was refused, the old one stays")
+            }
+        };
+        self.watch(Watched::new(watched, apply), asked);
+    }
+
+    fn watch<F: FnMut() + Send + 'static>(&self, watched: Watched<F>, asked: watch::Receiver<()>) {
+        let tasks = self.shutdown.tasks();
+        tasks.spawn(watched.watch(asked, tasks.clone(), self.shutdown.draining().clone()));
+    }
+
+    fn serve_clients(&self, listener: TcpListener, limits: Limits, tls: Option<Tls>, proxy: Arc<Proxy>) {
+        let entrance = Entrance {
+            limits,
+            tls,
+            shutdown: self.shutdown.clone(),
+            open: Some(self.metrics.connections.clone()),
+            panics: self.metrics.panics.clone(),
+            handler: move |request: Request<Incoming>, peer: Peer| Arc::clone(&proxy).handle(request, peer),
+        };
+        self.shutdown.tasks().spawn(serve(listener, entrance));
+    }
+
+    fn serve_operators(
+        &self,
+        listener: TcpListener,
+        limits: Limits,
+        token: Option<Token>,
+        shutdown: &Shutdown,
+    ) {
+        let cache = Arc::clone(&self.cache);
+        let refresh = Box::new(move |metrics: &Metrics| refresh(&cache, metrics));
+        let admin = Arc::new(Admin::new(token, self.health.clone(), self.metrics.clone(), refresh));
+        let entrance = Entrance {
+            limits: Limits { connections: ADMIN_CONNECTIONS_MAX, ..limits },
+            tls: None,
+            shutdown: shutdown.clone(),
+            // These are not the clients' connections.
+            open: None,
+            panics: self.metrics.panics.clone(),
+            handler: move |request: Request<Incoming>, _peer: Peer| {
+                let answer = admin.handle(&request.into_parts().0);
+                std::future::ready(answer)
+            },
+        };
+        shutdown.tasks().spawn(serve(listener, entrance));
+    }
+}
+
+/// Brings the gauges of the cache up to date.
+fn refresh(cache: &Cache, metrics: &Metrics) {
+    let usage = cache.usage();
+    let shown = [
+        (&metrics.entries, usage.entries),
+        (&metrics.entry_bytes, usage.bytes),
+        (&metrics.entry_bytes_max, usage.bytes_max),
+        (&metrics.tags, usage.tags),
+        (&metrics.evictions, usage.evictions),
+        (&metrics.flights, cache.flights() as u64),
+    ];
+    for (gauge, value) in shown {
+        gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+    }
+}
+
+fn context(settings: &Settings) -> Context {
+    Context { default_schema: settings.default_schema.clone(), upstream: settings.upstream.to_string() }
+}
+
+/// Reads and compiles the rules; warnings go to the log.
+fn compile(file: &Path, context: &Context) -> Result<RuleSet, StartError> {
+    let text = read_bounded(file).and_then(|bytes| {
+        String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    });
+    let text = text.map_err(|source| StartError::RulesRead { file: file.to_owned(), source })?;
+    let (rules, warnings) = RuleSet::parse(&text, context)
+        .map_err(|mistakes| StartError::Rules { file: file.to_owned(), mistakes })?;
+    for Warning(remark) in &warnings {
+        warn!(file = %file.display(), line = remark.line, field = %remark.path, "{}", remark.message);
+    }
+    Ok(rules)
+}
+
+fn log_refused(file: &Path, refused: &StartError) {
+    error!(error = refused as &dyn Error, "the rules were refused, the old ones stay in use");
+    if let StartError::Rules { mistakes, .. } = refused {
+        for Mistake(remark) in mistakes {
+            error!(file = %file.display(), line = remark.line, field = %remark.path, "{}", remark.message);
+        }
+    }
+}
+
+async fn bind(setting: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|source| StartError::Bind { setting, address, source })
+}
+
+/// The address with the port that the system chose, where it was asked to.
+fn address_of(listener: &TcpListener, asked: SocketAddr) -> SocketAddr {
+    listener.local_addr().unwrap_or(asked)
+}
+
+#[cfg(test)]
+#[path = "start_tests.rs"]
+mod tests;

@@ -1,0 +1,119 @@
+//! The product, in process, on free ports.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use larder::server::{Drained, Flags};
+
+use super::client::Client;
+use super::origin::Origin;
+use super::product::{self, Running};
+use super::raw::Raw;
+use super::scripted::Scripted;
+
+/// Anything that can stand behind a proxy.
+pub(crate) trait Upstream {
+    fn address(&self) -> SocketAddr;
+}
+
+impl Upstream for Origin {
+    fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Upstream for Scripted {
+    fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+/// Where nobody listens.
+impl Upstream for SocketAddr {
+    fn address(&self) -> SocketAddr {
+        *self
+    }
+}
+
+/// A proxy to be started.
+#[derive(Debug)]
+pub(crate) struct Builder {
+    pub(super) upstream: SocketAddr,
+    pub(super) rules: String,
+    pub(super) answer_within: Duration,
+    pub(super) flags: fn(&mut Flags),
+}
+
+/// A proxy before this upstream, without rules.
+pub(crate) fn proxy(upstream: &impl Upstream) -> Builder {
+    let answer_within = Duration::from_secs(5);
+    let rules = "version: 1\nreads: []\n".to_owned();
+    Builder { upstream: upstream.address(), rules, answer_within, flags: |_| {} }
+}
+
+impl Builder {
+    /// The rules as YAML; `version: 1` is put before them.
+    pub(crate) fn rules(mut self, yaml: &str) -> Self {
+        self.rules = format!("version: 1\n{yaml}");
+        self
+    }
+
+    /// How long the upstream may take to begin its answer.
+    pub(crate) fn answer_within(mut self, time: Duration) -> Self {
+        self.answer_within = time;
+        self
+    }
+
+    /// Other settings, as on the command line.
+    pub(crate) fn flags(mut self, change: fn(&mut Flags)) -> Self {
+        self.flags = change;
+        self
+    }
+
+    pub(crate) async fn start(self) -> Proxy {
+        Proxy { running: product::start(&self).await }
+    }
+}
+
+/// A running proxy; it ends when dropped.
+#[derive(Debug)]
+pub(crate) struct Proxy {
+    running: Running,
+}
+
+impl Proxy {
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.running.address()
+    }
+
+    /// A client with connections of its own.
+    pub(crate) fn client(&self) -> Client {
+        Client::new(self.address())
+    }
+
+    /// A connection, byte by byte.
+    pub(crate) async fn raw(&self) -> Raw {
+        Raw::connect(self.address()).await
+    }
+
+    /// The sum of the series of a metric that have all these labels, as in `rule="-"`.
+    pub(crate) async fn counted(&self, metric: &str, labels: &[&str]) -> f64 {
+        let text = self.running.metrics().await;
+        let is_it = |name: &str| {
+            let (bare, inside) = name.split_once('{').unwrap_or((name, ""));
+            bare == metric && labels.iter().all(|label| inside.contains(label))
+        };
+        let samples = text.lines().filter_map(|line| line.rsplit_once(' '));
+        samples.filter(|(name, _)| is_it(name)).map(|(_, value)| value.parse::<f64>().unwrap()).sum()
+    }
+
+    /// Lets the proxy believe that time has passed.
+    pub(crate) fn wait(&self, time: Duration) {
+        self.running.clock().advance(time);
+    }
+
+    /// Stops, and says whether everything that had begun was finished.
+    pub(crate) async fn shutdown(self) -> Drained {
+        self.running.shutdown().await
+    }
+}
