@@ -173,8 +173,8 @@ fn unresolved(word: &str, asked: &Asked) -> Noted {
 }
 
 fn write(plan: &WritePlan, asked: &Asked) -> Write {
-    let media = asked.head.headers.get(http::header::CONTENT_TYPE);
-    let body = asked.body.as_ref().map(|body| Payload::parse(media, body.as_bytes()));
+    let media = asked.head.headers.get(http::header::CONTENT_TYPE).and_then(|media| media.to_str().ok());
+    let body = asked.body.as_ref().map(|body| Payload::parse(media, body.as_bytes(), plan.columns()));
     let reach = plan.reach(&Evidence { body, rows: None });
     let rules = plan.rules.iter().map(|rule| RuleName {
         name: rule.name.to_string(),
