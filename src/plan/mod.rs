@@ -7,6 +7,7 @@ mod memo;
 mod pass;
 mod reach;
 mod read;
+mod tables;
 mod write;
 
 pub use memo::Words;

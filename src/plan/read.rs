@@ -8,11 +8,11 @@ use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, COOKIE, RANGE, USER_A
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::identity::{APIKEY, Unkept, caller};
-use crate::key::{Fingerprint, Key, Placeholder, Question, Table, Tag};
-use crate::postgrest::{Accept, Reads, Resource};
+use crate::key::{Fingerprint, Key, Placeholder, Question, Tag};
+use crate::postgrest::{Accept, Resource};
 use crate::rules::{Caching, QueryView, ReadMatch, ReadRule, RuleSet};
 
-use super::{Framing, Pass, Request};
+use super::{Framing, Pass, Request, tables};
 
 /// The name under which fills go upstream: one for all, so that no answer depends on a browser's.
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("larder/", env!("CARGO_PKG_VERSION")));
@@ -160,46 +160,12 @@ fn depend(
     for pattern in &matched.rule.patterns {
         tags.extend(pattern.tags_of_key(full_key));
     }
-    let (tables, unresolved) = tables_read(rules, request);
-    if !unresolved.is_empty() {
+    let named = tables::named(rules.schema(), request);
+    if !named.unresolved.is_empty() {
         tags.push(Tag::any_table());
     }
-    tags.extend(rules.schema().read_by(tables).iter().map(Tag::table));
-    (tags, unresolved)
-}
-
-/// The tables that a read names, and what of it cannot be resolved.
-fn tables_read(rules: &RuleSet, request: &Request<'_>) -> (Vec<Table>, Vec<String>) {
-    let schema = rules.schema();
-    let profile = request.head.headers.get("accept-profile").and_then(|value| value.to_str().ok());
-    let (mut tables, parent) = match &request.resource {
-        Resource::Table(name) => {
-            let table = schema.table(profile, name);
-            (vec![table.clone()], table)
-        }
-        Resource::Function(name) => {
-            let function = schema.table(profile, name);
-            match schema.functions.get(&function).and_then(|reach| reach.reads.clone()) {
-                Some(reads) => (reads, function),
-                None => return (Vec::new(), vec![format!("rpc/{name}")]),
-            }
-        }
-        // outside PostgREST nothing is derived: rules alone say what changes it
-        _ => return (Vec::new(), Vec::new()),
-    };
-    let embeds = match Reads::of(&request.resource, &request.query) {
-        Reads::Known(embeds) => embeds,
-        Reads::Opaque => return (tables, vec!["select".into()]),
-    };
-    let mut unresolved = Vec::new();
-    for embed in &embeds {
-        let from = embed.parent().map_or_else(|| parent.clone(), |name| schema.table(profile, name));
-        match schema.relations.get(&from).and_then(|known| known.get(&embed.written())) {
-            Some(read) => tables.extend(read.iter().cloned()),
-            None => unresolved.push(embed.written()),
-        }
-    }
-    (tables, unresolved)
+    tags.extend(named.tags(rules.schema(), &request.query));
+    (tags, named.unresolved)
 }
 
 /// What is sent upstream: the parts that the answer may depend on and constants, in a fixed order.
