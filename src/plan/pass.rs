@@ -88,6 +88,9 @@ impl Pass {
             Self::Cookie => "it carries a cookie, and its rule does not say that answers depend on it",
             Self::DuplicateHeader => "a header that decides the answer stands there twice",
             Self::ApikeyInQuery => "its API key is in the query, where logs and caches see it",
+            Self::RepeatedSelect => {
+                "`select` stands there twice: rules look at one of them and PostgREST at the first"
+            }
             Self::ServiceKey => "its key sees every row, so nothing it is answered is ever kept",
             Self::ExpiredToken => "its token has ended, and only Supabase may say so",
             Self::UnreadableToken => "its token cannot be read, so only Supabase knows whom it stands for",
@@ -108,6 +111,7 @@ impl Pass {
             Self::MovingTime => {
                 "send a moment instead of a word such as `now`, cut to the minute or the hour"
             }
+            Self::RepeatedSelect => "send one `select`",
             Self::Cookie => "do not send cookies to the API, or list `cookie` in the rule's `vary`",
             Self::DuplicateHeader => "send it once",
             Self::ApikeyInQuery => "send it in the header `apikey`",
