@@ -87,6 +87,7 @@ impl Pass {
             Self::QueryPlan => "it asks for a query plan, not for rows",
             Self::Cookie => "it carries a cookie, and its rule does not say that answers depend on it",
             Self::DuplicateHeader => "a header that decides the answer stands there twice",
+            Self::RepeatedSelect => "`select` stands in its query twice, and PostgREST reads only the first",
             Self::ApikeyInQuery => "its API key is in the query, where logs and caches see it",
             Self::RepeatedSelect => {
                 "`select` stands there twice: rules look at one of them and PostgREST at the first"
@@ -113,7 +114,7 @@ impl Pass {
             }
             Self::RepeatedSelect => "send one `select`",
             Self::Cookie => "do not send cookies to the API, or list `cookie` in the rule's `vary`",
-            Self::DuplicateHeader => "send it once",
+            Self::DuplicateHeader | Self::RepeatedSelect => "send it once",
             Self::ApikeyInQuery => "send it in the header `apikey`",
             Self::ServiceKey => "use a publishable key or a user's token for reads that should be fast",
             Self::ExpiredToken => "refresh the token: supabase-js does so by itself",

@@ -45,30 +45,39 @@ impl<'a> Query<'a> {
     /// Splits what follows the `?`.
     pub fn parse(raw: Option<&'a str>) -> Self {
         let raw = raw.unwrap_or_default();
-        let mut shape = Shape { has_semicolon: raw.contains(';'), ..Shape::default() };
+        let mut query = Self { raw, pairs: Vec::new(), shape: Shape::default() };
         if raw.is_empty() {
-            return Self { raw, pairs: Vec::new(), shape };
+            return query;
         }
-        let separators = raw.bytes().filter(|&byte| is_separator(char::from(byte))).count();
-        let mut pairs = Vec::with_capacity(separators + 1);
-        for piece in raw.split(is_separator) {
-            if piece.is_empty() {
-                shape.has_empty_pair = true;
-                continue;
+        query.pairs.reserve_exact(raw.bytes().filter(|byte| is_separator(*byte)).count() + 1);
+        let mut rest = raw;
+        while let Some(at) = rest.bytes().position(is_separator) {
+            query.shape.has_semicolon |= rest.as_bytes()[at] == b';';
+            query.take(&rest[..at]);
+            rest = &rest[at + 1..];
+        }
+        query.take(rest);
+        query
+    }
+
+    fn take(&mut self, piece: &'a str) {
+        if piece.is_empty() {
+            self.shape.has_empty_pair = true;
+            return;
+        }
+        let mut decoded = |text| {
+            decode_text(text, Plus::Blank).unwrap_or_else(|| {
+                self.shape.is_not_utf8 = true;
+                Cow::Borrowed(text)
+            })
+        };
+        let pair = match piece.bytes().position(|byte| byte == b'=') {
+            None => Pair { raw: piece, name: decoded(piece), value: None },
+            Some(at) => {
+                Pair { raw: piece, name: decoded(&piece[..at]), value: Some(decoded(&piece[at + 1..])) }
             }
-            let (name, value) = match piece.split_once('=') {
-                Some((name, value)) => (name, Some(value)),
-                None => (piece, None),
-            };
-            let mut decoded = |text| {
-                decode_text(text, Plus::Blank).unwrap_or_else(|| {
-                    shape.is_not_utf8 = true;
-                    Cow::Borrowed(text)
-                })
-            };
-            pairs.push(Pair { raw: piece, name: decoded(name), value: value.map(decoded) });
-        }
-        Self { raw, pairs, shape }
+        };
+        self.pairs.push(pair);
     }
 
     /// The query as the client wrote it, empty if there was none.
@@ -188,8 +197,8 @@ impl Pair<'_> {
     }
 }
 
-fn is_separator(character: char) -> bool {
-    matches!(character, '&' | ';')
+fn is_separator(byte: u8) -> bool {
+    matches!(byte, b'&' | b';')
 }
 
 /// The values of `(a,"b")`. PostgREST takes a list of one empty value for "no row at all"; nothing is

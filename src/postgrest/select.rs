@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::cursor::{Cursor, Opaque};
-use super::name::{Column, Name, Quoted, read_identifier, read_name};
+use super::name::{Column, Name, Quoted, read_identifier, read_json_path, read_name};
 
 /// Deepest nesting of embeds that is followed. PostgREST has no limit; people write three levels, and
 /// the parser's stack is the proxy's.
@@ -222,39 +222,64 @@ fn read_items<'a>(cursor: &mut Cursor<'a>, depth: usize) -> Option<Select<'a>> {
 
 fn read_item<'a>(cursor: &mut Cursor<'a>, depth: usize) -> Option<Item<'a>> {
     cursor.skip_blanks();
-    let mut ahead = *cursor;
-    if let Some(relation) = read_relation(&mut ahead) {
-        *cursor = ahead;
-        cursor.expect("(")?;
-        let select = read_items(cursor, depth + 1)?;
-        cursor.expect(")")?;
-        return Some(Item::Relation(Relation { select, ..relation }));
+    if cursor.eat("...") {
+        let target = read_name(cursor)?;
+        return read_relation(cursor, Placement::Spread, target, depth).map(Item::Relation);
     }
-    let mut ahead = *cursor;
-    if ahead.eat("*") && is_end_of_item(ahead) {
-        *cursor = ahead;
-        return Some(Item::Star);
+    if cursor.eat("*") {
+        return is_end_of_item(*cursor).then_some(Item::Star);
     }
-    let alias = read_alias(cursor);
-    let mut ahead = *cursor;
-    if let Some(cast) = read_count(&mut ahead) {
-        *cursor = ahead;
-        return Some(Item::Count { alias, cast });
+    if let Some(cast) = read_count(cursor) {
+        return Some(Item::Count { alias: None, cast });
     }
-    read_field(cursor, alias).map(Item::Field)
+    // what is not an alias is the name itself, so that most names are read once
+    let first = read_name(cursor)?;
+    if !eat_alias_separator(cursor) {
+        return read_named(cursor, None, first, depth);
+    }
+    if let Some(cast) = read_count(cursor) {
+        return Some(Item::Count { alias: Some(first), cast });
+    }
+    if let Some(name) = read_name(cursor) {
+        return read_named(cursor, Some(first), name, depth);
+    }
+    // only a field may have a tab, or a blank and then quotes, behind its alias
+    cursor.skip_blanks();
+    let name = read_name(cursor)?;
+    read_field(cursor, Some(first), name).map(Item::Field)
 }
 
-/// Everything of an embed that stands before its parentheses, which must follow.
-fn read_relation<'a>(cursor: &mut Cursor<'a>) -> Option<Relation<'a>> {
-    let placement = if cursor.eat("...") { Placement::Spread } else { Placement::Nested(read_alias(cursor)) };
-    let target = read_name(cursor)?;
+/// A relation or a field, told apart by what follows its name.
+fn read_named<'a>(
+    cursor: &mut Cursor<'a>,
+    alias: Option<Cow<'a, str>>,
+    name: Cow<'a, str>,
+    depth: usize,
+) -> Option<Item<'a>> {
+    if cursor.is_before(&['!', '(']) {
+        if name == "count" {
+            return None;
+        }
+        return read_relation(cursor, Placement::Nested(alias), name, depth).map(Item::Relation);
+    }
+    read_field(cursor, alias, name).map(Item::Field)
+}
+
+/// What follows the name of an embed.
+fn read_relation<'a>(
+    cursor: &mut Cursor<'a>,
+    placement: Placement<'a>,
+    target: Cow<'a, str>,
+    depth: usize,
+) -> Option<Relation<'a>> {
     let mut parameters = Vec::new();
     while parameters.len() < 2 && cursor.eat("!") {
         parameters.push(read_embed_parameter(cursor)?);
     }
-    let is_count = target == "count" && placement != Placement::Spread;
-    let is_relation = cursor.is_before(&['(']) && !is_count;
-    is_relation.then_some(Relation { placement, target, parameters, select: Select(Vec::new()) })
+    cursor.expect("(")?;
+    let select = read_items(cursor, depth + 1)?;
+    cursor.expect(")")?;
+    Some(Relation { placement, target, parameters, select })
 }
 
 /// A hint that begins with `left` or `inner` must be quoted: PostgREST reads those words first.
@@ -268,32 +293,43 @@ fn read_embed_parameter<'a>(cursor: &mut Cursor<'a>) -> Option<EmbedParameter<'a
     read_name(cursor).map(EmbedParameter::Hint)
 }
 
-/// A name and a `:` that is not the first of a `::`.
-fn read_alias<'a>(cursor: &mut Cursor<'a>) -> Option<Cow<'a, str>> {
+/// A `:` that is not the first of a `::`.
+fn eat_alias_separator(cursor: &mut Cursor<'_>) -> bool {
+    !cursor.rest().starts_with("::") && cursor.eat(":")
+}
+
+/// `count()` and its cast; stays where it is if there is none.
+fn read_count<'a>(cursor: &mut Cursor<'a>) -> Option<Option<Cow<'a, str>>> {
     let mut ahead = *cursor;
-    let alias = read_name(&mut ahead)?;
-    ahead.expect(":")?;
-    if ahead.is_before(&[':']) {
+    ahead.expect("count()")?;
+    let cast = read_cast(&mut ahead)?;
+    if !is_end_of_item(ahead) {
         return None;
     }
     *cursor = ahead;
-    Some(alias)
+    Some(cast)
 }
 
-fn read_count<'a>(cursor: &mut Cursor<'a>) -> Option<Option<Cow<'a, str>>> {
-    cursor.expect("count()")?;
+/// What follows the name of a field.
+fn read_field<'a>(
+    cursor: &mut Cursor<'a>,
+    alias: Option<Cow<'a, str>>,
+    name: Cow<'a, str>,
+) -> Option<Field<'a>> {
+    let column = Column { name, path: read_json_path(cursor)? };
+    cursor.skip_blanks();
     let cast = read_cast(cursor)?;
-    is_end_of_item(*cursor).then_some(cast)
-}
-
-fn read_field<'a>(cursor: &mut Cursor<'a>, alias: Option<Cow<'a, str>>) -> Option<Field<'a>> {
-    let column = Column::read(cursor)?;
-    let cast = read_cast(cursor)?;
-    let aggregate = match Aggregate::ALL.into_iter().find(|aggregate| cursor.eat(aggregate.call())) {
-        Some(aggregate) => Some((aggregate, read_cast(cursor)?)),
-        None => None,
-    };
+    let aggregate = read_aggregate(cursor)?;
     is_end_of_item(*cursor).then_some(Field { alias, column, cast, aggregate })
+}
+
+/// The aggregate, if there is one; the outer `None` if its cast is broken.
+fn read_aggregate<'a>(cursor: &mut Cursor<'a>) -> Option<Option<(Aggregate, Option<Cow<'a, str>>)>> {
+    if !cursor.is_before(&['.']) {
+        return Some(None);
+    }
+    let aggregate = Aggregate::ALL.into_iter().find(|aggregate| cursor.eat(aggregate.call()))?;
+    Some(Some((aggregate, read_cast(cursor)?)))
 }
 
 /// The cast, if there is one; the outer `None` if it is broken.
@@ -429,6 +465,15 @@ mod tests {
             ("rel( )", false),
             ("data->>-78xy", false),
             ("a:b:c", false),
+            ("a: b", true),
+            ("a: b(*)", true),
+            ("a:\t\"b\"", true),
+            ("a: \"b\"(*)", false),
+            ("a:count(*)", false),
+            ("count:count", true),
+            ("\"count\"(*)", false),
+            ("count()x", false),
+            ("a:*", false),
         ] {
             assert_eq!(Select::parse(text).is_ok(), understood, "{text:?}");
         }
