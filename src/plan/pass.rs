@@ -89,9 +89,6 @@ impl Pass {
             Self::DuplicateHeader => "a header that decides the answer stands there twice",
             Self::RepeatedSelect => "`select` stands in its query twice, and PostgREST reads only the first",
             Self::ApikeyInQuery => "its API key is in the query, where logs and caches see it",
-            Self::RepeatedSelect => {
-                "`select` stands there twice: rules look at one of them and PostgREST at the first"
-            }
             Self::ServiceKey => "its key sees every row, so nothing it is answered is ever kept",
             Self::ExpiredToken => "its token has ended, and only Supabase may say so",
             Self::UnreadableToken => "its token cannot be read, so only Supabase knows whom it stands for",
@@ -112,7 +109,6 @@ impl Pass {
             Self::MovingTime => {
                 "send a moment instead of a word such as `now`, cut to the minute or the hour"
             }
-            Self::RepeatedSelect => "send one `select`",
             Self::Cookie => "do not send cookies to the API, or list `cookie` in the rule's `vary`",
             Self::DuplicateHeader | Self::RepeatedSelect => "send it once",
             Self::ApikeyInQuery => "send it in the header `apikey`",
