@@ -5,6 +5,7 @@
 
 mod memo;
 mod pass;
+mod question;
 mod reach;
 mod read;
 mod tables;

@@ -149,6 +149,18 @@ fn equal_questions_share_a_fingerprint_and_others_do_not() {
     ];
     assert_eq!(same[0].fingerprint, same[1].fingerprint);
     assert_eq!(same[0].question, same[1].question, "equal fingerprint, equal request upstream");
+    let target = "/rest/v1/properties";
+    for (one, other) in [
+        (
+            &[("prefer", "count=exact"), ("prefer", "timezone=UTC")][..],
+            &[("prefer", "timezone=UTC, count=exact")][..],
+        ),
+        (&[("accept", "text/csv;q=0.5, application/json")], &[("accept", "application/json,text/csv")]),
+        (&[("range", "bytes=0-99")], &[]), // trap 4: PostgREST ignores it
+        (&[("prefer", "")], &[]),
+    ] {
+        assert_eq!(read(target, one).question, read(target, other).question, "{one:?} {other:?}");
+    }
     let base = "/rest/v1/properties?order=a&order=b&limit=1&limit=2";
     let others = [
         read(base, &[]),
