@@ -15,15 +15,21 @@ function init(args)
     request = function() return same end
   elseif way == "fill" then
     -- wrk asks once before it begins, to look at the request: that one is number 0
-    local asked, answered = -1, 0
+    local asked, answered, failed = -1, 0, 0
     request = function()
       asked = asked + 1
       return wrk.format("GET", path .. math.min(asked, number))
     end
-    response = function()
+    response = function(status)
       answered = answered + 1
-      -- one more for each connection, so that none of the first N is still on its way
-      if answered >= number + 64 then wrk.thread:stop() end
+      if status ~= 200 then failed = failed + 1 end
+      -- one more for each connection, so that none of the first N is still on its way;
+      -- a stopped thread would leave wrk waiting for the end of its time
+      if answered >= number + 64 then
+        io.write(string.format("RESULT %d %d 0 0\n", answered, failed))
+        io.flush()
+        os.exit(0)
+      end
     end
   elseif way == "onwards" then
     request = function()

@@ -1,7 +1,9 @@
 //! What can an operator type?
 
 pub mod check;
+mod demo;
 mod exit;
+mod explain;
 mod serve;
 
 use std::path::PathBuf;
@@ -30,6 +32,10 @@ enum Command {
     Serve(Box<Flags>),
     /// Tell every mistake in a rules file
     Check(CheckFlags),
+    /// Tell what would happen to a request, and why
+    Explain(explain::Flags),
+    /// Watch it work: a made-up Supabase, the proxy, visitors and a live table
+    Demo(demo::Flags),
 }
 
 #[derive(Args, Debug)]
@@ -50,6 +56,8 @@ pub fn run() -> Exit {
     match Line::try_parse() {
         Ok(Line { command: Command::Serve(flags) }) => serve::run(&flags),
         Ok(Line { command: Command::Check(flags) }) => run_check(&flags),
+        Ok(Line { command: Command::Explain(flags) }) => explain::run(&flags),
+        Ok(Line { command: Command::Demo(flags) }) => demo::run(&flags),
         Err(error) => {
             let is_asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
             // Coloured where it goes to a terminal; a closed one is nobody's concern.

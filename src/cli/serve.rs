@@ -59,7 +59,7 @@ fn reason(refused: &StartError) -> String {
 }
 
 /// An error and its causes in one line.
-fn chain(error: &dyn Error) -> String {
+pub(super) fn chain(error: &dyn Error) -> String {
     let mut line = format!("error: {error}");
     let mut cause = error.source();
     while let Some(source) = cause {

@@ -31,6 +31,8 @@ pub enum Pass {
     Cookie,
     /// A header that decides the answer stands there twice.
     DuplicateHeader,
+    /// `select` stands there twice: rules look at one of them and PostgREST at the first.
+    RepeatedSelect,
     /// An API key in the query: which role it means is the gateway's secret.
     ApikeyInQuery,
     /// A service or secret key: it sees every row.
@@ -60,11 +62,60 @@ impl Pass {
             Self::QueryPlan => "query-plan",
             Self::Cookie => "cookie",
             Self::DuplicateHeader => "duplicate-header",
+            Self::RepeatedSelect => "repeated-select",
             Self::ApikeyInQuery => "apikey-in-query",
             Self::ServiceKey => "service-key",
             Self::ExpiredToken => "expired-token",
             Self::UnreadableToken => "unreadable-token",
             Self::NoValue => "no-value",
+        }
+    }
+
+    /// Why, in one sentence.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::NoRule => "no read rule matches its path and query",
+            Self::Never => "its rule says `cache: never`",
+            Self::Head => "a HEAD ignores Range and has no body, so it is never answered from a GET's answer",
+            Self::Options => "a preflight reads no data",
+            Self::Upgrade => "it asks to switch protocols, as websockets do",
+            Self::Body => "it is a read with a body, and what the body means is not known",
+            Self::OddPath => "its path has empty or dot segments, or escapes that servers read differently",
+            Self::Semicolon => "it has a raw `;`, which some servers read as `&` and others as data",
+            Self::NotUtf8 => "its query is not UTF-8 once it is decoded",
+            Self::MovingTime => "a filter moves with time, so its answer goes stale by itself",
+            Self::QueryPlan => "it asks for a query plan, not for rows",
+            Self::Cookie => "it carries a cookie, and its rule does not say that answers depend on it",
+            Self::DuplicateHeader => "a header that decides the answer stands there twice",
+            Self::RepeatedSelect => "`select` stands in its query twice, and PostgREST reads only the first",
+            Self::ApikeyInQuery => "its API key is in the query, where logs and caches see it",
+            Self::ServiceKey => "its key sees every row, so nothing it is answered is ever kept",
+            Self::ExpiredToken => "its token has ended, and only Supabase may say so",
+            Self::UnreadableToken => "its token cannot be read, so only Supabase knows whom it stands for",
+            Self::NoValue => "a placeholder in its rule's key has no value in this request",
+        }
+    }
+
+    /// What would change it, where something should.
+    pub fn hint(self) -> &'static str {
+        match self {
+            Self::NoRule => "add a rule under `reads` whose `match` and `where` fit",
+            Self::Never => "move a narrower rule above it, or take `cache: never` out",
+            Self::Head | Self::Options | Self::Upgrade | Self::QueryPlan => "nothing: it is as it should be",
+            Self::Body => "send what it means in the query",
+            Self::OddPath => "ask for the path without `//`, `.`, `..` and a trailing slash",
+            Self::Semicolon => "write `%3B` in its place",
+            Self::NotUtf8 => "encode the query as UTF-8",
+            Self::MovingTime => {
+                "send a moment instead of a word such as `now`, cut to the minute or the hour"
+            }
+            Self::Cookie => "do not send cookies to the API, or list `cookie` in the rule's `vary`",
+            Self::DuplicateHeader | Self::RepeatedSelect => "send it once",
+            Self::ApikeyInQuery => "send it in the header `apikey`",
+            Self::ServiceKey => "use a publishable key or a user's token for reads that should be fast",
+            Self::ExpiredToken => "refresh the token: supabase-js does so by itself",
+            Self::UnreadableToken => "send a token that Supabase Auth gave out",
+            Self::NoValue => "pin the placeholder with `where`, as in `where: { id: eq.* }`",
         }
     }
 }
@@ -89,6 +140,20 @@ impl BadPath {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ambiguous => "ambiguous-path",
+        }
+    }
+
+    /// Why, in one sentence.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Ambiguous => "its path has dot segments, encoded slashes or control characters",
+        }
+    }
+
+    /// What would change it.
+    pub fn hint(self) -> &'static str {
+        match self {
+            Self::Ambiguous => "ask for the plain path, as in /rest/v1/properties",
         }
     }
 }

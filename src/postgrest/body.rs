@@ -197,9 +197,11 @@ fn has_one_spelling(number: &str) -> bool {
     !is_exponential && !ends_in_zero && number != "-0"
 }
 
+/// Whether rows come as JSON. PostgREST answers with all of these and takes the first.
 fn is_json(content_type: &str) -> bool {
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
-    media_type.eq_ignore_ascii_case("application/json")
+    let forms = ["application/json", "application/vnd.pgrst.object+json", "application/vnd.pgrst.array+json"];
+    forms.iter().any(|form| media_type.eq_ignore_ascii_case(form))
 }
 
 /// Names parted by commas, as in `columns="a",b`.
@@ -261,5 +263,119 @@ impl<'de> Visitor<'de> for RowVisitor {
             fields.push(field);
         }
         Ok(Row { fields })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn known(values: &[&str]) -> Values {
+        Values::Known(values.iter().map(|value| (*value).to_owned()).collect())
+    }
+
+    fn column(body: &str, columns: Option<&str>) -> Values {
+        Payload::parse(Some("application/json; charset=utf-8"), body.as_bytes(), columns).column("a")
+    }
+
+    #[test]
+    fn values_of_a_column() {
+        for (body, values) in [
+            (r#"{"a":"x"}"#, known(&["x"])),
+            (r#" {"a":5,"b":6}"#, known(&["5"])),
+            (r#"{"a":12.5}"#, known(&["12.5"])),
+            (r#"{"a":123456789012345678901234567890}"#, known(&["123456789012345678901234567890"])),
+            (r#"{"a":true}"#, known(&["true"])),
+            (r#"{"a":null}"#, known(&[])),
+            (r#"{"\u0061":"\u00e9"}"#, known(&["é"])),
+            (r#"{"b":1}"#, Values::Absent),
+            ("{}", Values::Absent),
+            (r#"[{"a":2},{"a":"1"},{"a":2},{"a":null}]"#, known(&["1", "2"])),
+            ("[]", Values::Absent),
+            (r#"[{"b":2},{"b":1}]"#, Values::Absent),
+            (r#"[{"a":2},{"b":1}]"#, Values::Unknown),
+            (r#"{"a":[1]}"#, Values::Unknown),
+            (r#"{"a":{"b":1}}"#, Values::Unknown),
+            // other spellings of the same number
+            (r#"{"a":1.50}"#, Values::Unknown),
+            (r#"{"a":5.0}"#, Values::Unknown),
+            (r#"{"a":5e0}"#, Values::Unknown),
+            (r#"{"a":-0}"#, Values::Unknown),
+            (r#"{"a":-5}"#, known(&["-5"])),
+            (r#"{"a":0}"#, known(&["0"])),
+            (r#"{"a":10}"#, known(&["10"])),
+            // no rows
+            ("5", Values::Unknown),
+            ("[1]", Values::Unknown),
+            ("", Values::Unknown),
+            ("{", Values::Unknown),
+            (r#"{"a":1} x"#, Values::Unknown),
+        ] {
+            assert_eq!(column(body, None), values, "{body}");
+        }
+    }
+
+    #[test]
+    fn only_the_columns_of_the_parameter_count() {
+        for (body, columns, values) in [
+            (r#"{"a":1,"b":2}"#, "\"a\",b", known(&["1"])),
+            (r#"{"a":1,"b":2}"#, "b", Values::Absent),
+            (r#"{"b":2}"#, "a , b", Values::Unknown),
+            (r#"[{"a":1},{"b":2}]"#, "a", Values::Unknown),
+            ("[]", "a", Values::Absent),
+            (r#"{"a":1}"#, "a)", Values::Unknown),
+            (r#"{"a":1}"#, "", Values::Unknown),
+        ] {
+            assert_eq!(column(body, Some(columns)), values, "{body} {columns}");
+        }
+    }
+
+    #[test]
+    fn trap_95_what_others_might_read_differently_is_unknown() {
+        assert_eq!(column(r#"{"a":1,"a":2}"#, None), Values::Unknown);
+        for content_type in ["text/csv", "application/x-www-form-urlencoded", "text/plain", ""] {
+            let payload = Payload::parse(Some(content_type), br#"{"a":1}"#, None);
+            assert_eq!(payload.column("a"), Values::Unknown, "{content_type}");
+        }
+        assert_eq!(Payload::parse(None, br#"{"a":1}"#, None).column("a"), known(&["1"]));
+    }
+
+    #[test]
+    fn values_at_a_path() {
+        for (body, values) in [
+            (r#"{"x":{"y":"z"}}"#, known(&["z"])),
+            (r#"[{"x":{"y":1}},{"x":{"y":2}}]"#, known(&["1", "2"])),
+            (r#"{"x":{"y":null}}"#, known(&[])),
+            (r#"{"x":{}}"#, Values::Absent),
+            (r#"{"y":1}"#, Values::Absent),
+            (r#"{"x":5}"#, Values::Unknown),
+            (r#"{"x":[{"y":1}]}"#, Values::Unknown),
+            (r#"{"x":{"y":1,"y":2}}"#, Values::Unknown),
+            (r#"[{"x":{"y":1}},{}]"#, Values::Unknown),
+        ] {
+            let payload = Payload::parse(None, body.as_bytes(), None);
+            assert_eq!(payload.at_path(&["x".to_owned(), "y".to_owned()]), values, "{body}");
+        }
+    }
+
+    #[test]
+    fn deep_bodies_do_not_use_the_stack() {
+        let body = format!("{{\"a\":{}1{}}}", "[".repeat(200_000), "]".repeat(200_000));
+        assert_eq!(column(&body, None), Values::Unknown);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_body(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
+            let _values = Payload::parse(None, &bytes, None).column("a");
+        }
+
+        #[test]
+        fn any_text_is_a_value(text in "\\PC{0,20}") {
+            let body = format!("{{\"a\":{}}}", serde_json::to_string(&text).unwrap());
+            prop_assert_eq!(column(&body, None), known(&[text.as_str()]));
+        }
     }
 }

@@ -27,8 +27,8 @@ pub struct Filter<'a> {
 pub struct Logic<'a> {
     /// As in [`Filter::embed`].
     pub embed: Vec<Cow<'a, str>>,
-    /// Always a branch at the top.
-    pub tree: Tree<'a>,
+    /// What the parameter's name and value say together.
+    pub tree: Branch<'a>,
 }
 
 /// A tree of conditions.
@@ -110,7 +110,18 @@ impl<'a> Logic<'a> {
         embed.retain(|name| name != "not");
         let mut cursor = Cursor::new(value);
         let children = read_children(&mut cursor, 0).ok_or(Opaque)?;
-        cursor.finish(Self { embed, tree: Tree::Branch(Branch { negated, joined_by, children }) })
+        cursor.finish(Self { embed, tree: Branch { negated, joined_by, children } })
+    }
+
+    /// The name of the parameter, decoded.
+    pub fn parameter_name(&self) -> String {
+        let not = if self.tree.negated { "not." } else { "" };
+        format!("{}{not}{}", EmbedPath(&self.embed), self.tree.joined_by.as_str())
+    }
+
+    /// The value of the parameter, decoded.
+    pub fn parameter_value(&self) -> String {
+        Children(&self.tree.children).to_string()
     }
 }
 
@@ -181,5 +192,131 @@ struct EmbedPath<'e, 'a>(&'e [Cow<'a, str>]);
 impl fmt::Display for EmbedPath<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|name| write!(f, "{}.", Name(name)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::postgrest::name::strategies::{any_column, any_name};
+    use crate::postgrest::operator::strategies::any_expression;
+
+    #[test]
+    fn filters() {
+        for (name, value, understood) in [
+            ("id", "eq.1", true),
+            ("a.b", "eq.0", true),
+            ("a.b.c->>d", "is.null", true),
+            ("data->a->>0", "gt.5", true),
+            ("\"odd.name\"", "eq.1", true),
+            ("with space", "eq.1", true),
+            ("with-dash", "eq.1", true),
+            ("a..b", "eq.1", false),
+            ("a.", "eq.1", false),
+            ("data->a.b", "eq.1", false),
+            ("id)", "eq.1", false),
+            ("", "eq.1", false),
+            ("id", "val", false),
+            ("id", "eq", false),
+        ] {
+            assert_eq!(Filter::parse(name, value).is_ok(), understood, "{name:?}={value:?}");
+        }
+    }
+
+    #[test]
+    fn a_filter_knows_its_embed() {
+        let filter = Filter::parse("orders.items.\"a.b\"->x", "eq.1").unwrap();
+        assert_eq!(filter.embed, ["orders", "items"]);
+        assert_eq!(filter.column.to_string(), "\"a.b\"->x");
+    }
+
+    #[test]
+    fn logic_trees() {
+        for (name, value, understood) in [
+            ("or", "(id.eq.1,id.eq.3)", true),
+            ("and", "(a.eq.1)", true),
+            ("not.or", "(a.eq.1,b.not.is.null)", true),
+            ("orders.not.and", "(a.eq.1)", true),
+            ("or", "(a.in.(1,2),not.and(b.gt.1,c.like.*x*))", true),
+            ("or", "( a.eq.1 , b.eq.2 )", true),
+            ("or", "(a.eq.\"x,y)\",b.cs.{1,2},c->>d.eq.z)", true),
+            ("or", "(a.eq.,b.eq.1)", true),
+            ("or", "(not.eq.1)", true),
+            ("or", "(a.eq.1)junk", false),
+            ("or", "(a.eq.1", false),
+            ("or", "a.eq.1", false),
+            ("or", "(a.is.nullx)", false),
+            ("or", "(id.in.1,2,id.eq.3)", false),
+            ("or", "(ord(id.eq.1,id.eq.1),id.eq.2)", false),
+            ("or", "(id.eq.1,not.xor(id.eq.2,id.eq.3))", false),
+            ("or", "()", false),
+            ("or", ")(", false),
+            ("or", "", false),
+            ("a..or", "(id.eq.1)", false),
+        ] {
+            assert_eq!(Logic::parse(name, value).is_ok(), understood, "{name:?}={value:?}");
+        }
+    }
+
+    #[test]
+    fn the_word_not_negates_wherever_it_stands() {
+        for (name, negated, embed) in
+            [("a.not.or", true, vec!["a"]), ("not.a.or", true, vec!["a"]), ("a.or", false, vec!["a"])]
+        {
+            let logic = Logic::parse(name, "(id.eq.1)").unwrap();
+            assert_eq!(logic.embed, embed);
+            assert_eq!(logic.tree.negated, negated, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn trees_deeper_than_the_stack_should_go_are_opaque() {
+        let nested = |depth| format!("{}(a.eq.1){}", "(and".repeat(depth), ")".repeat(depth));
+        assert!(Logic::parse("or", &nested(TREE_DEPTH_MAX)).is_ok());
+        assert_eq!(Logic::parse("or", &nested(TREE_DEPTH_MAX + 1)), Err(Opaque));
+        assert_eq!(Logic::parse("or", &nested(100_000)), Err(Opaque));
+    }
+
+    fn any_branch() -> impl Strategy<Value = Branch<'static>> {
+        let leaf =
+            (any_column(), any_expression()).prop_map(|(column, expression)| Tree::Leaf(column, expression));
+        let tree = leaf.prop_recursive(3, 12, 3, |tree| branch_of(tree).prop_map(Tree::Branch));
+        branch_of(tree)
+    }
+
+    fn branch_of(tree: impl Strategy<Value = Tree<'static>>) -> impl Strategy<Value = Branch<'static>> {
+        let operator = prop_oneof![Just(LogicOperator::And), Just(LogicOperator::Or)];
+        (any::<bool>(), operator, proptest::collection::vec(tree, 1..4))
+            .prop_map(|(negated, joined_by, children)| Branch { negated, joined_by, children })
+    }
+
+    fn any_embed() -> impl Strategy<Value = Vec<Cow<'static, str>>> {
+        proptest::collection::vec(any_name().prop_filter("`not` negates", |name| name != "not"), 0..3)
+    }
+
+    proptest! {
+        #[test]
+        fn a_printed_filter_is_read_back(embed in any_embed(), column in any_column(), expression in any_expression()) {
+            let filter = Filter { embed, column, expression };
+            let (name, value) = (filter.parameter_name(), filter.expression.to_string());
+            prop_assert_eq!(Filter::parse(&name, &value), Ok(filter.clone()));
+        }
+
+        #[test]
+        fn a_printed_tree_is_read_back(embed in any_embed(), branch in any_branch()) {
+            let logic = Logic { embed, tree: branch };
+            let (name, value) = (logic.parameter_name(), logic.parameter_value());
+            prop_assert_eq!(Logic::parse(&name, &value), Ok(logic.clone()));
+        }
+
+        #[test]
+        fn any_text_is_a_filter_or_opaque(name in "\\PC{0,20}", value in "\\PC{0,30}|(not|and|or|eq|in|is|[a-c.,()\"{}\\\\]){0,14}") {
+            let _filter = Filter::parse(&name, &value);
+            let _filter = Filter::parse("a", &value);
+            let _logic = Logic::parse(&name, &value);
+            let _logic = Logic::parse("or", &value);
+        }
     }
 }

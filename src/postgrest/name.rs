@@ -88,6 +88,14 @@ pub(super) fn read_name<'a>(cursor: &mut Cursor<'a>) -> Option<Cow<'a, str>> {
     if cursor.is_before(&['"']) {
         return read_quoted(cursor);
     }
+    // most names are one plain word, which this finds in a fraction of the time
+    let bytes = cursor.rest().as_bytes();
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    let end = bytes.iter().position(|byte| !is_plain(byte)).unwrap_or(bytes.len());
+    let is_whole = bytes.get(end).is_none_or(|next| next.is_ascii_punctuation() && !b"-$".contains(next));
+    if end > 0 && is_whole {
+        return Some(Cow::Borrowed(cursor.take(end)));
+    }
     read_dashed(cursor, is_identifier_character)
 }
 
@@ -124,7 +132,8 @@ pub(super) fn read_quoted<'a>(cursor: &mut Cursor<'a>) -> Option<Cow<'a, str>> {
     Some(Cow::Owned(text))
 }
 
-fn read_json_path<'a>(cursor: &mut Cursor<'a>) -> Option<Vec<Step<'a>>> {
+/// `->a->>b`, perhaps nothing.
+pub(super) fn read_json_path<'a>(cursor: &mut Cursor<'a>) -> Option<Vec<Step<'a>>> {
     let mut path = Vec::new();
     loop {
         let as_text = cursor.eat("->>");
@@ -152,7 +161,7 @@ fn read_operand<'a>(cursor: &mut Cursor<'a>) -> Option<Operand<'a>> {
 }
 
 /// Words joined by dashes, blanks around each word removed, as PostgREST does.
-fn read_dashed<'a>(cursor: &mut Cursor<'a>, accepts: fn(char) -> bool) -> Option<Cow<'a, str>> {
+fn read_dashed<'a>(cursor: &mut Cursor<'a>, accepts: impl Fn(char) -> bool + Copy) -> Option<Cow<'a, str>> {
     let start = cursor.rest();
     let mut needs_copy = false;
     let mut words = 0;

@@ -354,3 +354,103 @@ fn write_list(f: &mut fmt::Formatter<'_>, values: &[Cow<'_, str>]) -> fmt::Resul
     }
     f.write_str(")")
 }
+
+#[cfg(test)]
+pub(super) mod strategies {
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    use super::*;
+
+    fn any_value() -> impl Strategy<Value = Cow<'static, str>> {
+        prop_oneof!["[a-z0-9*. ]{0,5}", "[ -~é]{0,6}", "\\{[a-z,()\"]{0,4}\\}?", "[\"\\\\,() \t]{0,4}"]
+            .prop_map(Cow::Owned)
+    }
+
+    fn any_of<T: Copy + fmt::Debug + 'static>(words: Words<T>) -> impl Strategy<Value = T> {
+        select(words).prop_map(|(_, operator)| operator)
+    }
+
+    fn any_operation() -> impl Strategy<Value = Operation<'static>> {
+        let language = proptest::option::of("[a-z]{1,3}( [a-z]{1,3})?".prop_map(Cow::Owned));
+        let quantifier = proptest::option::of(any_of(QUANTIFIER_WORDS));
+        prop_oneof![
+            proptest::collection::vec(any_value(), 1..4).prop_map(Operation::In),
+            any_of(IS_WORDS).prop_map(Operation::Is),
+            any_value().prop_map(Operation::IsDistinct),
+            (any_of(FTS_WORDS), language, any_value()).prop_map(|(o, l, v)| Operation::Fts(o, l, v)),
+            (any_of(SIMPLE_WORDS), any_value()).prop_map(|(o, v)| Operation::Simple(o, v)),
+            (any_of(QUANT_WORDS), quantifier, any_value())
+                .prop_map(|(o, q, v)| Operation::Quantified(o, q, v)),
+        ]
+    }
+
+    pub(in crate::postgrest) fn any_expression() -> impl Strategy<Value = Expression<'static>> {
+        (any::<bool>(), any_operation()).prop_map(|(negated, operation)| Expression { negated, operation })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn expressions() {
+        for (text, understood) in [
+            ("eq.5", true),
+            ("eq.", true),
+            ("eq.\"x\"", true),
+            ("not.eq.5", true),
+            ("not.not.eq.5", false),
+            ("eq(any).{1,2}", true),
+            ("like(all).{a*,*b}", true),
+            ("eq(some).1", false),
+            ("eq().1", false),
+            ("neq(any).1", false),
+            ("in.(1,2)", true),
+            ("in.()", true),
+            ("in.(1,2)junk", false),
+            ("in.1", false),
+            ("in().1", false),
+            ("is.null", true),
+            ("is.NULL", true),
+            ("is.Not_Null", true),
+            ("is.unknown", true),
+            ("is.nullxyz", false),
+            ("is().null", false),
+            ("isdistinct.5", true),
+            ("fts.cat", true),
+            ("wfts(english).cat dog", true),
+            ("fts().cat", false),
+            ("fts(english)cat", false),
+            ("cs.{a}", true),
+            ("ov.[1,2)", true),
+            ("adj.x", true),
+            ("noop.0", false),
+            ("val", false),
+            ("EQ.5", false),
+            ("eq", false),
+            ("", false),
+        ] {
+            assert_eq!(Expression::parse(text).is_ok(), understood, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn quotes_mean_something_in_lists_only() {
+        let value = |text| Expression::parse(text).unwrap().operation;
+        let eq = |text: &'static str| Operation::Quantified(QuantOperator::Equal, None, Cow::Borrowed(text));
+        assert_eq!(value("eq.\"a\""), eq("\"a\""));
+        assert_eq!(value("in.(\"a\")"), Operation::In(vec![Cow::Borrowed("a")]));
+    }
+
+    proptest! {
+        #[test]
+        fn a_printed_expression_is_read_back(expression in strategies::any_expression()) {
+            let text = expression.to_string();
+            prop_assert_eq!(Expression::parse(&text), Ok(expression.clone()));
+        }
+    }
+}

@@ -160,7 +160,8 @@ mod tests {
         #[test]
         fn a_printed_order_is_read_back(terms in proptest::collection::vec(any_term(), 1..4)) {
             let order = Order(terms);
-            prop_assert_eq!(Order::parse(&order.to_string()), Ok(order.clone()));
+            let text = order.to_string();
+            prop_assert_eq!(Order::parse(&text), Ok(order.clone()));
         }
 
         #[test]

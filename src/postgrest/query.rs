@@ -45,30 +45,39 @@ impl<'a> Query<'a> {
     /// Splits what follows the `?`.
     pub fn parse(raw: Option<&'a str>) -> Self {
         let raw = raw.unwrap_or_default();
-        let mut shape = Shape { has_semicolon: raw.contains(';'), ..Shape::default() };
+        let mut query = Self { raw, pairs: Vec::new(), shape: Shape::default() };
         if raw.is_empty() {
-            return Self { raw, pairs: Vec::new(), shape };
+            return query;
         }
-        let separators = raw.bytes().filter(|&byte| is_separator(char::from(byte))).count();
-        let mut pairs = Vec::with_capacity(separators + 1);
-        for piece in raw.split(is_separator) {
-            if piece.is_empty() {
-                shape.has_empty_pair = true;
-                continue;
+        query.pairs.reserve_exact(raw.bytes().filter(|byte| is_separator(*byte)).count() + 1);
+        let mut rest = raw;
+        while let Some(at) = rest.bytes().position(is_separator) {
+            query.shape.has_semicolon |= rest.as_bytes()[at] == b';';
+            query.take(&rest[..at]);
+            rest = &rest[at + 1..];
+        }
+        query.take(rest);
+        query
+    }
+
+    fn take(&mut self, piece: &'a str) {
+        if piece.is_empty() {
+            self.shape.has_empty_pair = true;
+            return;
+        }
+        let mut decoded = |text| {
+            decode_text(text, Plus::Blank).unwrap_or_else(|| {
+                self.shape.is_not_utf8 = true;
+                Cow::Borrowed(text)
+            })
+        };
+        let pair = match piece.bytes().position(|byte| byte == b'=') {
+            None => Pair { raw: piece, name: decoded(piece), value: None },
+            Some(at) => {
+                Pair { raw: piece, name: decoded(&piece[..at]), value: Some(decoded(&piece[at + 1..])) }
             }
-            let (name, value) = match piece.split_once('=') {
-                Some((name, value)) => (name, Some(value)),
-                None => (piece, None),
-            };
-            let mut decoded = |text| {
-                decode_text(text, Plus::Blank).unwrap_or_else(|| {
-                    shape.is_not_utf8 = true;
-                    Cow::Borrowed(text)
-                })
-            };
-            pairs.push(Pair { raw: piece, name: decoded(name), value: value.map(decoded) });
-        }
-        Self { raw, pairs, shape }
+        };
+        self.pairs.push(pair);
     }
 
     /// The query as the client wrote it, empty if there was none.
@@ -109,12 +118,6 @@ impl<'a> Query<'a> {
     /// The `on_conflict` that counts: the first.
     pub fn on_conflict(&self) -> Option<&str> {
         self.values("on_conflict").next().flatten()
-    }
-
-    /// Whether anything restricts the path's own rows: a filter or a logic tree, of whatever level.
-    /// A write without one concerns every row.
-    pub fn has_filters(&self) -> bool {
-        self.filtering_values().next().is_some()
     }
 
     /// The value behind `eq.`, when that is the only filter on the column.
@@ -194,8 +197,8 @@ impl Pair<'_> {
     }
 }
 
-fn is_separator(character: char) -> bool {
-    matches!(character, '&' | ';')
+fn is_separator(byte: u8) -> bool {
+    matches!(byte, b'&' | b';')
 }
 
 /// The values of `(a,"b")`. PostgREST takes a list of one empty value for "no row at all"; nothing is
@@ -207,4 +210,302 @@ fn listed_values(list: &str) -> Option<Vec<String>> {
         return None;
     }
     Some(values.into_iter().map(Cow::into_owned).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn query(raw: &str) -> Query<'_> {
+        Query::parse(Some(raw))
+    }
+
+    fn canonical(raw: &str) -> String {
+        query(raw).canonical().into_owned()
+    }
+
+    #[test]
+    fn splitting() {
+        for (raw, expected) in [
+            ("", vec![]),
+            ("id=eq.5", vec![("id", Some("eq.5"))]),
+            ("a=1&b", vec![("a", Some("1")), ("b", None)]),
+            ("a=&a=b=c", vec![("a", Some("")), ("a", Some("b=c"))]),
+            ("a+b=c%20d", vec![("a b", Some("c d"))]),
+            ("%73elect=id", vec![("select", Some("id"))]),
+            ("a=%zz", vec![("a", Some("%zz"))]),
+            ("a%3Db=%26", vec![("a=b", Some("&"))]),
+            ("&&a=1&", vec![("a", Some("1"))]),
+            ("?a=1", vec![("?a", Some("1"))]),
+        ] {
+            assert_eq!(query(raw).parameters().collect::<Vec<_>>(), expected, "{raw:?}");
+        }
+        assert_eq!(Query::parse(None).parameters().count(), 0);
+    }
+
+    #[test]
+    fn trap_17_a_raw_semicolon_separates_parameters() {
+        let query = query("id=eq.1;select=secret");
+        assert_eq!(query.select(), Some("secret"));
+        assert_eq!(query.eq_value("id"), Some("1"));
+        assert!(query.has_semicolon());
+        assert!(!Query::parse(Some("id=eq.1%3Bselect=secret")).has_semicolon());
+    }
+
+    #[test]
+    fn trap_18_a_plus_and_an_escaped_plus_stay_two_values() {
+        assert_eq!(query("name=eq.a%2Bb").eq_value("name"), Some("a+b"));
+        assert_eq!(query("name=eq.a+b").eq_value("name"), Some("a b"));
+        assert_ne!(canonical("name=eq.a%2Bb"), canonical("name=eq.a+b"));
+        assert_eq!(canonical("name=eq.a%2Bb"), "name=eq.a%2Bb");
+    }
+
+    #[test]
+    fn the_first_select_counts() {
+        for (raw, select) in [
+            ("select=id&select=secret", Some("id")),
+            ("select&select=id", None),
+            ("select=", Some("")),
+            ("id=eq.1", None),
+            ("Select=id", None),
+        ] {
+            assert_eq!(query(raw).select(), select, "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn single_eq_values() {
+        for (raw, value) in [
+            ("id=eq.5", Some("5")),
+            ("id=eq.", Some("")),
+            ("id=eq.\"5\"", Some("\"5\"")),
+            ("id=eq.5&x=neq.1", Some("5")),
+            ("id=eq.5&id", Some("5")),
+            ("id=eq.5&id=eq.6", None),
+            ("id=eq.5&id=lt.9", None),
+            ("id=not.eq.5", None),
+            ("id=in.(5)", None),
+            ("id=eq(any).{5}", None),
+            ("a.id=eq.5", None),
+            ("ID=eq.5", None),
+            ("id", None),
+        ] {
+            assert_eq!(query(raw).eq_value("id"), value, "{raw:?}");
+        }
+        assert_eq!(query("limit=eq.5").eq_value("limit"), None);
+        assert_eq!(query("select=eq.5").eq_value("select"), None);
+    }
+
+    #[test]
+    fn pinned_values() {
+        for (raw, values) in [
+            ("id=eq.5", Some(vec!["5"])),
+            ("id=in.(1,2)", Some(vec!["1", "2"])),
+            ("id=in.( 1 ,2 )", Some(vec!["1 ", "2 "])),
+            ("id=in.(\"a,b\",\"c\\\"d\",e\"f)", Some(vec!["a,b", "c\"d", "e\"f"])),
+            ("id=in.(\"a\"b,c)", Some(vec!["\"a\"b", "c"])),
+            ("id=in.(1,2,3)&id=eq.2", Some(vec!["2"])),
+            ("id=gt.1&id=eq.2", Some(vec!["2"])),
+            ("id=eq.007", Some(vec!["007"])),
+            ("id=in.()", None),
+            ("id=in.(\"\")", None),
+            ("id=in.(1)junk", None),
+            ("id=in.(1,2", None),
+            ("id=in.1,2", None),
+            ("id=not.eq.5", None),
+            ("id=not.in.(5)", None),
+            ("id=gt.5", None),
+            ("id->>a=eq.5", None),
+            ("rel.id=eq.5", None),
+            ("and=(id.eq.5)", None),
+        ] {
+            let expected = values.map(|values| values.into_iter().map(str::to_owned).collect::<Vec<_>>());
+            assert_eq!(query(&raw.replace(' ', "%20")).pinned("id"), expected, "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn canonical_queries() {
+        for (raw, expected) in [
+            ("", ""),
+            ("select=id&id=eq.1", "id=eq.1&select=id"),
+            ("b=eq.1&%61=eq.2", "%61=eq.2&b=eq.1"),
+            ("b=1&a=2&b=0", "a=2&b=1&b=0"),
+            ("b=eq.2&a", "a&b=eq.2"),
+            // parameters of embeds keep their own order, behind those of the root
+            ("t.z=eq.1&o=eq.2&t.a=eq.3&select=t(*)", "o=eq.2&select=t(*)&t.z=eq.1&t.a=eq.3"),
+            // verbatim
+            ("b=1;a=2", "b=1;a=2"),
+            ("b=1&&a=2", "b=1&&a=2"),
+            ("b=1&a=2&", "b=1&a=2&"),
+            ("b=%ff&a=2", "b=%ff&a=2"),
+            ("select=id)junk&id=eq.1", "select=id)junk&id=eq.1"),
+        ] {
+            assert_eq!(canonical(raw), expected, "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn trap_14_to_16_repeats_keep_their_order() {
+        for (one, other) in [
+            ("order=a&order=b", "order=b&order=a"),
+            ("limit=1&limit=50", "limit=50&limit=1"),
+            ("v=1&v=2", "v=2&v=1"),
+            ("select=id&select=secret", "select=secret&select=id"),
+        ] {
+            assert_ne!(canonical(one), canonical(other));
+        }
+    }
+
+    #[test]
+    fn trap_21_no_parameter_is_dropped() {
+        assert_ne!(canonical("select=*&utm=1"), canonical("select=*"));
+        assert_ne!(canonical("a"), canonical("a="));
+    }
+
+    #[test]
+    fn trap_25b_two_embeds_under_one_name_keep_the_query_verbatim() {
+        let one = "select=a:tasks(*),tasks(*)&tasks.x=eq.1&a.y=eq.2&id=eq.1";
+        let other = "a.y=eq.2&select=a:tasks(*),tasks(*)&tasks.x=eq.1&id=eq.1";
+        assert_eq!(canonical(one), one);
+        assert_ne!(canonical(one), canonical(other));
+    }
+
+    #[test]
+    fn trap_26_a_select_with_a_rest_keeps_the_query_verbatim() {
+        assert_ne!(canonical("select=id)junk&id=eq.1"), canonical("id=eq.1&select=id)junk"));
+    }
+
+    #[test]
+    fn trap_45_moving_literals_are_found_in_any_filter() {
+        for (raw, moves) in [
+            ("expires_at=gte.now", true),
+            ("or=(a.gte.today,b.is.null)", true),
+            ("x.or=(a.gte.today)", true),
+            ("since=now", true),
+            ("day=in.(2026-01-01,t%6Fday)", true),
+            ("select=now&order=today&limit=now", false),
+            ("today=eq.1", false),
+        ] {
+            assert_eq!(query(raw).has_moving_time(), moves, "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_copied_when_nothing_is_encoded() {
+        let query = query("a=eq.1&b=eq.2&select=id");
+        assert!(query.pairs.iter().all(|pair| matches!(pair.name, Cow::Borrowed(_))));
+        assert!(matches!(query.canonical(), Cow::Borrowed(_)));
+    }
+
+    /// PostgREST's reading, written a second time and byte by byte.
+    fn upstream_reading(raw: &str) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
+        let mut rest = raw.as_bytes();
+        let mut pairs = Vec::new();
+        while !rest.is_empty() {
+            let end = rest.iter().position(|b| *b == b'&' || *b == b';').unwrap_or(rest.len());
+            let pair = &rest[..end];
+            rest = rest.get(end + 1..).unwrap_or_default();
+            let equals = pair.iter().position(|b| *b == b'=');
+            let name = &pair[..equals.unwrap_or(pair.len())];
+            pairs.push((upstream_text(name), equals.map(|at| upstream_text(&pair[at + 1..]))));
+        }
+        pairs
+    }
+
+    fn upstream_text(mut raw: &[u8]) -> Vec<u8> {
+        let mut text = Vec::new();
+        while let [first, rest @ ..] = raw {
+            let digits = rest.get(..2).filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+            match (first, digits) {
+                (b'%', Some(digits)) => {
+                    let digits = std::str::from_utf8(digits).unwrap();
+                    text.push(u8::from_str_radix(digits, 16).unwrap());
+                    raw = &rest[2..];
+                }
+                (b'+', _) => {
+                    text.push(b' ');
+                    raw = rest;
+                }
+                _ => {
+                    text.push(*first);
+                    raw = rest;
+                }
+            }
+        }
+        text
+    }
+
+    /// Values by name, in order: equal for two queries that differ only in how names stand to each other.
+    fn by_name(raw: &str) -> BTreeMap<Vec<u8>, Vec<Option<Vec<u8>>>> {
+        let mut values: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (name, value) in upstream_reading(raw) {
+            values.entry(name).or_default().push(value);
+        }
+        values
+    }
+
+    fn any_query() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            8 => "[ab%+.]{0,2}(=[ab1%+=.]{0,3})?",
+            4 => prop::sample::select(vec![
+                "select=id", "select=a:t(*),t(*)", "select=t(*)", "select=)", "t.a=eq.1", "t.b=eq.2",
+                "order=a", "order=b", "limit=1", "limit=2", "%61=1", "b=%ff", "a=%2B", "a=+", "a=%20",
+            ]).prop_map(str::to_owned),
+        ];
+        (proptest::collection::vec(piece, 0..6), prop_oneof![9 => Just("&"), 1 => Just(";")])
+            .prop_map(|(pieces, separator)| pieces.join(separator))
+    }
+
+    proptest! {
+        #[test]
+        fn a_canonical_query_is_read_alike(raw in any_query()) {
+            let canonical = canonical(&raw);
+            prop_assert_eq!(by_name(&canonical), by_name(&raw));
+            prop_assert_eq!(super::Query::parse(Some(&canonical)).canonical(), canonical.as_str());
+        }
+
+        #[test]
+        fn equal_canonical_queries_are_read_alike(one in any_query(), other in any_query()) {
+            if canonical(&one) == canonical(&other) {
+                prop_assert_eq!(by_name(&one), by_name(&other));
+            }
+        }
+
+        #[test]
+        fn reordered_pairs_share_a_canonical_query_only_if_read_alike(
+            (one, other) in proptest::collection::vec("[abc]=[12]", 0..5)
+                .prop_flat_map(|pieces| (Just(pieces.clone()), Just(pieces).prop_shuffle()))
+        ) {
+            let (one, other) = (one.join("&"), other.join("&"));
+            prop_assert_eq!(canonical(&one) == canonical(&other), by_name(&one) == by_name(&other));
+        }
+
+        #[test]
+        fn pairs_are_those_of_the_upstream(raw in any_query()) {
+            let query = query(&raw);
+            // what is not UTF-8 stays raw and is only ever keyed by its bytes
+            let raw = if query.is_utf8() { raw.as_str() } else { "" };
+            let query = Query::parse(Some(raw));
+            let ours: Vec<_> = query.parameters()
+                .map(|(name, value)| (name.as_bytes().to_vec(), value.map(|value| value.as_bytes().to_vec())))
+                .collect();
+            let mut theirs = upstream_reading(raw);
+            // an empty pair has no name and no value, and means nothing
+            theirs.retain(|(name, value)| !name.is_empty() || value.is_some());
+            prop_assert_eq!(ours, theirs);
+        }
+
+        #[test]
+        fn any_text_is_a_query(raw in "\\PC{0,40}") {
+            let query = query(&raw);
+            let _pinned = query.pinned("id");
+            let _moving = query.has_moving_time();
+            let _canonical = query.canonical();
+        }
+    }
 }

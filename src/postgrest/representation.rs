@@ -6,7 +6,10 @@
 //! an answer depends on.
 
 use std::borrow::Cow;
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
+
+/// What parts a type from its quality.
+const QUALITY: &str = ";q=";
 
 /// The media types a client accepts, as PostgREST negotiates them.
 #[derive(Clone, Debug)]
@@ -41,33 +44,40 @@ impl<'a> Accept<'a> {
         let Some(sorted) = negotiated(line) else {
             return Some(Cow::Borrowed(line));
         };
-        let canonical = sorted.join(",");
-        match negotiated(&canonical) {
-            Some(again) if again == sorted => Some(Cow::Owned(canonical)),
-            _ => Some(Cow::Borrowed(line)),
-        }
+        let keeps_its_order = sorted.is_sorted_by_key(|media_type| Reverse(specificity(media_type)));
+        Some(if keeps_its_order { Cow::Owned(sorted.join(",")) } else { Cow::Borrowed(line) })
     }
 }
 
 /// The types in the order in which PostgREST tries them; `None` if a quality is not a plain number.
-fn negotiated(line: &str) -> Option<Vec<String>> {
-    let mut ranked = Vec::new();
+fn negotiated(line: &str) -> Option<Vec<Cow<'_, str>>> {
+    let mut ranked = Vec::with_capacity(line.matches(',').count() + 1);
     for element in line.split(',') {
-        let element: String = element.chars().filter(|c| *c != ' ').collect();
-        let (media_type, quality) = match element.split_once(";q=") {
-            None => (element.as_str(), 1.0),
-            Some((media_type, rest)) => (media_type, read_quality(rest.split(';').next()?)?),
+        let element = without_blanks(element);
+        let Some(cut) = element.find(QUALITY) else {
+            ranked.push((1.0, element));
+            continue;
         };
-        let count = |character| media_type.matches(character).count();
-        let specificity = count(';').cast_signed() - count('*').cast_signed();
-        ranked.push((quality, specificity, media_type.to_owned()));
+        let quality = element[cut + QUALITY.len()..].split(';').next()?;
+        ranked.push((read_quality(quality)?, Cow::Owned(element[..cut].to_owned())));
     }
     // a stable sort, as PostgREST's: equals keep the client's order
-    ranked.sort_by(|(quality, specificity, _), (other_quality, other_specificity, _)| {
+    ranked.sort_by(|(quality, media_type), (other_quality, other_type)| {
         let by_quality = other_quality.partial_cmp(quality).unwrap_or(Ordering::Equal);
-        by_quality.then(other_specificity.cmp(specificity))
+        by_quality.then_with(|| specificity(other_type).cmp(&specificity(media_type)))
     });
-    Some(ranked.into_iter().map(|(_, _, media_type)| media_type).collect())
+    Some(ranked.into_iter().map(|(_, media_type)| media_type).collect())
+}
+
+fn without_blanks(element: &str) -> Cow<'_, str> {
+    let trimmed = element.trim_matches(' ');
+    if trimmed.contains(' ') { Cow::Owned(trimmed.replace(' ', "")) } else { Cow::Borrowed(trimmed) }
+}
+
+/// How precise PostgREST thinks a type is: a point for each parameter, one off for each star.
+fn specificity(media_type: &str) -> isize {
+    let count = |character| media_type.matches(character).count().cast_signed();
+    count(';') - count('*')
 }
 
 /// `0`, `1`, `0.5`. Haskell reads more than that as a number; we do not follow it there.

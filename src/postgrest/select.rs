@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::cursor::{Cursor, Opaque};
-use super::name::{Column, Name, Quoted, read_identifier, read_name};
+use super::name::{Column, Name, Quoted, read_identifier, read_json_path, read_name};
 
 /// Deepest nesting of embeds that is followed. PostgREST has no limit; people write three levels, and
 /// the parser's stack is the proxy's.
@@ -222,39 +222,64 @@ fn read_items<'a>(cursor: &mut Cursor<'a>, depth: usize) -> Option<Select<'a>> {
 
 fn read_item<'a>(cursor: &mut Cursor<'a>, depth: usize) -> Option<Item<'a>> {
     cursor.skip_blanks();
-    let mut ahead = *cursor;
-    if let Some(relation) = read_relation(&mut ahead) {
-        *cursor = ahead;
-        cursor.expect("(")?;
-        let select = read_items(cursor, depth + 1)?;
-        cursor.expect(")")?;
-        return Some(Item::Relation(Relation { select, ..relation }));
+    if cursor.eat("...") {
+        let target = read_name(cursor)?;
+        return read_relation(cursor, Placement::Spread, target, depth).map(Item::Relation);
     }
-    let mut ahead = *cursor;
-    if ahead.eat("*") && is_end_of_item(ahead) {
-        *cursor = ahead;
-        return Some(Item::Star);
+    if cursor.eat("*") {
+        return is_end_of_item(*cursor).then_some(Item::Star);
     }
-    let alias = read_alias(cursor);
-    let mut ahead = *cursor;
-    if let Some(cast) = read_count(&mut ahead) {
-        *cursor = ahead;
-        return Some(Item::Count { alias, cast });
+    if let Some(cast) = read_count(cursor) {
+        return Some(Item::Count { alias: None, cast });
     }
-    read_field(cursor, alias).map(Item::Field)
+    // what is not an alias is the name itself, so that most names are read once
+    let first = read_name(cursor)?;
+    if !eat_alias_separator(cursor) {
+        return read_named(cursor, None, first, depth);
+    }
+    if let Some(cast) = read_count(cursor) {
+        return Some(Item::Count { alias: Some(first), cast });
+    }
+    if let Some(name) = read_name(cursor) {
+        return read_named(cursor, Some(first), name, depth);
+    }
+    // only a field may have a tab, or a blank and then quotes, behind its alias
+    cursor.skip_blanks();
+    let name = read_name(cursor)?;
+    read_field(cursor, Some(first), name).map(Item::Field)
 }
 
-/// Everything of an embed that stands before its parentheses, which must follow.
-fn read_relation<'a>(cursor: &mut Cursor<'a>) -> Option<Relation<'a>> {
-    let placement = if cursor.eat("...") { Placement::Spread } else { Placement::Nested(read_alias(cursor)) };
-    let target = read_name(cursor)?;
+/// A relation or a field, told apart by what follows its name.
+fn read_named<'a>(
+    cursor: &mut Cursor<'a>,
+    alias: Option<Cow<'a, str>>,
+    name: Cow<'a, str>,
+    depth: usize,
+) -> Option<Item<'a>> {
+    if cursor.is_before(&['!', '(']) {
+        if name == "count" {
+            return None;
+        }
+        return read_relation(cursor, Placement::Nested(alias), name, depth).map(Item::Relation);
+    }
+    read_field(cursor, alias, name).map(Item::Field)
+}
+
+/// What follows the name of an embed.
+fn read_relation<'a>(
+    cursor: &mut Cursor<'a>,
+    placement: Placement<'a>,
+    target: Cow<'a, str>,
+    depth: usize,
+) -> Option<Relation<'a>> {
     let mut parameters = Vec::new();
     while parameters.len() < 2 && cursor.eat("!") {
         parameters.push(read_embed_parameter(cursor)?);
     }
-    let is_count = target == "count" && placement != Placement::Spread;
-    let is_relation = cursor.is_before(&['(']) && !is_count;
-    is_relation.then_some(Relation { placement, target, parameters, select: Select(Vec::new()) })
+    cursor.expect("(")?;
+    let select = read_items(cursor, depth + 1)?;
+    cursor.expect(")")?;
+    Some(Relation { placement, target, parameters, select })
 }
 
 /// A hint that begins with `left` or `inner` must be quoted: PostgREST reads those words first.
@@ -268,32 +293,43 @@ fn read_embed_parameter<'a>(cursor: &mut Cursor<'a>) -> Option<EmbedParameter<'a
     read_name(cursor).map(EmbedParameter::Hint)
 }
 
-/// A name and a `:` that is not the first of a `::`.
-fn read_alias<'a>(cursor: &mut Cursor<'a>) -> Option<Cow<'a, str>> {
+/// A `:` that is not the first of a `::`.
+fn eat_alias_separator(cursor: &mut Cursor<'_>) -> bool {
+    !cursor.rest().starts_with("::") && cursor.eat(":")
+}
+
+/// `count()` and its cast; stays where it is if there is none.
+fn read_count<'a>(cursor: &mut Cursor<'a>) -> Option<Option<Cow<'a, str>>> {
     let mut ahead = *cursor;
-    let alias = read_name(&mut ahead)?;
-    ahead.expect(":")?;
-    if ahead.is_before(&[':']) {
+    ahead.expect("count()")?;
+    let cast = read_cast(&mut ahead)?;
+    if !is_end_of_item(ahead) {
         return None;
     }
     *cursor = ahead;
-    Some(alias)
+    Some(cast)
 }
 
-fn read_count<'a>(cursor: &mut Cursor<'a>) -> Option<Option<Cow<'a, str>>> {
-    cursor.expect("count()")?;
+/// What follows the name of a field.
+fn read_field<'a>(
+    cursor: &mut Cursor<'a>,
+    alias: Option<Cow<'a, str>>,
+    name: Cow<'a, str>,
+) -> Option<Field<'a>> {
+    let column = Column { name, path: read_json_path(cursor)? };
+    cursor.skip_blanks();
     let cast = read_cast(cursor)?;
-    is_end_of_item(*cursor).then_some(cast)
-}
-
-fn read_field<'a>(cursor: &mut Cursor<'a>, alias: Option<Cow<'a, str>>) -> Option<Field<'a>> {
-    let column = Column::read(cursor)?;
-    let cast = read_cast(cursor)?;
-    let aggregate = match Aggregate::ALL.into_iter().find(|aggregate| cursor.eat(aggregate.call())) {
-        Some(aggregate) => Some((aggregate, read_cast(cursor)?)),
-        None => None,
-    };
+    let aggregate = read_aggregate(cursor)?;
     is_end_of_item(*cursor).then_some(Field { alias, column, cast, aggregate })
+}
+
+/// The aggregate, if there is one; the outer `None` if its cast is broken.
+fn read_aggregate<'a>(cursor: &mut Cursor<'a>) -> Option<Option<(Aggregate, Option<Cow<'a, str>>)>> {
+    if !cursor.is_before(&['.']) {
+        return Some(None);
+    }
+    let aggregate = Aggregate::ALL.into_iter().find(|aggregate| cursor.eat(aggregate.call()))?;
+    Some(Some((aggregate, read_cast(cursor)?)))
 }
 
 /// The cast, if there is one; the outer `None` if it is broken.
@@ -372,4 +408,175 @@ fn write_alias(f: &mut fmt::Formatter<'_>, alias: Option<&str>) -> fmt::Result {
 
 fn write_cast(f: &mut fmt::Formatter<'_>, cast: Option<&str>) -> fmt::Result {
     cast.map_or(Ok(()), |cast| write!(f, "::{cast}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    use super::*;
+    use crate::postgrest::name::strategies::{any_column, any_name};
+
+    #[test]
+    fn selects() {
+        for (text, understood) in [
+            ("", true),
+            ("*", true),
+            ("id,name", true),
+            ("id , name", true),
+            ("*,client(*,nested(*))", true),
+            ("*,...client(*),other(*)", true),
+            ("alias:rel(*)", true),
+            ("alias:rel!inner!hint(id)", true),
+            ("rel!hint!left(*)", true),
+            ("rel!\"left_side\"(*)", true),
+            ("rel()", true),
+            ("rel (*)", true),
+            ("name::text", true),
+            ("alias:data->a->>b::int", true),
+            ("data->0,other", true),
+            ("rel(data->0)", true),
+            ("amount.sum()", true),
+            ("total:amount::numeric.sum()::text", true),
+            ("count()", true),
+            ("n:count()::text", true),
+            ("count", true),
+            ("\"odd, name\",\"q\\\"\"", true),
+            ("at::timestamp with time zone", true),
+            ("...count(*)", true),
+            ("id)junk", false),
+            ("id,", false),
+            (",id", false),
+            ("a:...rel(*)", false),
+            ("rel!left_side(*)", false),
+            ("rel!a!b!c(*)", false),
+            ("rel->x(*)", false),
+            ("count(*)", false),
+            ("name!hint", false),
+            ("*!hint", false),
+            ("* ", false),
+            ("name::", false),
+            ("name.sum", false),
+            ("name.median()", false),
+            ("id,clients(name[])", false),
+            ("rel(*", false),
+            ("rel(*) ", false),
+            ("rel( )", false),
+            ("data->>-78xy", false),
+            ("a:b:c", false),
+            ("a: b", true),
+            ("a: b(*)", true),
+            ("a:\t\"b\"", true),
+            ("a: \"b\"(*)", false),
+            ("a:count(*)", false),
+            ("count:count", true),
+            ("\"count\"(*)", false),
+            ("count()x", false),
+            ("a:*", false),
+        ] {
+            assert_eq!(Select::parse(text).is_ok(), understood, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn trap_25b_two_embeds_may_share_a_name() {
+        for (text, ambiguous) in [
+            ("tasks(*),users(*)", false),
+            ("tasks(*,users(*)),users(*)", false),
+            ("a:tasks(*),tasks(*)", true),
+            ("a:tasks(*),b:tasks(*)", true),
+            ("tasks:old_tasks(*),tasks(*)", true),
+            ("...tasks(*),a:tasks(*)", true),
+            ("x(a:tasks(*),tasks(*))", true),
+            ("tasks,tasks(*)", false),
+        ] {
+            assert_eq!(Select::parse(text).unwrap().has_ambiguous_embeds(), ambiguous, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn which_fields_of_a_returned_row_are_the_columns_own() {
+        for (text, plain) in [
+            ("*", true),
+            ("id,city", true),
+            ("city:city", true),
+            ("x:city,*", true),
+            ("*,count()", true),
+            ("id", false),
+            ("city::text", false),
+            ("x:city", false),
+            ("city:other", false),
+            ("*,city:other", false),
+            ("city->a", false),
+            ("city.max()", false),
+            ("*,city(*)", false),
+            ("*,city:cities(*)", false),
+            ("*,...cities(*)", false),
+            ("*,city:count()", false),
+            ("*,data->city", false),
+        ] {
+            assert_eq!(Select::parse(text).unwrap().returns_plainly("city"), plain, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn embeds_deeper_than_the_stack_should_go_are_opaque() {
+        let nested = |depth| format!("{}id{}", "a(".repeat(depth), ")".repeat(depth));
+        assert!(Select::parse(&nested(EMBED_DEPTH_MAX)).is_ok());
+        assert_eq!(Select::parse(&nested(EMBED_DEPTH_MAX + 1)), Err(Opaque));
+        assert_eq!(Select::parse(&nested(100_000)), Err(Opaque));
+    }
+
+    fn any_cast() -> impl Strategy<Value = Option<Cow<'static, str>>> {
+        proptest::option::of("[a-z_]{1,3}( [a-z0-9]{1,3})?".prop_map(Cow::Owned))
+    }
+
+    fn any_flat_item() -> impl Strategy<Value = Item<'static>> {
+        let aggregate = proptest::option::of((select(&Aggregate::ALL[..]), any_cast()));
+        let alias = || proptest::option::of(any_name());
+        prop_oneof![
+            Just(Item::Star),
+            (alias(), any_cast()).prop_map(|(alias, cast)| Item::Count { alias, cast }),
+            (alias(), any_column(), any_cast(), aggregate).prop_map(|(alias, column, cast, aggregate)| {
+                Item::Field(Field { alias, column, cast, aggregate })
+            }),
+        ]
+    }
+
+    fn any_select() -> impl Strategy<Value = Select<'static>> {
+        let items = |item| proptest::collection::vec(item, 0..4).prop_map(Select);
+        items(any_flat_item().boxed()).prop_recursive(3, 12, 3, move |inner| {
+            let placement = prop_oneof![
+                3 => proptest::option::of(any_name()).prop_map(Placement::Nested),
+                1 => Just(Placement::Spread),
+            ];
+            let parameter = prop_oneof![
+                Just(EmbedParameter::Left),
+                Just(EmbedParameter::Inner),
+                any_name().prop_map(EmbedParameter::Hint),
+            ];
+            let target = any_name().prop_filter("a field", |name| name != "count");
+            let relation = (placement, target, proptest::collection::vec(parameter, 0..3), inner).prop_map(
+                |(placement, target, parameters, select)| Relation { placement, target, parameters, select },
+            );
+            items(prop_oneof![any_flat_item(), relation.prop_map(Item::Relation)].boxed())
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_printed_select_is_read_back(select in any_select()) {
+            let text = select.to_string();
+            prop_assert_eq!(Select::parse(&text), Ok(select.clone()));
+        }
+
+        #[test]
+        fn any_text_is_a_select_or_opaque(text in "\\PC{0,30}|(count|[a-c.,()!:>*\" -]){0,16}") {
+            if let Ok(select) = Select::parse(&text) {
+                let printed = select.to_string();
+                prop_assert_eq!(Select::parse(&printed), Ok(select.clone()));
+            }
+        }
+    }
 }

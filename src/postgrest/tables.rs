@@ -100,3 +100,73 @@ fn list_embeds(select: &Select<'_>, path: &mut Vec<String>, embeds: &mut Vec<Emb
 pub fn is_argument(value: &str) -> bool {
     Expression::parse(value).is_err()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reads(raw: &str) -> Reads {
+        Reads::of(&Resource::Table("orders".to_owned()), &Query::parse(Some(raw)))
+    }
+
+    fn embeds(raw: &str) -> Option<Vec<String>> {
+        let shown = |embed: &Embed| {
+            let spread = if embed.is_spread { "..." } else { "" };
+            let hints: String = embed.hints.iter().map(|hint| format!("!{hint}")).collect();
+            format!("{}/{spread}{}{hints}", embed.path.join("/"), embed.target)
+        };
+        match reads(raw) {
+            Reads::Known(embeds) => Some(embeds.iter().map(shown).collect()),
+            Reads::Opaque => None,
+        }
+    }
+
+    #[test]
+    fn trap_74_every_embed_at_every_depth_is_listed() {
+        for (raw, expected) in [
+            ("", vec![]),
+            ("select=*,data->x,count()", vec![]),
+            ("select=*,customer:customers(*)", vec!["/customers"]),
+            ("select=a!x!inner(b(*,...c!y(d)),e()),f(*)", vec!["/a!x", "a/b", "a/b/...c!y", "a/e", "/f"]),
+            ("select=%61(*)&a.id=eq.1&a.order=id&a.limit=x", vec!["/a"]),
+            ("select=id&select=a(*)", vec![]),
+            ("columns=)&x&limit=abc", vec![]),
+        ] {
+            let expected: Vec<_> = expected.into_iter().map(str::to_owned).collect();
+            assert_eq!(embeds(raw), Some(expected), "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn trap_26_what_is_not_understood_to_its_end_may_read_anything() {
+        for raw in [
+            "select=id)junk",
+            "id=is.nullxyz",
+            "id=in.(1)x",
+            "or=(a.eq.1)x",
+            "order=id)",
+            "a..order=id",
+            "a..limit=1",
+            "_=123",
+            "name=eq.%ff",
+        ] {
+            assert_eq!(reads(raw), Reads::Opaque, "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn a_function_takes_arguments() {
+        let function = Resource::Function("search".to_owned());
+        let reads = |raw| Reads::of(&function, &Query::parse(Some(raw)));
+        assert_eq!(reads("city=Dakar&price=lt.5"), Reads::Known(Vec::new()));
+        assert_eq!(reads("a..b=1"), Reads::Opaque);
+        assert!(is_argument("Dakar"));
+        assert!(!is_argument("lt.5"));
+    }
+
+    #[test]
+    fn an_embed_knows_its_parent() {
+        let Reads::Known(embeds) = reads("select=a(b(*))") else { panic!("understood") };
+        assert_eq!(embeds.iter().map(Embed::parent).collect::<Vec<_>>(), [None, Some("a")]);
+    }
+}

@@ -151,6 +151,7 @@ impl Proxy {
             None => {
                 observe(&self.metrics.upstream_seconds, self.clock.now().saturating_duration_since(began))
             }
+            Some(failure) if failure.is_clients() => tracing::debug!("a client broke off"),
             Some(failure) => {
                 self.metrics.upstream_failures.inc();
                 tracing::warn!(error = failure as &dyn std::error::Error, "upstream");

@@ -94,6 +94,15 @@ fn words(rejection: &Rejection) -> Words {
 }
 
 fn gateway(status: StatusCode) -> Words {
+    if status == StatusCode::BAD_REQUEST {
+        return Words {
+            status,
+            code: "LARDER400",
+            message: "the request's body broke off".into(),
+            hint: "Whether a write took effect is not known.",
+            label: "client-broke-off",
+        };
+    }
     if status == StatusCode::GATEWAY_TIMEOUT {
         return Words {
             status,

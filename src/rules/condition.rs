@@ -37,7 +37,7 @@ pub(super) enum ConditionMistake {
     #[error("longer than {GLOB_BYTES_MAX} bytes")]
     TooLong,
     /// What the glob library found.
-    #[error(transparent)]
+    #[error("not a glob: {}", .0.kind())]
     Glob(#[from] globset::Error),
 }
 

@@ -27,7 +27,7 @@ const LATER_IN_READS: [&str; 8] = [
     "replica_quiet",
 ];
 const LATER_IN_WRITES: [&str; 3] = ["lock", "idempotency", "refresh"];
-const LATER_IN_SCHEMA: [&str; 2] = ["include", "rows"];
+const LATER_IN_SCHEMA: [&str; 1] = ["include"];
 
 /// A name with what it stands for.
 #[derive(Debug, Serialize)]
@@ -95,6 +95,7 @@ pub(super) struct SchemaSection {
     pub(super) views: Lists,
     pub(super) policies: Lists,
     pub(super) cascades: Lists,
+    pub(super) rows: Lists,
     pub(super) functions: Vec<Named<FunctionEntry>>,
     pub(super) relations: Vec<Named<Lists>>,
 }
@@ -186,7 +187,7 @@ fn read_entry(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<Re
         namespace: fields.text("namespace", findings),
         key: fields.text("key", findings),
         ttl: fields.text("ttl", findings),
-        scope: fields.node("scope").and_then(|(node, path)| scope(node, path, findings)),
+        scope: fields.node("scope").and_then(|(node, path)| scope(node, &path, findings)),
         vary: match fields.node("vary") {
             Some((node, path)) => texts(node, &path, findings).unwrap_or_default(),
             None => Vec::new(),
@@ -198,14 +199,14 @@ fn read_entry(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<Re
     Some(entry)
 }
 
-fn scope(node: &Node, path: String, findings: &mut Findings<'_>) -> Option<At<ScopeEntry>> {
-    let spot = Spot { path: path.clone(), place: node.place };
+fn scope(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<At<ScopeEntry>> {
+    let spot = Spot { path: path.into(), place: node.place };
     match &node.value {
         Value::Scalar { .. } => {
             text(node, path, findings).map(|word| At { value: ScopeEntry::Word(word.value), spot })
         }
         Value::List(_) | Value::Map(_) => {
-            let mut fields = Fields::open(node, &path, findings)?;
+            let mut fields = Fields::open(node, path, findings)?;
             let claims = fields.node("claims");
             if claims.is_none() {
                 findings.mistake(&spot, "a scope is a word or `{ claims: […] }`");
@@ -251,29 +252,31 @@ fn invalidate(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<Ve
 fn schema_section(node: &Node, path: &str, findings: &mut Findings<'_>) -> SchemaSection {
     let mut section = SchemaSection::default();
     let Some(mut fields) = Fields::open(node, path, findings) else { return section };
-    let list = |node: &Node, path: String, findings: &mut Findings<'_>| texts(node, &path, findings);
     if let Some((node, path)) = fields.node("views") {
-        section.views = named(node, &path, findings, list);
+        section.views = named(node, &path, findings, texts);
     }
     if let Some((node, path)) = fields.node("policies") {
-        section.policies = named(node, &path, findings, list);
+        section.policies = named(node, &path, findings, texts);
     }
     if let Some((node, path)) = fields.node("cascades") {
-        section.cascades = named(node, &path, findings, list);
+        section.cascades = named(node, &path, findings, texts);
+    }
+    if let Some((node, path)) = fields.node("rows") {
+        section.rows = named(node, &path, findings, texts);
     }
     if let Some((node, path)) = fields.node("functions") {
         section.functions = named(node, &path, findings, function);
     }
     if let Some((node, path)) = fields.node("relations") {
         section.relations =
-            named(node, &path, findings, |node, path, findings| Some(named(node, &path, findings, list)));
+            named(node, &path, findings, |node, path, findings| Some(named(node, path, findings, texts)));
     }
     fields.close(&LATER_IN_SCHEMA, findings);
     section
 }
 
-fn function(node: &Node, path: String, findings: &mut Findings<'_>) -> Option<FunctionEntry> {
-    let mut fields = Fields::open(node, &path, findings)?;
+fn function(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<FunctionEntry> {
+    let mut fields = Fields::open(node, path, findings)?;
     let mut list = |name| {
         let (node, path) = fields.node(name)?;
         texts(node, &path, findings)
@@ -306,12 +309,12 @@ fn named<T>(
     node: &Node,
     path: &str,
     findings: &mut Findings<'_>,
-    read: impl Fn(&Node, String, &mut Findings<'_>) -> Option<T>,
+    read: impl Fn(&Node, &str, &mut Findings<'_>) -> Option<T>,
 ) -> Vec<Named<T>> {
     let mut all = Vec::new();
     for entry in entries(node, path, findings).unwrap_or_default() {
         let path = join(path, &entry.key);
-        if let Some(value) = read(&entry.value, path.clone(), findings) {
+        if let Some(value) = read(&entry.value, &path, findings) {
             let spot = Spot { path, place: entry.key_place };
             all.push(Named { name: At { value: entry.key.clone(), spot }, value });
         }

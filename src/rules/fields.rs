@@ -57,7 +57,7 @@ impl<'n> Fields<'n> {
     /// The field's text.
     pub(super) fn text(&mut self, name: &'static str, findings: &mut Findings<'_>) -> Option<At<String>> {
         let (node, path) = self.node(name)?;
-        text(node, path, findings)
+        text(node, &path, findings)
     }
 
     /// The field's `true` or `false`; absent is `false`.
@@ -96,7 +96,7 @@ pub(super) fn entries<'n>(node: &'n Node, path: &str, findings: &mut Findings<'_
     match &node.value {
         Value::Map(entries) => Some(entries),
         Value::Scalar { .. } | Value::List(_) => {
-            tell_kind(node, path.into(), "a map, `name: value`", findings);
+            tell_kind(node, path, "a map, `name: value`", findings);
             None
         }
     }
@@ -114,20 +114,20 @@ pub(super) fn items<'n>(
             Some(items.iter().zip(paths).collect())
         }
         Value::Scalar { .. } | Value::Map(_) => {
-            tell_kind(node, path.into(), "a list, `[a, b]`", findings);
+            tell_kind(node, path, "a list, `[a, b]`", findings);
             None
         }
     }
 }
 
 /// The text of a scalar; tells if the value is none or empty without quotes.
-pub(super) fn text(node: &Node, path: String, findings: &mut Findings<'_>) -> Option<At<String>> {
+pub(super) fn text(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<At<String>> {
     match &node.value {
         Value::Scalar { text, plain } if !is_nothing(text, *plain) => {
-            Some(At { value: text.clone(), spot: Spot { path, place: node.place } })
+            Some(At { value: text.clone(), spot: Spot { path: path.into(), place: node.place } })
         }
         Value::Scalar { .. } => {
-            findings.mistake(&Spot { path, place: node.place }, "has no value");
+            findings.mistake(&Spot { path: path.into(), place: node.place }, "has no value");
             None
         }
         Value::List(_) | Value::Map(_) => {
@@ -140,7 +140,7 @@ pub(super) fn text(node: &Node, path: String, findings: &mut Findings<'_>) -> Op
 /// A list of texts. Items that are none are told and left out.
 pub(super) fn texts(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<Vec<At<String>>> {
     let items = items(node, path, findings)?;
-    Some(items.into_iter().filter_map(|(item, path)| text(item, path, findings)).collect())
+    Some(items.into_iter().filter_map(|(item, path)| text(item, &path, findings)).collect())
 }
 
 /// `path.name`, and `name` alone at the top.
@@ -166,14 +166,15 @@ fn is_nothing(text: &str, plain: bool) -> bool {
     plain && matches!(text, "" | "~" | "null" | "Null" | "NULL")
 }
 
-fn tell_kind(node: &Node, path: String, wanted: &str, findings: &mut Findings<'_>) {
+fn tell_kind(node: &Node, path: &str, wanted: &str, findings: &mut Findings<'_>) {
     let found = match &node.value {
         Value::Scalar { text, plain } if is_nothing(text, *plain) => "nothing",
         Value::Scalar { .. } => "a text",
         Value::List(_) => "a list",
         Value::Map(_) => "a map",
     };
-    findings.mistake(&Spot { path, place: node.place }, format!("expected {wanted}, found {found}"));
+    findings
+        .mistake(&Spot { path: path.into(), place: node.place }, format!("expected {wanted}, found {found}"));
 }
 
 #[cfg(test)]

@@ -144,7 +144,8 @@ impl<'t> Findings<'t> {
             .collect();
         let excerpt = excerpt.trim_end().to_owned();
         let mark = column.saturating_sub(1 + from);
-        let length = length.min(excerpt.chars().count().saturating_sub(mark)).max(1);
+        let length = excerpt.chars().skip(mark).take(length).collect::<String>().trim_end().chars().count();
+        let length = length.max(1);
         Remark { path: spot.path.clone(), message, line, column, excerpt, mark, length, hint }
     }
 }
@@ -170,6 +171,8 @@ fn show(c: char) -> impl Iterator<Item = char> {
 
 /// Lines as YAML counts them: ended by `\n`, `\r\n` or `\r`.
 fn lines(text: &str) -> Vec<&str> {
+    // The byte order mark is no character of the first line.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     text.split('\n')
         .flat_map(|line| {
             let line = line.strip_suffix('\r').unwrap_or(line);
@@ -193,6 +196,8 @@ mod tests {
     fn the_excerpt_shows_the_place() {
         let shown = remark("a: 1\r\nkey: wrong\r\n", 2, 6, 5);
         assert_eq!((shown.excerpt.as_str(), shown.mark, shown.length), ("key: wrong", 5, 5));
+        let marked = remark("\u{feff}a: 1", 1, 1, 1);
+        assert_eq!((marked.excerpt.as_str(), marked.mark, marked.length), ("a: 1", 0, 1));
         let beyond = remark("a: 1", 7, 3, 900);
         assert_eq!((beyond.excerpt.as_str(), beyond.mark, beyond.length), ("", 2, 1));
     }

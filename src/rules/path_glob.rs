@@ -49,9 +49,9 @@ pub(super) enum PathGlobMistake {
     /// More than any path needs.
     #[error("longer than {GLOB_BYTES_MAX} bytes")]
     TooLong,
-    /// What the glob library found.
-    #[error(transparent)]
-    Glob(#[from] globset::Error),
+    /// Nothing but braces is left that the glob library could mind.
+    #[error("the braces do not match")]
+    Braces(#[source] globset::Error),
 }
 
 impl PathGlobMistake {
@@ -64,7 +64,7 @@ impl PathGlobMistake {
             Self::Unsupported(_) => Some("globs know `*`, `**` and `{a,b}`"),
             Self::StarsInside => Some("`*` stands for anything within a segment"),
             Self::SlashInBraces => Some("write one rule for each"),
-            Self::EmptySegment | Self::DotSegment | Self::DeepTwice | Self::TooLong | Self::Glob(_) => None,
+            Self::EmptySegment | Self::DotSegment | Self::DeepTwice | Self::TooLong | Self::Braces(_) => None,
         }
     }
 }
@@ -105,7 +105,8 @@ impl PathGlob {
         if path.split('/').filter(|segment| *segment == "**").count() > 1 {
             return Err(Bad::DeepTwice);
         }
-        let glob = GlobBuilder::new(text).literal_separator(true).backslash_escape(false).build()?;
+        let glob = GlobBuilder::new(text).literal_separator(true).backslash_escape(false).build();
+        let glob = glob.map_err(Bad::Braces)?;
         Ok(Self { text: text.into(), glob })
     }
 
@@ -273,7 +274,7 @@ mod tests {
             assert_eq!(PathGlob::parse(text).unwrap_err().to_string(), message, "{text}");
         }
         for text in ["/a{b", "/a}b"] {
-            assert!(matches!(PathGlob::parse(text), Err(PathGlobMistake::Glob(_))), "{text}");
+            assert!(matches!(PathGlob::parse(text), Err(PathGlobMistake::Braces(_))), "{text}");
         }
         let nested = format!("/{}x{}", "{".repeat(255), "}".repeat(255));
         assert!(PathGlob::parse(&nested).is_ok(), "deep braces are bounded by the length");

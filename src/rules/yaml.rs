@@ -273,3 +273,50 @@ fn place(span: Span) -> Place {
     let length = if span.start.line() == span.end.line() { span.len().max(1) } else { usize::MAX };
     Place { line: span.start.line(), column: span.start.col() + 1, length }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(node: &Node) -> String {
+        match &node.value {
+            Value::Scalar { text, plain: true } => text.clone(),
+            Value::Scalar { text, plain: false } => format!("{text:?}"),
+            Value::List(items) => format!("[{}]", items.iter().map(shown).collect::<Vec<_>>().join(" ")),
+            Value::Map(entries) => {
+                let entries = entries.iter().map(|entry| format!("{}={}", entry.key, shown(&entry.value)));
+                format!("{{{}}}", entries.collect::<Vec<_>>().join(" "))
+            }
+        }
+    }
+
+    #[test]
+    fn scalars_stay_text() {
+        for (text, tree) in [
+            ("", ""),
+            ("# nothing\n", ""),
+            ("a: 1\nb: 010\nc: no\nd: ~\n", "{a=1 b=010 c=no d=~}"),
+            ("a: 'no'\nb: \"x\\ty\"\n", "{a=\"no\" b=\"x\\ty\"}"),
+            ("[a, [b], {c: d}]", "[a [b] {c=d}]"),
+            ("- a\n-\n  - b\n", "[a [b]]"),
+            ("a: |\n  one\n  two\nb: >-\n  one\n  two\n", "{a=\"one\\ntwo\\n\" b=\"one two\"}"),
+            ("\u{feff}---\na: b # comment\n...\n", "{a=b}"),
+            ("'<<': a\n", "{<<=a}"),
+        ] {
+            let mut findings = Findings::new(text);
+            let tree_read = read(text, &mut findings).map(|root| shown(&root));
+            assert_eq!(tree_read.as_deref(), Some(tree), "{text:?} {:?}", findings.into_mistakes());
+        }
+    }
+
+    #[test]
+    fn places_are_counted_in_characters_from_one() {
+        let text = "\u{feff}é: [x, 'yz']\n";
+        let root = read(text, &mut Findings::new(text)).unwrap();
+        let Value::Map(entries) = &root.value else { panic!("a map") };
+        assert_eq!(entries[0].key_place, Place { line: 1, column: 1, length: 1 });
+        let Value::List(items) = &entries[0].value.value else { panic!("a list") };
+        assert_eq!(items[0].place, Place { line: 1, column: 5, length: 1 });
+        assert_eq!(items[1].place, Place { line: 1, column: 8, length: 4 });
+    }
+}

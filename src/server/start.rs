@@ -95,7 +95,7 @@ impl Server {
             address
         });
         ground.health.enter(Phase::Ready);
-        info!(%address, admin = admin.map(tracing::field::display), upstream = %settings.upstream, "ready");
+        info!(listen = %address, admin = admin.map(tracing::field::display), upstream = %settings.upstream, "ready");
         let Ground { health, shutdown, .. } = ground;
         Ok(Running { address, admin, grace: settings.grace, health, reload, shutdown, admin_shutdown })
     }

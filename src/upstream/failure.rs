@@ -1,8 +1,11 @@
 //! Why is there no answer from the upstream?
 
+use std::error::Error;
+
 use http::StatusCode;
 use hyper_util::client::legacy::Error as ClientError;
 
+use super::deadline::BodyFailure;
 use super::headers::BadAnswer;
 
 /// Why there is no answer.
@@ -14,6 +17,9 @@ pub enum Failure {
     /// The connection broke before the head of an answer.
     #[error("the upstream broke off")]
     Broken(#[source] ClientError),
+    /// The client broke off while it was still sending.
+    #[error("the client broke off")]
+    Client(#[source] ClientError),
     /// No head of an answer within `--upstream-timeout`.
     #[error("the upstream did not answer in time")]
     Timeout,
@@ -26,10 +32,28 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// Tells apart whose fault an error of the connection is.
+    pub(super) fn of(error: ClientError) -> Self {
+        let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
+        while let Some(found) = cause {
+            if found.is::<BodyFailure>() {
+                return Self::Client(error); // only a request's body fails like this before there is an answer
+            }
+            cause = found.source();
+        }
+        if error.is_connect() { Self::Connect(error) } else { Self::Broken(error) }
+    }
+
+    /// Is it the client's fault, not the upstream's?
+    pub fn is_clients(&self) -> bool {
+        matches!(self, Self::Client(_))
+    }
+
     /// What a gateway answers for this.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
+            Self::Client(_) => StatusCode::BAD_REQUEST,
             Self::Connect(_) | Self::Broken(_) | Self::Bad(_) | Self::Target(_) => StatusCode::BAD_GATEWAY,
         }
     }
@@ -38,7 +62,7 @@ impl Failure {
     pub fn never_sent(&self) -> bool {
         match self {
             Self::Connect(_) | Self::Target(_) => true,
-            Self::Broken(_) | Self::Timeout | Self::Bad(_) => false,
+            Self::Broken(_) | Self::Client(_) | Self::Timeout | Self::Bad(_) => false,
         }
     }
 }

@@ -123,16 +123,10 @@ pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
 
 /// Makes a vetted request fit for planning and for the upstream: what is left is what will be sent.
 ///
-/// A read's chunked body keeps its coding, because hyper takes reads for bodiless unless told otherwise.
 /// `Expect` goes because hyper answers it; `Content-Length` goes because hyper writes it. Cookies that
 /// HTTP/2 split are joined, as HTTP/1 wants them.
 pub fn clean_request(method: &Method, headers: &mut HeaderMap) {
-    let is_chunked_read =
-        matches!(*method, Method::GET | Method::HEAD) && headers.contains_key(TRANSFER_ENCODING);
     strip_hop_by_hop(headers);
-    if is_chunked_read {
-        headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-    }
     headers.remove(CONTENT_LENGTH);
     headers.remove(EXPECT);
     for name in &TARGET_OVERRIDES {
@@ -333,13 +327,6 @@ mod tests {
         let mut write = map(&dirty);
         clean_request(&Method::POST, &mut write);
         assert_eq!(names(&write), ["cookie", "x-a", "x-http-method-override"]);
-
-        for (method, kept) in [(Method::GET, true), (Method::HEAD, true), (Method::POST, false)] {
-            let mut chunked = map(&[("transfer-encoding", "Chunked"), ("content-length", "3")]);
-            clean_request(&method, &mut chunked);
-            assert_eq!(chunked.contains_key(TRANSFER_ENCODING), kept, "{method}");
-            assert!(!chunked.contains_key(CONTENT_LENGTH));
-        }
     }
 
     #[test]

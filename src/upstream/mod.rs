@@ -51,7 +51,7 @@ const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
 pub struct Deadlines {
     /// For a connection to stand, TLS included.
     pub connect: Duration,
-    /// For the head of the answer, from when the request was sent.
+    /// For the head of the answer, from when the request is made; connecting is part of it.
     pub answer: Duration,
 }
 
@@ -102,12 +102,9 @@ impl Upstream {
         let mut request = outgoing.into_request(&self.origin).map_err(Failure::Target)?;
         let connection = capture_connection(&mut request);
         let client = if wants_upgrade { &self.upgrading } else { &self.client };
-        // Connecting has its own, shorter wait inside; this one covers both.
-        let wait = self.deadlines.connect + self.deadlines.answer;
-        let answer = match tokio::time::timeout(wait, client.request(request)).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(error)) if error.is_connect() => return Err(Failure::Connect(error)),
-            Ok(Err(error)) => return Err(Failure::Broken(error)),
+        // Connecting has its own, shorter wait within this one.
+        let answer = match tokio::time::timeout(self.deadlines.answer, client.request(request)).await {
+            Ok(answer) => answer.map_err(Failure::of)?,
             Err(_elapsed) => return Err(Failure::Timeout),
         };
         if !progress.is_complete() {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::HOST;
+use http::header::{HOST, TRANSFER_ENCODING};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 use http_body::{Body, Frame, SizeHint};
@@ -51,11 +51,16 @@ impl Outgoing {
             Some(target) => target,
             None => PathAndQuery::from_static("/"),
         };
+        // hyper takes reads for bodiless unless told otherwise
+        let has_hidden_body = self.method.is_safe() && self.body.size_hint().exact().is_none();
         let mut request = Request::new(self.body);
         *request.method_mut() = self.method;
         *request.uri_mut() = origin.url(target)?;
         *request.version_mut() = Version::HTTP_11;
         *request.headers_mut() = self.headers;
+        if has_hidden_body {
+            request.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
         request.headers_mut().insert(HOST, HeaderValue::from_str(origin.authority().as_str())?);
         Ok(request)
     }

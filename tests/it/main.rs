@@ -1,8 +1,12 @@
 //! What does larder do, seen from outside? One file for each kind of behaviour.
 
+#![allow(clippy::unwrap_used, reason = "a test fails where what it takes for granted is not so")]
+
 mod support;
 
 mod framing;
 mod passing;
+mod reading;
 mod targets;
 mod upstreams;
+mod writing;

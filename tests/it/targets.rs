@@ -108,6 +108,19 @@ async fn methods_that_supabase_does_not_have_are_refused() {
 }
 
 #[tokio::test]
+async fn other_methods_pass_where_they_are_asked_for() {
+    let upstream = scripted().await;
+    let proxy =
+        proxy(&upstream).flags(|flags| flags.extra_methods = Some("PROPFIND".to_owned())).start().await;
+    let mut client = proxy.raw().await;
+    for (method, status) in [("PROPFIND", 200), ("propfind", 405), ("PURGE", 405)] {
+        client.send(format!("{method} /a HTTP/1.1\r\nHost: h\r\n\r\n")).await;
+        assert_eq!(client.answer(method).await.unwrap().status, status, "{method}");
+    }
+    assert_eq!(upstream.seen().len(), 1);
+}
+
+#[tokio::test]
 async fn headers_cannot_replace_the_request_line() {
     let lines = |lines: &str| get("/a", &format!("Host: h\r\n{lines}"));
     check_all(vec![
@@ -278,8 +291,10 @@ async fn a_length_on_http_2_is_the_body_s() {
 
 #[tokio::test]
 async fn the_body_of_a_read_on_http_2_is_forwarded() {
-    let mut stream = multiplexed("/a", "h", &[("content-length", "3")]);
-    stream.data = Some(b"abc");
-    let whole = vec![("GET /a HTTP/1.1".to_owned(), b"abc".to_vec())];
-    assert_eq!(end_of(&stream).await, (Ending::Answered(200), whole), "C13");
+    for announced in [&[("content-length", "3")][..], &[]] {
+        let mut stream = multiplexed("/a", "h", announced);
+        stream.data = Some(b"abc");
+        let whole = vec![("GET /a HTTP/1.1".to_owned(), b"abc".to_vec())];
+        assert_eq!(end_of(&stream).await, (Ending::Answered(200), whole), "C13 {announced:?}");
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use larder::server::Drained;
+
 use crate::support::{Proxy, Scripted, Step, proxy, scripted, send};
 
 const CACHED: &str = "reads: [{ name: k, match: /k, ttl: 60s, scope: public }]";
@@ -284,5 +286,5 @@ async fn an_upstream_that_is_not_there_is_a_502() {
         assert_eq!(answer.json()["code"], "LARDER502", "K16");
     }
     proxy.client().post("/w", serde_json::json!({})).await.expect_status(502);
-    proxy.shutdown().await;
+    assert_eq!(proxy.shutdown().await, Drained::Everything);
 }

@@ -26,6 +26,7 @@ enum Expected {
 use Expected::{Breaks, Holds};
 
 /// Checks every row, then fails with all that came out differently.
+#[expect(clippy::print_stdout, reason = "a test's output is shown on request, and is what people read here")]
 fn check<M: Model>(rows: &[(&str, Promise, Expected, M)]) {
     let mut surprises = String::new();
     for (name, promise, expected, protocol) in rows {

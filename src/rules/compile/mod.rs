@@ -69,8 +69,8 @@ fn compile(document: &Document, context: &Context, findings: &mut Findings<'_>) 
         return None;
     }
     let prefix = match &document.namespace {
-        Some(name) => names::namespace(name, findings)?,
-        None => PREFIX_DEFAULT.into(),
+        Some(name) => names::namespace(name, findings),
+        None => Some(PREFIX_DEFAULT.into()),
     };
     names::unique_rule_names(document, findings);
     let schema = schema::compile(&document.schema, &context.default_schema, findings);
@@ -87,7 +87,7 @@ fn compile(document: &Document, context: &Context, findings: &mut Findings<'_>) 
     let (write_paths, writes): (Vec<_>, Vec<_>) =
         writes.into_iter().map(|write| (write.path, Arc::new(write.rule))).unzip();
     Some(RuleSet {
-        prefix,
+        prefix: prefix?,
         reads,
         writes,
         read_matcher: matcher(&read_paths, "reads", findings)?,

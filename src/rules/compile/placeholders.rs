@@ -107,7 +107,7 @@ fn check_path(index: usize, path: Option<&PathGlob>, spot: &Spot, findings: &mut
         let hint = "only wildcard segments before the `**` can be named";
         findings.mistake_with_hint(spot, format!("`{placeholder}` has no certain place"), hint);
     } else {
-        let message = format!("`{placeholder}` has no value: `match` has {places} wildcard segments");
+        let message = format!("`{placeholder}` has no value: wildcard segments in `match`: {places}");
         findings.mistake(spot, message);
     }
 }

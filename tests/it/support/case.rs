@@ -28,7 +28,7 @@ enum Answers {
 
 /// A row.
 #[derive(Clone, Debug)]
-pub struct Case {
+pub(crate) struct Case {
     id: &'static str,
     bytes: Vec<u8>,
     ends: bool,
@@ -41,7 +41,7 @@ pub struct Case {
 
 /// Sends these bytes; unless said otherwise they must be refused with 400, the connection closed, and
 /// nothing forwarded.
-pub fn case(id: &'static str, bytes: impl AsRef<[u8]>) -> Case {
+pub(crate) fn case(id: &'static str, bytes: impl AsRef<[u8]>) -> Case {
     Case {
         id,
         bytes: bytes.as_ref().to_vec(),
@@ -56,58 +56,58 @@ pub fn case(id: &'static str, bytes: impl AsRef<[u8]>) -> Case {
 
 impl Case {
     /// These answers must come, and the connection must go on.
-    pub fn answered(mut self, statuses: impl Into<Vec<u16>>) -> Self {
+    pub(crate) fn answered(mut self, statuses: impl Into<Vec<u16>>) -> Self {
         self.answers = Answers::Exactly(statuses.into());
         self.then = Then::Open;
         self
     }
 
     /// One answer with one of these statuses must come, and the connection must be closed.
-    pub fn refused(mut self, statuses: impl Into<Vec<u16>>) -> Self {
+    pub(crate) fn refused(mut self, statuses: impl Into<Vec<u16>>) -> Self {
         self.answers = Answers::OneOf(statuses.into());
         self.then = Then::Closed;
         self
     }
 
     /// At most a refusal may come, and the connection must be closed.
-    pub fn broken_off(mut self) -> Self {
+    pub(crate) fn broken_off(mut self) -> Self {
         self.answers = Answers::RefusalOrNothing;
         self.then = Then::Closed;
         self
     }
 
     /// And the connection must be closed.
-    pub fn closed(mut self) -> Self {
+    pub(crate) fn closed(mut self) -> Self {
         self.then = Then::Closed;
         self
     }
 
     /// The client sends nothing more after the bytes.
-    pub fn ends(mut self) -> Self {
+    pub(crate) fn ends(mut self) -> Self {
         self.ends = true;
         self
     }
 
     /// The proxy has these rules.
-    pub fn rules(mut self, yaml: &'static str) -> Self {
+    pub(crate) fn rules(mut self, yaml: &'static str) -> Self {
         self.rules = yaml;
         self
     }
 
     /// This request must arrive upstream whole. Nothing else may.
-    pub fn forwards(mut self, line: &str, body: impl AsRef<[u8]>) -> Self {
+    pub(crate) fn forwards(mut self, line: &str, body: impl AsRef<[u8]>) -> Self {
         self.forwarded.push((format!("{line} HTTP/1.1"), body.as_ref().to_vec()));
         self
     }
 
     /// The forwarded requests must all have exactly these values of a header; none means its absence.
-    pub fn with(mut self, name: &'static str, values: impl Into<Vec<&'static str>>) -> Self {
+    pub(crate) fn with(mut self, name: &'static str, values: impl Into<Vec<&'static str>>) -> Self {
         self.with.push((name, values.into()));
         self
     }
 
     /// Runs the row against a proxy and an upstream of its own.
-    pub async fn check(self) {
+    pub(crate) async fn check(self) {
         let upstream = scripted().await;
         let mut builder = proxy(&upstream);
         if !self.rules.is_empty() {
@@ -189,7 +189,7 @@ impl Case {
 }
 
 /// Runs the rows side by side, and tells every one that failed.
-pub async fn check_all(cases: Vec<Case>) {
+pub(crate) async fn check_all(cases: Vec<Case>) {
     let mut failed = Vec::new();
     let mut running = JoinSet::new();
     for case in cases {

@@ -15,7 +15,7 @@ use super::soon;
 
 /// A client of one address; cloned, it shares its connections.
 #[derive(Clone, Debug)]
-pub struct Client {
+pub(crate) struct Client {
     address: SocketAddr,
     headers: HeaderMap,
     pool: Pool<HttpConnector, Full<Bytes>>,
@@ -23,7 +23,7 @@ pub struct Client {
 
 /// What a header must be like.
 #[derive(Clone, Copy, Debug)]
-pub enum Expected<'a> {
+pub(crate) enum Expected<'a> {
     /// Its only value is this.
     Is(&'a str),
     /// Its only value has this in it.
@@ -33,12 +33,12 @@ pub enum Expected<'a> {
 }
 
 /// Has this in it.
-pub fn contains(part: &str) -> Expected<'_> {
+pub(crate) fn contains(part: &str) -> Expected<'_> {
     Expected::Contains(part)
 }
 
 /// Is not there.
-pub fn absent() -> Expected<'static> {
+pub(crate) fn absent() -> Expected<'static> {
     Expected::Absent
 }
 
@@ -50,61 +50,66 @@ impl<'a> From<&'a str> for Expected<'a> {
 
 /// A whole answer.
 #[derive(Clone, Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: Bytes,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 /// The answer broke off, or none came.
 #[derive(Debug)]
-pub struct NoAnswer;
+pub(crate) struct NoAnswer;
 
 impl Client {
-    pub fn new(address: SocketAddr) -> Self {
+    pub(crate) fn new(address: SocketAddr) -> Self {
         let pool = Pool::builder(TokioExecutor::new()).build_http();
         Self { address, headers: HeaderMap::new(), pool }
     }
 
     /// The same client, sending this header too.
-    pub fn with(&self, name: &'static str, value: &str) -> Self {
+    pub(crate) fn with(&self, name: &'static str, value: &str) -> Self {
         let mut more = self.clone();
         more.headers.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
         more
     }
 
-    pub async fn get(&self, target: &str) -> Answer {
+    pub(crate) async fn get(&self, target: &str) -> Answer {
         self.ask(Method::GET, target, Bytes::new()).await
     }
 
-    pub async fn head(&self, target: &str) -> Answer {
+    pub(crate) async fn head(&self, target: &str) -> Answer {
         self.ask(Method::HEAD, target, Bytes::new()).await
     }
 
-    pub async fn delete(&self, target: &str) -> Answer {
+    pub(crate) async fn delete(&self, target: &str) -> Answer {
         self.ask(Method::DELETE, target, Bytes::new()).await
     }
 
-    pub async fn post(&self, target: &str, body: Value) -> Answer {
+    pub(crate) async fn post(&self, target: &str, body: Value) -> Answer {
         self.json().ask(Method::POST, target, body.to_string().into()).await
     }
 
-    pub async fn patch(&self, target: &str, body: Value) -> Answer {
+    pub(crate) async fn patch(&self, target: &str, body: Value) -> Answer {
         self.json().ask(Method::PATCH, target, body.to_string().into()).await
     }
 
-    pub async fn put(&self, target: &str, body: Value) -> Answer {
+    pub(crate) async fn put(&self, target: &str, body: Value) -> Answer {
         self.json().ask(Method::PUT, target, body.to_string().into()).await
     }
 
     /// Asks, and fails the test if no whole answer comes.
-    pub async fn ask(&self, method: Method, target: &str, body: Bytes) -> Answer {
+    pub(crate) async fn ask(&self, method: Method, target: &str, body: Bytes) -> Answer {
         let answer = self.try_ask(method.clone(), target, body).await;
         answer.unwrap_or_else(|error| panic!("{method} {target}: {error:?}"))
     }
 
     /// Asks; an answer that breaks off is an error.
-    pub async fn try_ask(&self, method: Method, target: &str, body: Bytes) -> Result<Answer, NoAnswer> {
+    pub(crate) async fn try_ask(
+        &self,
+        method: Method,
+        target: &str,
+        body: Bytes,
+    ) -> Result<Answer, NoAnswer> {
         let uri: Uri = format!("http://{}{target}", self.address).parse().unwrap();
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
@@ -127,14 +132,14 @@ impl Client {
 
 impl Answer {
     #[track_caller]
-    pub fn expect_status(self, status: u16) -> Self {
+    pub(crate) fn expect_status(self, status: u16) -> Self {
         let body = String::from_utf8_lossy(&self.body);
         assert_eq!(self.status.as_u16(), status, "{:?} {body}", self.headers);
         self
     }
 
     #[track_caller]
-    pub fn expect_header<'a>(self, name: &str, expected: impl Into<Expected<'a>>) -> Self {
+    pub(crate) fn expect_header<'a>(self, name: &str, expected: impl Into<Expected<'a>>) -> Self {
         let values: Vec<_> = self.headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect();
         match expected.into() {
             Expected::Is(value) => assert_eq!(values, [value], "{name}"),
@@ -147,20 +152,20 @@ impl Answer {
     }
 
     #[track_caller]
-    pub fn expect_body(self, body: impl AsRef<[u8]>) -> Self {
+    pub(crate) fn expect_body(self, body: impl AsRef<[u8]>) -> Self {
         let (is, wanted) = (String::from_utf8_lossy(&self.body), String::from_utf8_lossy(body.as_ref()));
         assert_eq!(is, wanted);
         self
     }
 
     #[track_caller]
-    pub fn expect_json(self, json: &Value) -> Self {
+    pub(crate) fn expect_json(self, json: &Value) -> Self {
         assert_eq!(self.json(), *json);
         self
     }
 
     #[track_caller]
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).expect("JSON")
     }
 }

@@ -1,29 +1,29 @@
 //! The three voices of every test: an origin, a proxy and a client.
 
-pub mod case;
-pub mod client;
-pub mod multiplexed;
-pub mod origin;
+pub(crate) mod case;
+pub(crate) mod client;
+pub(crate) mod multiplexed;
+pub(crate) mod origin;
 mod product;
-pub mod proxy;
-pub mod raw;
-pub mod scripted;
+pub(crate) mod proxy;
+pub(crate) mod raw;
+pub(crate) mod scripted;
 
 use std::future::Future;
 use std::time::Duration;
 
-pub use case::{case, check_all};
-pub use client::contains;
-pub use origin::origin;
-pub use proxy::{Proxy, proxy};
-pub use raw::Raw;
-pub use scripted::{Scripted, Step, scripted, send};
+pub(crate) use case::{case, check_all};
+pub(crate) use client::contains;
+pub(crate) use origin::origin;
+pub(crate) use proxy::{Proxy, proxy};
+pub(crate) use raw::Raw;
+pub(crate) use scripted::{Scripted, Step, scripted, send};
 
 /// How long anything may take that a test waits for. Nothing here takes a tenth of it on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Waits for something that must happen, and says what did not.
-pub async fn soon<F: Future>(what: &str, future: F) -> F::Output {
+pub(crate) async fn soon<F: Future>(what: &str, future: F) -> F::Output {
     match tokio::time::timeout(PATIENCE, future).await {
         Ok(output) => output,
         Err(_) => panic!("waited {PATIENCE:?} in vain: {what}"),

@@ -21,7 +21,7 @@ const ACK: u8 = 1;
 
 /// How a request on HTTP/2 ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub(crate) enum Ending {
     /// With an answer of this status, which ended whole.
     Answered(u16),
     /// The stream or the connection was ended without a whole answer.
@@ -30,14 +30,14 @@ pub enum Ending {
 
 /// A request, as a list of names and values and what follows them.
 #[derive(Clone, Debug, Default)]
-pub struct Stream<'a> {
-    pub headers: Vec<(&'a str, &'a str)>,
-    pub data: Option<&'a [u8]>,
-    pub trailers: Vec<(&'a str, &'a str)>,
+pub(crate) struct Stream<'a> {
+    pub(crate) headers: Vec<(&'a str, &'a str)>,
+    pub(crate) data: Option<&'a [u8]>,
+    pub(crate) trailers: Vec<(&'a str, &'a str)>,
 }
 
 /// Sends one request on a connection of its own, and tells how it ended.
-pub async fn ask(address: SocketAddr, stream: &Stream<'_>) -> Ending {
+pub(crate) async fn ask(address: SocketAddr, stream: &Stream<'_>) -> Ending {
     let mut socket = soon("connecting", TcpStream::connect(address)).await.unwrap();
     let mut bytes = PREFACE.to_vec();
     bytes.extend(frame(SETTINGS, 0, 0, &[]));

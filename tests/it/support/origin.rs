@@ -22,26 +22,26 @@ use super::soon;
 
 /// What the origin says to one request.
 #[derive(Clone, Debug)]
-pub struct Reply {
+pub(crate) struct Reply {
     status: StatusCode,
     headers: HeaderMap,
     body: Bytes,
 }
 
 /// A reply with this status and no body.
-pub fn status(code: u16) -> Reply {
+pub(crate) fn status(code: u16) -> Reply {
     Reply { status: StatusCode::from_u16(code).unwrap(), headers: HeaderMap::new(), body: Bytes::new() }
 }
 
 /// A reply with this text.
-pub fn text(body: impl Into<Bytes>) -> Reply {
+pub(crate) fn text(body: impl Into<Bytes>) -> Reply {
     let mut reply = status(200);
     reply.body = body.into();
     reply.header("content-type", "text/plain")
 }
 
 impl Reply {
-    pub fn header(mut self, name: &'static str, value: &str) -> Self {
+    pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
         self.headers.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
         self
     }
@@ -64,18 +64,18 @@ impl From<(u16, Value)> for Reply {
 
 /// A request as the origin saw it.
 #[derive(Clone, Debug)]
-pub struct Recorded {
+pub(crate) struct Recorded {
     /// `GET /rest/v1/todos`, without the query.
-    pub route: String,
+    pub(crate) route: String,
     /// Path and query exactly as they came.
-    pub target: String,
-    pub headers: HeaderMap,
-    pub body: Bytes,
+    pub(crate) target: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 impl Recorded {
     /// All values of a header, joined.
-    pub fn header(&self, name: &str) -> String {
+    pub(crate) fn header(&self, name: &str) -> String {
         let values: Vec<_> = self.headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect();
         values.join(", ")
     }
@@ -94,52 +94,52 @@ struct State {
 
 /// An origin to be started.
 #[derive(Debug, Default)]
-pub struct Builder {
+pub(crate) struct Builder {
     state: State,
 }
 
 /// An origin that knows nothing yet.
-pub fn origin() -> Builder {
+pub(crate) fn origin() -> Builder {
     Builder::default()
 }
 
 /// A running origin; it ends when dropped.
 #[derive(Debug)]
-pub struct Origin {
-    pub address: SocketAddr,
+pub(crate) struct Origin {
+    pub(crate) address: SocketAddr,
     state: Arc<State>,
     _tasks: JoinSet<()>,
 }
 
 /// Answers that wait; dropping this lets them go, too.
 #[derive(Debug)]
-pub struct Held {
+pub(crate) struct Held {
     gate: watch::Sender<bool>,
 }
 
 impl Held {
     /// Lets the answers go.
-    pub fn release(self) {
+    pub(crate) fn release(self) {
         self.gate.send_replace(true);
     }
 }
 
 /// The requests to one route.
 #[derive(Debug)]
-pub struct Saw {
+pub(crate) struct Saw {
     what: String,
     requests: Vec<Recorded>,
 }
 
 impl Builder {
     /// What to say to `GET /path` or `GET /path?query`. Said again, it is for the next request.
-    pub fn route(self, route: &str, reply: impl Into<Reply>) -> Self {
+    pub(crate) fn route(self, route: &str, reply: impl Into<Reply>) -> Self {
         self.state.replies.lock().unwrap().entry(route.to_owned()).or_default().push(reply.into());
         self
     }
 
     /// An empty table: `[]` to reads, 201 and 204 to writes.
-    pub fn table(self, name: &str) -> Self {
+    pub(crate) fn table(self, name: &str) -> Self {
         let path = format!("/rest/v1/{name}");
         self.route(&format!("GET {path}"), json!([]))
             .route(&format!("HEAD {path}"), status(200).header("content-type", "application/json"))
@@ -149,7 +149,7 @@ impl Builder {
             .route(&format!("DELETE {path}"), status(204))
     }
 
-    pub async fn start(self) -> Origin {
+    pub(crate) async fn start(self) -> Origin {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::new(self.state);
@@ -161,26 +161,26 @@ impl Builder {
 
 impl Origin {
     /// From now on says this to a route.
-    pub fn now(&self, route: &str, reply: impl Into<Reply>) {
+    pub(crate) fn now(&self, route: &str, reply: impl Into<Reply>) {
         self.state.replies.lock().unwrap().insert(route.to_owned(), vec![reply.into()]);
     }
 
     /// Makes the answers to a route wait until they are released. Each has been decided when its request came.
-    pub fn hold(&self, route: &str) -> Held {
+    pub(crate) fn hold(&self, route: &str) -> Held {
         let (gate, waiting) = watch::channel(false);
         self.state.gates.lock().unwrap().insert(route.to_owned(), waiting);
         Held { gate }
     }
 
     /// Waits until so many requests have come to a route.
-    pub async fn reached(&self, route: &str, times: usize) {
+    pub(crate) async fn reached(&self, route: &str, times: usize) {
         let mut count = self.state.count.subscribe();
         let came = async { while self.saw(route).requests.len() < times && count.changed().await.is_ok() {} };
         soon(&format!("{times} times {route}"), came).await;
     }
 
     /// The requests to a route so far, with or without its query; `*` for all.
-    pub fn saw(&self, route: &str) -> Saw {
+    pub(crate) fn saw(&self, route: &str) -> Saw {
         let seen = self.state.seen.lock().unwrap();
         let is_it = |one: &&Recorded| route == "*" || one.route == route || one.with_query() == route;
         Saw { what: route.to_owned(), requests: seen.iter().filter(is_it).cloned().collect() }
@@ -196,13 +196,13 @@ impl Recorded {
 
 impl Saw {
     #[track_caller]
-    pub fn times(&self, times: usize) -> &Self {
+    pub(crate) fn times(&self, times: usize) -> &Self {
         assert_eq!(self.requests.len(), times, "{}: {:#?}", self.what, self.requests);
         self
     }
 
     #[track_caller]
-    pub fn last(&self) -> &Recorded {
+    pub(crate) fn last(&self) -> &Recorded {
         self.requests.last().unwrap_or_else(|| panic!("the origin never saw {}", self.what))
     }
 }

@@ -1,111 +1,86 @@
-//! How the product is put together for a test: the one file that changes when that changes.
+//! How the product is started for a test: as `larder serve` would, on free ports.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use hyper::Request;
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use larder::cache::{Cache, MemoryStore};
 use larder::clock::Clock;
-use larder::metrics::Metrics;
-use larder::proxy::{Limits, Means, Peer, Proxy, Tasks};
-use larder::rules::{Context, RuleSet};
-use larder::upstream::{Deadlines, Origin, TrustedProxies, Upstream};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
+use larder::server::{self, Drained, Flags, Limits, Server, Settings};
 
+use super::client::Client;
 use super::proxy::Builder;
-
-/// Room for entries: more than any test fills.
-const MEMORY_BYTES: u64 = 64 * 1024 * 1024;
-
-/// Largest answer that is kept.
-const BODY_BYTES_MAX: usize = 1024 * 1024;
 
 /// A running product.
 #[derive(Debug)]
-pub struct Running {
-    pub address: SocketAddr,
-    metrics: Metrics,
-    tasks: Tasks,
-    listening: JoinSet<()>,
+pub(crate) struct Running {
+    running: server::Running,
+    clock: Clock,
+    rules: RulesFile,
 }
 
-/// Starts the product on a free port.
-pub async fn start(builder: &Builder) -> Running {
-    let upstream = format!("http://{}", builder.upstream);
-    let context = Context { default_schema: "public".to_owned(), upstream: upstream.clone() };
-    let rules = if builder.rules.is_empty() {
-        RuleSet::empty(&context)
-    } else {
-        RuleSet::parse(&builder.rules, &context).unwrap_or_else(|mistakes| panic!("{mistakes:#?}")).0
+/// Starts the product.
+pub(crate) async fn start(builder: &Builder) -> Running {
+    let rules = RulesFile::write(&builder.rules);
+    let mut flags = Flags {
+        rules: rules.path.display().to_string(),
+        upstream: Some(format!("http://{}", builder.upstream)),
+        listen: "127.0.0.1:0".to_owned(),
+        admin: "127.0.0.1:0".to_owned(),
+        upstream_timeout: format!("{}ms", builder.answer_within.as_millis()),
+        ..Flags::default()
     };
-    let deadlines = Deadlines { connect: Duration::from_secs(2), answer: builder.answer_within };
-    let (clock, metrics, tasks) = (Clock::default(), Metrics::new(), Tasks::default());
-    let means = Means {
-        cache: Arc::new(Cache::new(Arc::new(MemoryStore::new(MEMORY_BYTES)), clock.clone())),
-        upstream: Upstream::new(Origin::parse(&upstream).unwrap(), deadlines, no_roots()),
-        metrics: metrics.clone(),
-        clock,
-        limits: Limits {
-            body_bytes_max: BODY_BYTES_MAX,
-            extra_methods: Vec::new(),
-            trusted_proxies: TrustedProxies::default(),
-        },
-        tasks: tasks.clone(),
-    };
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let mut listening = JoinSet::new();
-    listening.spawn(listen(listener, Proxy::new(rules, means)));
-    Running { address, metrics, tasks, listening }
+    (builder.flags)(&mut flags);
+    let settings = Settings::resolve(&flags, &|_| None).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"));
+    let clock = Clock::default();
+    let running = Server::start_with(settings, Limits::default(), clock.clone()).await;
+    let running = running.unwrap_or_else(|error| panic!("{error:#?}"));
+    Running { running, clock, rules }
 }
 
 impl Running {
-    pub fn metrics(&self) -> String {
-        self.metrics.render()
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.running.address
     }
 
-    pub async fn shutdown(mut self) {
-        self.listening.shutdown().await;
-        self.tasks.stopping.cancel();
-        self.tasks.tracker.close();
-        self.tasks.tracker.wait().await;
+    pub(crate) fn admin(&self) -> SocketAddr {
+        self.running.admin.expect("an admin address")
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// What `/metrics` says.
+    pub(crate) async fn metrics(&self) -> String {
+        let page = Client::new(self.admin()).get("/metrics").await.expect_status(200);
+        String::from_utf8(page.body.to_vec()).unwrap()
+    }
+
+    pub(crate) async fn shutdown(self) -> Drained {
+        let drained = self.running.shutdown().await;
+        drop(self.rules);
+        drained
     }
 }
 
-async fn listen(listener: TcpListener, proxy: Arc<Proxy>) {
-    let mut connections = JoinSet::new();
-    loop {
-        let (stream, address) = listener.accept().await.unwrap();
-        stream.set_nodelay(true).unwrap();
-        connections.spawn(serve(stream, Peer { address, is_tls: false }, Arc::clone(&proxy)));
+/// A rules file of one proxy, removed at its end.
+#[derive(Debug)]
+struct RulesFile {
+    path: PathBuf,
+}
+
+impl RulesFile {
+    fn write(yaml: &str) -> Self {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("larder-it-{}-{number}.yaml", std::process::id()));
+        std::fs::write(&path, yaml).unwrap();
+        Self { path }
     }
 }
 
-async fn serve(stream: TcpStream, peer: Peer, proxy: Arc<Proxy>) {
-    let service = service_fn(move |request: Request<Incoming>| {
-        let proxy = Arc::clone(&proxy);
-        async move { Ok::<_, Infallible>(proxy.handle(request, peer).await) }
-    });
-    let mut server = auto::Builder::new(TokioExecutor::new());
-    server
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_secs(10))
-        .max_buf_size(64 * 1024);
-    server.http2().timer(TokioTimer::new()).max_header_list_size(32 * 1024);
-    let _ended = server.serve_connection_with_upgrades(TokioIo::new(stream), service).await;
-}
-
-/// TLS that trusts nobody: upstreams of tests speak plain HTTP, and reading the system's roots takes time.
-fn no_roots() -> rustls::ClientConfig {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    builder.unwrap().with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth()
+impl Drop for RulesFile {
+    fn drop(&mut self) {
+        let _gone = std::fs::remove_file(&self.path);
+    }
 }

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use larder::server::{Drained, Flags};
+
 use super::client::Client;
 use super::origin::Origin;
 use super::product::{self, Running};
@@ -10,7 +12,7 @@ use super::raw::Raw;
 use super::scripted::Scripted;
 
 /// Anything that can stand behind a proxy.
-pub trait Upstream {
+pub(crate) trait Upstream {
     fn address(&self) -> SocketAddr;
 }
 
@@ -35,60 +37,68 @@ impl Upstream for SocketAddr {
 
 /// A proxy to be started.
 #[derive(Debug)]
-pub struct Builder {
+pub(crate) struct Builder {
     pub(super) upstream: SocketAddr,
     pub(super) rules: String,
     pub(super) answer_within: Duration,
+    pub(super) flags: fn(&mut Flags),
 }
 
 /// A proxy before this upstream, without rules.
-pub fn proxy(upstream: &impl Upstream) -> Builder {
+pub(crate) fn proxy(upstream: &impl Upstream) -> Builder {
     let answer_within = Duration::from_secs(5);
-    Builder { upstream: upstream.address(), rules: String::new(), answer_within }
+    let rules = "version: 1\nreads: []\n".to_owned();
+    Builder { upstream: upstream.address(), rules, answer_within, flags: |_| {} }
 }
 
 impl Builder {
     /// The rules as YAML; `version: 1` is put before them.
-    pub fn rules(mut self, yaml: &str) -> Self {
+    pub(crate) fn rules(mut self, yaml: &str) -> Self {
         self.rules = format!("version: 1\n{yaml}");
         self
     }
 
     /// How long the upstream may take to begin its answer.
-    pub fn answer_within(mut self, time: Duration) -> Self {
+    pub(crate) fn answer_within(mut self, time: Duration) -> Self {
         self.answer_within = time;
         self
     }
 
-    pub async fn start(self) -> Proxy {
+    /// Other settings, as on the command line.
+    pub(crate) fn flags(mut self, change: fn(&mut Flags)) -> Self {
+        self.flags = change;
+        self
+    }
+
+    pub(crate) async fn start(self) -> Proxy {
         Proxy { running: product::start(&self).await }
     }
 }
 
 /// A running proxy; it ends when dropped.
 #[derive(Debug)]
-pub struct Proxy {
+pub(crate) struct Proxy {
     running: Running,
 }
 
 impl Proxy {
-    pub fn address(&self) -> SocketAddr {
-        self.running.address
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.running.address()
     }
 
     /// A client with connections of its own.
-    pub fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         Client::new(self.address())
     }
 
     /// A connection, byte by byte.
-    pub async fn raw(&self) -> Raw {
+    pub(crate) async fn raw(&self) -> Raw {
         Raw::connect(self.address()).await
     }
 
     /// The sum of the series of a metric that have all these labels, as in `rule="-"`.
-    pub fn counted(&self, metric: &str, labels: &[&str]) -> f64 {
-        let text = self.running.metrics();
+    pub(crate) async fn counted(&self, metric: &str, labels: &[&str]) -> f64 {
+        let text = self.running.metrics().await;
         let is_it = |name: &str| {
             let (bare, inside) = name.split_once('{').unwrap_or((name, ""));
             bare == metric && labels.iter().all(|label| inside.contains(label))
@@ -97,8 +107,13 @@ impl Proxy {
         samples.filter(|(name, _)| is_it(name)).map(|(_, value)| value.parse::<f64>().unwrap()).sum()
     }
 
-    /// Says goodbye and waits until everything has ended.
-    pub async fn shutdown(self) {
-        self.running.shutdown().await;
+    /// Lets the proxy believe that time has passed.
+    pub(crate) fn wait(&self, time: Duration) {
+        self.running.clock().advance(time);
+    }
+
+    /// Stops, and says whether everything that had begun was finished.
+    pub(crate) async fn shutdown(self) -> Drained {
+        self.running.shutdown().await
     }
 }

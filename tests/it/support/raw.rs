@@ -7,56 +7,59 @@ use tokio::net::TcpStream;
 
 use super::soon;
 
+/// How much is read at once.
+pub(crate) const READ_BYTES: usize = 16 * 1024;
+
 /// One connection to the proxy, byte by byte.
 #[derive(Debug)]
-pub struct Raw {
+pub(crate) struct Raw {
     stream: TcpStream,
     read: Vec<u8>,
 }
 
 /// One answer as it came.
 #[derive(Debug)]
-pub struct RawAnswer {
-    pub status: u16,
-    pub head: String,
-    pub body: Vec<u8>,
+pub(crate) struct RawAnswer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
     /// Whether the body came to the end that its own framing announced.
-    pub is_complete: bool,
+    pub(crate) is_complete: bool,
 }
 
 impl RawAnswer {
     /// All values of one header.
-    pub fn header(&self, name: &str) -> Vec<&str> {
+    pub(crate) fn header(&self, name: &str) -> Vec<&str> {
         header_values(&self.head, name)
     }
 }
 
 /// All values of one header in a head.
-pub fn header_values<'a>(head: &'a str, name: &str) -> Vec<&'a str> {
+pub(crate) fn header_values<'a>(head: &'a str, name: &str) -> Vec<&'a str> {
     let lines = head.lines().skip(1).filter_map(|line| line.split_once(':'));
     lines.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim()).collect()
 }
 
 impl Raw {
-    pub async fn connect(address: SocketAddr) -> Self {
+    pub(crate) async fn connect(address: SocketAddr) -> Self {
         let stream = soon("connecting", TcpStream::connect(address)).await.unwrap();
         stream.set_nodelay(true).unwrap();
         Self { stream, read: Vec::new() }
     }
 
     /// Sends bytes. The proxy may have closed already: what matters is what it answered.
-    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+    pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         let _already_closed = self.stream.write_all(bytes.as_ref()).await;
     }
 
     /// Says that nothing more will be sent.
-    pub async fn shut(&mut self) {
+    pub(crate) async fn shut(&mut self) {
         let _already_closed = self.stream.shutdown().await;
     }
 
     /// Reads one answer to a method; `None` if the connection ended before one began.
     /// Interim answers count as answers.
-    pub async fn answer(&mut self, method: &str) -> Option<RawAnswer> {
+    pub(crate) async fn answer(&mut self, method: &str) -> Option<RawAnswer> {
         let end = loop {
             if let Some(at) = find(&self.read, b"\r\n\r\n") {
                 break at + 4;
@@ -86,20 +89,20 @@ impl Raw {
     }
 
     /// Reads until the other end closes, and returns what came.
-    pub async fn rest(&mut self) -> Vec<u8> {
+    pub(crate) async fn rest(&mut self) -> Vec<u8> {
         while self.fill().await {}
         std::mem::take(&mut self.read)
     }
 
     /// Reads bytes until these have come, whatever is around them.
-    pub async fn until(&mut self, part: &[u8]) {
+    pub(crate) async fn until(&mut self, part: &[u8]) {
         while find(&self.read, part).is_none() {
             assert!(self.fill().await, "closed before {:?}", String::from_utf8_lossy(part));
         }
     }
 
     /// Reads so many bytes.
-    pub async fn exactly(&mut self, length: usize) -> Vec<u8> {
+    pub(crate) async fn exactly(&mut self, length: usize) -> Vec<u8> {
         let (bytes, is_complete) = self.take(length).await;
         assert!(is_complete, "closed after {:?}", String::from_utf8_lossy(&bytes));
         bytes
@@ -136,14 +139,12 @@ impl Raw {
 
     /// Reads once more; says whether the connection is still open.
     async fn fill(&mut self) -> bool {
-        let mut some = [0; 16 * 1024];
+        self.read.reserve(READ_BYTES);
         // A reset is one way of closing.
-        let count = soon("an answer or the end", self.stream.read(&mut some)).await.unwrap_or(0);
-        self.read.extend_from_slice(&some[..count]);
-        count > 0
+        soon("an answer or the end", self.stream.read_buf(&mut self.read)).await.unwrap_or(0) > 0
     }
 }
 
-pub fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
+pub(crate) fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
     bytes.windows(needle.len()).position(|window| window == needle)
 }

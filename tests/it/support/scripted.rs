@@ -13,15 +13,16 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 
-use super::raw::{find, header_values};
+use super::raw::{READ_BYTES, find, header_values};
 use super::soon;
 
 /// What is answered where nothing else was said.
-pub const CLEAN: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nclean";
+pub(crate) const CLEAN: &str =
+    "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nclean";
 
 /// One thing that a scripted upstream does.
 #[derive(Clone, Debug)]
-pub enum Step {
+pub(crate) enum Step {
     /// Sends these bytes.
     Send(Vec<u8>),
     /// Waits until the test says [`Scripted::release`].
@@ -37,24 +38,24 @@ pub enum Step {
 }
 
 /// Sends these bytes.
-pub fn send(bytes: impl AsRef<[u8]>) -> Step {
+pub(crate) fn send(bytes: impl AsRef<[u8]>) -> Step {
     Step::Send(bytes.as_ref().to_vec())
 }
 
 /// A request as it came.
 #[derive(Clone, Debug)]
-pub struct Forwarded {
+pub(crate) struct Forwarded {
     /// Which connection it came on, counted from 0.
-    pub connection: usize,
-    pub head: String,
+    pub(crate) connection: usize,
+    pub(crate) head: String,
     /// The body without its framing.
-    pub body: Vec<u8>,
-    pub state: Arrival,
+    pub(crate) body: Vec<u8>,
+    pub(crate) state: Arrival,
 }
 
 /// How much of a request has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Arrival {
+pub(crate) enum Arrival {
     /// The head; the body may follow.
     Head,
     /// All of it.
@@ -64,15 +65,15 @@ pub enum Arrival {
 }
 
 impl Forwarded {
-    pub fn line(&self) -> &str {
+    pub(crate) fn line(&self) -> &str {
         self.head.lines().next().unwrap()
     }
 
-    pub fn target(&self) -> &str {
+    pub(crate) fn target(&self) -> &str {
         self.line().split(' ').nth(1).unwrap()
     }
 
-    pub fn header(&self, name: &str) -> Vec<&str> {
+    pub(crate) fn header(&self, name: &str) -> Vec<&str> {
         header_values(&self.head, name)
     }
 }
@@ -97,14 +98,14 @@ struct State {
 
 /// A running scripted upstream; it ends when dropped.
 #[derive(Debug)]
-pub struct Scripted {
-    pub address: SocketAddr,
+pub(crate) struct Scripted {
+    pub(crate) address: SocketAddr,
     state: Arc<State>,
     _tasks: JoinSet<()>,
 }
 
 /// Starts an upstream that answers [`CLEAN`] to everything.
-pub async fn scripted() -> Scripted {
+pub(crate) async fn scripted() -> Scripted {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let state = Arc::new(State {
@@ -121,12 +122,12 @@ pub async fn scripted() -> Scripted {
 
 impl Scripted {
     /// Does these steps when a request to this target has come whole. Said again, it is for the next request.
-    pub fn on(&self, target: &str, steps: impl Into<Vec<Step>>) -> &Self {
+    pub(crate) fn on(&self, target: &str, steps: impl Into<Vec<Step>>) -> &Self {
         self.script(target, Script { before_body: false, steps: steps.into() })
     }
 
     /// Does these steps as soon as the head has come.
-    pub fn on_head(&self, target: &str, steps: impl Into<Vec<Step>>) -> &Self {
+    pub(crate) fn on_head(&self, target: &str, steps: impl Into<Vec<Step>>) -> &Self {
         self.script(target, Script { before_body: true, steps: steps.into() })
     }
 
@@ -136,12 +137,12 @@ impl Scripted {
     }
 
     /// Lets one [`Step::Hold`] go on.
-    pub fn release(&self) {
+    pub(crate) fn release(&self) {
         self.state.held.add_permits(1);
     }
 
     /// All requests so far. Fails if anything that was forwarded could be read in two ways.
-    pub fn seen(&self) -> Vec<Forwarded> {
+    pub(crate) fn seen(&self) -> Vec<Forwarded> {
         let wrongs = self.state.wrongs.lock().unwrap();
         assert!(wrongs.is_empty(), "forwarded: {wrongs:#?}");
         drop(wrongs);
@@ -149,12 +150,12 @@ impl Scripted {
     }
 
     /// The requests to one target so far.
-    pub fn seen_at(&self, target: &str) -> Vec<Forwarded> {
+    pub(crate) fn seen_at(&self, target: &str) -> Vec<Forwarded> {
         self.seen().into_iter().filter(|request| request.target() == target).collect()
     }
 
     /// Waits until the requests so far satisfy a condition.
-    pub async fn until(&self, what: &str, is_so: impl Fn(&[Forwarded]) -> bool) {
+    pub(crate) async fn until(&self, what: &str, is_so: impl Fn(&[Forwarded]) -> bool) {
         soon(what, async {
             loop {
                 let news = self.state.news.notified();
@@ -170,7 +171,7 @@ impl Scripted {
     }
 
     /// Waits until every request that began has come whole or was given up.
-    pub async fn settled(&self) {
+    pub(crate) async fn settled(&self) {
         self.until("requests upstream to end", |seen| {
             seen.iter().all(|request| request.state != Arrival::Head)
         })
@@ -352,10 +353,8 @@ impl Conversation {
     }
 
     async fn fill(&mut self) -> bool {
-        let mut some = [0; 16 * 1024];
-        let count = self.stream.read(&mut some).await.unwrap_or(0);
-        self.read.extend_from_slice(&some[..count]);
-        count > 0
+        self.read.reserve(READ_BYTES);
+        self.stream.read_buf(&mut self.read).await.unwrap_or(0) > 0
     }
 }
 

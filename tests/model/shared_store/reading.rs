@@ -58,7 +58,7 @@ impl Protocol {
             }
             Reader::Fetched { floor, stamp, fills, version } => {
                 let entry = Entry { version, stamp };
-                self.returns_fetched(world, (reader, floor), entry, fills, happens);
+                self.returns_fetched(world, (reader, floor), (entry, fills), happens);
             }
             Reader::Done => {}
         }
@@ -154,8 +154,7 @@ impl Protocol {
         &self,
         world: &World,
         (reader, floor): (usize, Version),
-        entry: Entry,
-        fills: Fills,
+        (entry, fills): (Entry, Fills),
         happens: &mut dyn FnMut(Step, World),
     ) {
         let version = entry.version;

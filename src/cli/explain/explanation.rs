@@ -1,0 +1,246 @@
+//! From a plan to what can be said about it: the same for people and for machines.
+
+use http::header::CONTENT_TYPE;
+use http::{HeaderName, HeaderValue};
+use serde::Serialize;
+
+use crate::plan::{Derived, Evidence, Plan, Planner, ReadPlan, WriteAction, WritePlan};
+use crate::postgrest::{Embed, Path, Payload, Query, Reads, Resource};
+use crate::rules::RuleSet;
+use crate::units::display_duration;
+
+use super::asked::Asked;
+use super::tags::{what_goes, why_carried};
+
+/// Headers that say how an answer is to look, not who asks: their values may be shown.
+const SHOWN_HEADERS: [&str; 7] =
+    ["accept", "accept-profile", "prefer", "range", "range-unit", "accept-encoding", "user-agent"];
+
+/// Letters of a credential's digest: enough to see that two are the same.
+const DIGEST_LETTERS: usize = 8;
+
+/// What would happen to one request.
+#[derive(Debug, Serialize)]
+pub(super) struct Explanation {
+    pub(super) method: String,
+    pub(super) target: String,
+    #[serde(flatten)]
+    pub(super) outcome: Outcome,
+}
+
+/// As in [`Plan`].
+#[derive(Debug, Serialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub(super) enum Outcome {
+    /// A rule wants it kept.
+    Read(Read),
+    /// It may change something.
+    Write(Write),
+    /// It passes through untouched.
+    Pass(Reason),
+    /// It is not forwarded.
+    Refused(Reason),
+}
+
+/// A rule and its place in the file.
+#[derive(Debug, Serialize)]
+pub(super) struct RuleName {
+    pub(super) name: String,
+    pub(super) index: usize,
+    #[serde(rename = "match")]
+    pub(super) path: String,
+}
+
+/// A name and what there is to say about it.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Noted {
+    pub(super) name: String,
+    pub(super) note: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Read {
+    pub(super) rule: RuleName,
+    pub(super) scope: &'static str,
+    pub(super) namespace: String,
+    pub(super) key: String,
+    pub(super) fingerprint: String,
+    pub(super) upstream_target: String,
+    pub(super) upstream_headers: Vec<Noted>,
+    pub(super) ttl: String,
+    /// At most the ttl: no answer outlives its caller's token.
+    pub(super) lifetime: String,
+    pub(super) ends_with_token: bool,
+    pub(super) tags: Vec<Noted>,
+    pub(super) unresolved: Vec<Noted>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Write {
+    pub(super) rules: Vec<RuleName>,
+    pub(super) action: &'static str,
+    pub(super) derived: String,
+    pub(super) tags: Vec<Noted>,
+    pub(super) unknown_values: Vec<Noted>,
+}
+
+/// Why not.
+#[derive(Debug, Serialize)]
+pub(super) struct Reason {
+    pub(super) reason: &'static str,
+    pub(super) sentence: &'static str,
+    pub(super) hint: &'static str,
+}
+
+impl Explanation {
+    pub(super) fn of(planner: &Planner, asked: &Asked, now_unix: u64) -> Self {
+        let outcome = match planner.plan(&asked.head, asked.framing, now_unix) {
+            Plan::Read(plan) => Outcome::Read(read(&plan, planner.rules(), asked, now_unix)),
+            Plan::Write(plan) => Outcome::Write(write(&plan, asked)),
+            Plan::Pass(pass) => {
+                Outcome::Pass(Reason { reason: pass.as_str(), sentence: pass.sentence(), hint: pass.hint() })
+            }
+            Plan::Refuse(path) => Outcome::Refused(Reason {
+                reason: path.as_str(),
+                sentence: path.sentence(),
+                hint: path.hint(),
+            }),
+        };
+        Self { method: asked.head.method.to_string(), target: asked.head.uri.to_string(), outcome }
+    }
+}
+
+fn read(plan: &ReadPlan, rules: &RuleSet, asked: &Asked, now_unix: u64) -> Read {
+    let lifetime = plan.lifetime(now_unix);
+    let header = |(name, value): &(HeaderName, HeaderValue)| Noted {
+        name: name.to_string(),
+        note: header_value(name, value),
+    };
+    Read {
+        rule: RuleName {
+            name: plan.rule.name.to_string(),
+            index: plan.rule.index,
+            path: plan.rule.path.to_string(),
+        },
+        scope: plan.rule.scope.as_str(),
+        namespace: plan.rule.namespace.to_string(),
+        key: plan.key.to_string(),
+        fingerprint: plan.fingerprint.to_string(),
+        upstream_target: plan.question.target.clone(),
+        upstream_headers: plan.question.headers.iter().map(header).collect(),
+        ttl: display_duration(plan.ttl),
+        lifetime: display_duration(lifetime),
+        ends_with_token: lifetime < plan.ttl,
+        tags: plan
+            .tags
+            .iter()
+            .map(|tag| Noted { name: tag.to_string(), note: why_carried(tag, rules) })
+            .collect(),
+        unresolved: plan.unresolved.iter().map(|word| unresolved(word, asked)).collect(),
+    }
+}
+
+/// Credentials, and whatever else a rule declares, are shown as a digest.
+fn header_value(name: &HeaderName, value: &HeaderValue) -> String {
+    match value.to_str() {
+        Ok(text) if SHOWN_HEADERS.contains(&name.as_str()) => text.to_owned(),
+        Ok(_) | Err(_) => {
+            let digest = blake3::hash(value.as_bytes()).to_hex();
+            format!("digest {}", &digest[..DIGEST_LETTERS])
+        }
+    }
+}
+
+/// What would make an unknown part of the answer known.
+fn unresolved(word: &str, asked: &Asked) -> Noted {
+    let note = match (word.strip_prefix("rpc/"), word) {
+        (Some(function), _) => {
+            format!("schema: {{ functions: {{ {function}: {{ reads: [the tables it reads] }} }} }}")
+        }
+        (None, "select") => "the query is not understood, so no schema can help".to_owned(),
+        (None, embed) => {
+            format!(
+                "schema: {{ relations: {{ {}: {{ {embed}: [the tables it reads] }} }} }}",
+                parent(embed, asked)
+            )
+        }
+    };
+    Noted { name: word.to_owned(), note }
+}
+
+/// What an embed stands in: another embed, or the table of the path.
+fn parent(written: &str, asked: &Asked) -> String {
+    let resource = Resource::of(&Path::parse(asked.head.uri.path()));
+    let query = Query::parse(asked.head.uri.query());
+    let embed = match Reads::of(&resource, &query) {
+        Reads::Known(embeds) => embeds.into_iter().find(|embed| embed.written() == written),
+        Reads::Opaque => None,
+    };
+    match (embed.as_ref().and_then(Embed::parent), &resource) {
+        (Some(parent), _) => parent.to_owned(),
+        (None, Resource::Table(name) | Resource::Function(name)) => name.to_string(),
+        (None, _) => "the table that it stands in".to_owned(),
+    }
+}
+
+fn write(plan: &WritePlan, asked: &Asked) -> Write {
+    let media = asked.head.headers.get(CONTENT_TYPE).and_then(|media| media.to_str().ok());
+    let body = asked.body.as_ref().map(|body| Payload::parse(media, body.as_bytes(), plan.columns()));
+    let reach = plan.reach(&Evidence { body, rows: None });
+    let rules = plan.rules.iter().map(|rule| RuleName {
+        name: rule.name.to_string(),
+        index: rule.index,
+        path: rule.path.to_string(),
+    });
+    let derived = match &plan.derived {
+        Derived::Nothing if plan.rules.is_empty() => "nothing that is kept depends on it".to_owned(),
+        Derived::Nothing => "nothing: the rules list all there is".to_owned(),
+        Derived::Everything => "everything: nobody can say what it changes".to_owned(),
+        Derived::Tables(tables) => tables.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+    };
+    let tags = reach.tags.iter().map(|tag| Noted { name: tag.to_string(), note: what_goes(tag) });
+    let unknown = reach.any.into_iter().map(|name| {
+        let note = why_unknown(plan, &name, asked.body.is_some());
+        Noted { name, note: note.to_owned() }
+    });
+    Write {
+        rules: rules.collect(),
+        action: action(plan.action),
+        derived,
+        tags: tags.collect(),
+        unknown_values: unknown.collect(),
+    }
+}
+
+fn action(action: WriteAction) -> &'static str {
+    match action {
+        WriteAction::Insert => "insert",
+        WriteAction::Upsert => "upsert",
+        WriteAction::Update => "update",
+        WriteAction::Replace => "replace",
+        WriteAction::Delete => "delete",
+        WriteAction::Other => "other",
+    }
+}
+
+/// Why a placeholder stands for any value, and what would tell its value.
+fn why_unknown(plan: &WritePlan, placeholder: &str, has_body: bool) -> &'static str {
+    if placeholder.starts_with("{row.") {
+        return "only returned rows tell it: Prefer: return=representation";
+    }
+    if placeholder.starts_with("{body.") {
+        return if has_body { "the body has no plain value there" } else { "no --body was given" };
+    }
+    if plan.needs_rows() {
+        return "not told so far; the proxy also looks at the returned rows";
+    }
+    match plan.action {
+        WriteAction::Insert if has_body => "the body does not give it a plain value",
+        WriteAction::Insert => "no --body was given",
+        WriteAction::Upsert | WriteAction::Replace => "the row may have been there with another value",
+        WriteAction::Update if has_body => "the old value is not known: filter by it, or return the rows",
+        WriteAction::Update => "no --body was given: it may be assigned",
+        WriteAction::Delete => "the old value is not known: filter by it, or return the rows",
+        WriteAction::Other => "no write to a table's rows: use {body.…}",
+    }
+}
