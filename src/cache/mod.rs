@@ -19,7 +19,7 @@ mod store;
 pub use admission::{Admitted, Refusal, judge};
 pub use body::{BodyReader, Interrupted};
 pub use entry::{Entry, Lifetime};
-pub use fill::{Filled, Wish};
+pub use fill::{Fill, Filled, Wish};
 pub use flight::{Answer, Flight, Landing, Ticket};
 pub use store::{MemoryStore, Name, Store, Usage};
 

@@ -1,5 +1,7 @@
 //! Stories about one cache: who hits, who waits, who fetches, and what a write does to each.
 
+#![allow(clippy::disallowed_methods, reason = "a test owns the tasks it spawns, and joins them")]
+
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;

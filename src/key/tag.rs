@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::Key;
 use super::escape::escape;
+use super::fold::fold;
 
 /// A table or view as PostgREST names it: the schema is part of the name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -51,6 +52,25 @@ impl Tag {
         let schema = escape(&table.schema).replace('.', "%2E");
         let name = escape(&table.name).replace('.', "%2E");
         Self(format!("table:{schema}.{name}").into())
+    }
+
+    /// Every entry that reads rows of this table without naming any of them.
+    pub fn unpinned(table: &Table) -> Self {
+        Self(format!("{}#unpinned", Self::table(table)).into())
+    }
+
+    /// Every entry that reads the rows of this table that have one value or
+    /// another in this column.
+    pub fn column(table: &Table, column: &str) -> Self {
+        Self(
+            format!("{}.{}", Self::table(table), escape(column).replace('.', "%2E").replace('=', "%3D"))
+                .into(),
+        )
+    }
+
+    /// Every entry that reads the rows of this table that have this value in this column.
+    pub fn row(table: &Table, column: &str, value: &str) -> Self {
+        Self(format!("{}={}", Self::column(table, column), fold(&escape(value))).into())
     }
 
     /// Every entry of this namespace.

@@ -15,7 +15,8 @@ use quick_cache::sync::Cache;
 use crate::rules::RuleSet;
 
 use super::Framing;
-use super::read::{ANSWERED_BY, ReadPlan};
+use super::question::ANSWERED_BY;
+use super::read::ReadPlan;
 
 /// Bytes of plans remembered: a few thousand, more than the hot URLs of a site.
 const MEMO_BYTES_MAX: u64 = 16 * 1024 * 1024;

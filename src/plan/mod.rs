@@ -5,8 +5,10 @@
 
 mod memo;
 mod pass;
+mod question;
 mod reach;
 mod read;
+mod tables;
 mod write;
 
 pub use memo::Words;

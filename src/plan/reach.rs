@@ -7,10 +7,13 @@
 //! no old row. Where either side is not known, the column is "any".
 
 use crate::key::Tag;
-use crate::postgrest::{Payload, Values};
+use crate::postgrest::{Payload, Select, Values};
 
 use super::write::{Rendering, Source};
 use super::{Derived, WriteAction, WritePlan};
+
+/// Most rows that a write names one by one; more are taken as the whole table.
+const ROWS_MAX: usize = 10_000;
 
 /// What was seen of a write, once it is answered.
 #[derive(Debug, Default)]
@@ -39,7 +42,9 @@ impl WritePlan {
             Derived::Everything => reach.tags.push(Tag::everything()),
             Derived::Tables(tables) => {
                 reach.tags.push(Tag::any_table());
-                reach.tags.extend(tables.iter().map(Tag::table));
+                let by_rows = self.rows.as_ref().map(|(table, _)| table);
+                reach.tags.extend(tables.iter().filter(|table| Some(*table) != by_rows).map(Tag::table));
+                self.reach_rows(evidence, &mut reach);
             }
         }
         for Rendering { pattern, values } in &self.renderings {
@@ -53,6 +58,27 @@ impl WritePlan {
             reach.tags.extend(pattern.tags_of_write(&known));
         }
         reach
+    }
+
+    /// Reads that name no row may show the changed ones; of those that name rows,
+    /// only the ones that name a value the changed rows had or have.
+    fn reach_rows(&self, evidence: &Evidence<'_>, reach: &mut Reach) {
+        let Some((table, columns)) = &self.rows else { return };
+        let mut tags = vec![Tag::unpinned(table)];
+        for source in columns {
+            let Source::Column { name, .. } = source else { continue };
+            match self.values(source, evidence) {
+                Some(values) => tags.extend(values.iter().map(|value| Tag::row(table, name, value))),
+                None => {
+                    reach.any.push(format!("{name} of {table}"));
+                    tags.push(Tag::column(table, name));
+                }
+            }
+        }
+        if tags.len() > ROWS_MAX {
+            tags = vec![Tag::table(table)];
+        }
+        reach.tags.append(&mut tags);
     }
 
     fn values(&self, source: &Source, evidence: &Evidence<'_>) -> Option<Vec<String>> {
@@ -95,7 +121,9 @@ impl WritePlan {
     }
 
     fn returned(&self, column: &str, evidence: &Evidence<'_>) -> Option<Vec<String>> {
-        if !self.rows_are_raw {
+        // an alias, a cast or a path puts something else under the column's name
+        let select = Select::parse(self.returned.as_ref()?).ok()?;
+        if !select.returns_plainly(column) {
             return None;
         }
         let rows = evidence.rows.as_ref()?;

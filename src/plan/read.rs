@@ -4,37 +4,16 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, COOKIE, RANGE, USER_AGENT};
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::header::{ACCEPT, COOKIE};
+use http::{HeaderMap, HeaderName};
 
 use crate::identity::{APIKEY, Unkept, caller};
-use crate::key::{Fingerprint, Key, Placeholder, Question, Table, Tag};
-use crate::postgrest::{Accept, Reads, Resource};
+use crate::key::{Fingerprint, Key, Placeholder, Question, Tag};
+use crate::postgrest::{Accept, Resource};
 use crate::rules::{Caching, QueryView, ReadMatch, ReadRule, RuleSet};
 
-use super::{Framing, Pass, Request};
-
-/// The name under which fills go upstream: one for all, so that no answer depends on a browser's.
-const AGENT: HeaderValue = HeaderValue::from_static(concat!("larder/", env!("CARGO_PKG_VERSION")));
-
-/// Request headers that PostgREST answers by, in the order in which they are sent upstream.
-pub(super) const ANSWERED_BY: [HeaderName; 6] = [
-    ACCEPT,
-    HeaderName::from_static("accept-profile"),
-    HeaderName::from_static("prefer"),
-    RANGE,
-    AUTHORIZATION,
-    HeaderName::from_static(APIKEY),
-];
-
-/// Headers of which PostgREST reads one line and others another.
-const SINGLE: [HeaderName; 5] = [
-    ACCEPT,
-    HeaderName::from_static("accept-profile"),
-    RANGE,
-    AUTHORIZATION,
-    HeaderName::from_static(APIKEY),
-];
+use super::question::{SINGLE, question};
+use super::{Framing, Pass, Request, tables};
 
 /// A read that a rule wants kept.
 #[derive(Debug)]
@@ -160,70 +139,12 @@ fn depend(
     for pattern in &matched.rule.patterns {
         tags.extend(pattern.tags_of_key(full_key));
     }
-    let (tables, unresolved) = tables_read(rules, request);
-    if !unresolved.is_empty() {
+    let named = tables::named(rules.schema(), request);
+    if !named.unresolved.is_empty() {
         tags.push(Tag::any_table());
     }
-    tags.extend(rules.schema().read_by(tables).iter().map(Tag::table));
-    (tags, unresolved)
-}
-
-/// The tables that a read names, and what of it cannot be resolved.
-fn tables_read(rules: &RuleSet, request: &Request<'_>) -> (Vec<Table>, Vec<String>) {
-    let schema = rules.schema();
-    let profile = request.head.headers.get("accept-profile").and_then(|value| value.to_str().ok());
-    let (mut tables, parent) = match &request.resource {
-        Resource::Table(name) => {
-            let table = schema.table(profile, name);
-            (vec![table.clone()], table)
-        }
-        Resource::Function(name) => {
-            let function = schema.table(profile, name);
-            match schema.functions.get(&function).and_then(|reach| reach.reads.clone()) {
-                Some(reads) => (reads, function),
-                None => return (Vec::new(), vec![format!("rpc/{name}")]),
-            }
-        }
-        // outside PostgREST nothing is derived: rules alone say what changes it
-        _ => return (Vec::new(), Vec::new()),
-    };
-    let embeds = match Reads::of(&request.resource, &request.query) {
-        Reads::Known(embeds) => embeds,
-        Reads::Opaque => return (tables, vec!["select".into()]),
-    };
-    let mut unresolved = Vec::new();
-    for embed in &embeds {
-        let from = embed.parent().map_or_else(|| parent.clone(), |name| schema.table(profile, name));
-        match schema.relations.get(&from).and_then(|known| known.get(&embed.written())) {
-            Some(read) => tables.extend(read.iter().cloned()),
-            None => unresolved.push(embed.written()),
-        }
-    }
-    (tables, unresolved)
-}
-
-/// What is sent upstream: the parts that the answer may depend on and constants, in a fixed order.
-fn question(request: &Request<'_>, matched: &ReadMatch<'_>) -> Question {
-    let sent = &request.head.headers;
-    let mut headers = Vec::with_capacity(ANSWERED_BY.len() + 2 + matched.rule.vary.len());
-    for name in ANSWERED_BY.iter().chain(&matched.rule.vary) {
-        headers.extend(sent.get_all(name).iter().map(|value| (name.clone(), own(value))));
-    }
-    // kept bodies are coded for each reader, so fills are asked for plain
-    headers.push((ACCEPT_ENCODING, HeaderValue::from_static("identity")));
-    if !matched.rule.vary.contains(&USER_AGENT) {
-        headers.push((USER_AGENT, AGENT));
-    }
-    let target = match request.raw_query {
-        Some(_) => format!("{}?{}", request.path.raw(), request.query.canonical()),
-        None => request.path.raw().to_owned(),
-    };
-    Question { method: Method::GET, target, headers, vary: matched.rule.vary.clone() }
-}
-
-/// A copy: the value is a slice of the client's read buffer, which a remembered plan must not keep alive.
-fn own(value: &HeaderValue) -> HeaderValue {
-    HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone())
+    tags.extend(named.tags(rules.schema(), &request.query));
+    (tags, named.unresolved)
 }
 
 /// The headers of a question as a map, to be sent.

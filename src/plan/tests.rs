@@ -32,7 +32,8 @@ schema:
   views: { cards: [properties, profiles] }
   functions: { search: { reads: [properties] }, book: { writes: [visits] }, peek: { writes: [] } }
   policies: { notes: [members] }
-  cascades: { users: [posts] }
+  cascades: { users: [posts], trees: [trees] }
+  rows: { todos: [id, owner], trees: [id] }
   relations: { properties: { profiles: [profiles], "amenities": [property_amenities, amenities] } }
 "#;
 
@@ -148,6 +149,18 @@ fn equal_questions_share_a_fingerprint_and_others_do_not() {
     ];
     assert_eq!(same[0].fingerprint, same[1].fingerprint);
     assert_eq!(same[0].question, same[1].question, "equal fingerprint, equal request upstream");
+    let target = "/rest/v1/properties";
+    for (one, other) in [
+        (
+            &[("prefer", "count=exact"), ("prefer", "timezone=UTC")][..],
+            &[("prefer", "timezone=UTC, count=exact")][..],
+        ),
+        (&[("accept", "text/csv;q=0.5, application/json")], &[("accept", "application/json,text/csv")]),
+        (&[("range", "bytes=0-99")], &[]), // trap 4: PostgREST ignores it
+        (&[("prefer", "")], &[]),
+    ] {
+        assert_eq!(read(target, one).question, read(target, other).question, "{one:?} {other:?}");
+    }
     let base = "/rest/v1/properties?order=a&order=b&limit=1&limit=2";
     let others = [
         read(base, &[]),
@@ -294,7 +307,16 @@ fn a_column_stands_for_every_value_before_and_after() {
         ("PATCH", "?id=not.eq.5", "", Some(r#"{"price":1}"#), None, "*", "*"),
         ("PATCH", "", "", Some(r#"{"price":1}"#), None, "*", "*"), // trap 72
         ("PATCH", "?or=(id.eq.5,id.eq.6)", "", Some(r#"{"price":1}"#), None, "*", "*"),
-        ("PATCH", "?select=id,c:city", ROWS, Some(r#"{"price":1}"#), Some(r#"[{"id":5,"c":"A"}]"#), "*", "*"),
+        ("PATCH", "?select=id,c:city", ROWS, Some(r#"{"price":1}"#), Some(r#"[{"id":5,"c":"A"}]"#), "5", "*"),
+        (
+            "PATCH",
+            "?select=id,city,profiles(*)",
+            ROWS,
+            Some(r#"{"price":1}"#),
+            Some(r#"[{"id":5,"city":"A"}]"#),
+            "5",
+            "a",
+        ),
         ("PATCH", "?id=eq.5&columns=price", "", Some(r#"{"price":1,"city":"Z"}"#), None, "5", "*"),
         // a delete has no new row
         ("DELETE", "?id=eq.5", "", None, None, "5", "*"),
@@ -310,7 +332,7 @@ fn a_column_stands_for_every_value_before_and_after() {
 #[test]
 fn a_write_without_a_rule_takes_what_depends_on_its_table() {
     for (method, target, expected) in [
-        ("POST", "/rest/v1/todos", &["any-table", "table:public.todos"][..]),
+        ("POST", "/rest/v1/lists", &["any-table", "table:public.lists"][..]),
         ("DELETE", "/rest/v1/users?id=eq.1", &["any-table", "table:public.posts", "table:public.users"]), // trap 79
         (
             "PATCH",
@@ -333,8 +355,8 @@ fn a_write_without_a_rule_takes_what_depends_on_its_table() {
         assert_eq!(taken(method, target, "", None, None), expected, "{method} {target}");
     }
     let profile = [("content-profile", "t2")];
-    let Plan::Write(write) = plan("POST", "/rest/v1/todos", &profile) else { panic!("a write") };
-    assert_eq!(tags(&write.reach(&Evidence::default()).tags), ["any-table", "table:t2.todos"], "trap 81");
+    let Plan::Write(write) = plan("POST", "/rest/v1/lists", &profile) else { panic!("a write") };
+    assert_eq!(tags(&write.reach(&Evidence::default()).tags), ["any-table", "table:t2.lists"], "trap 81");
 }
 
 #[test]
@@ -349,8 +371,8 @@ fn values_come_from_where_the_rule_says() {
 
 #[test]
 fn trap_67_and_68_a_rollback_is_never_believed() {
-    let taken = taken("POST", "/rest/v1/todos", "tx=rollback", Some("{}"), None);
-    assert_eq!(taken, ["any-table", "table:public.todos"]);
+    let taken = taken("POST", "/rest/v1/lists", "tx=rollback", Some("{}"), None);
+    assert_eq!(taken, ["any-table", "table:public.lists"]);
 }
 
 #[test]
@@ -387,4 +409,67 @@ fn a_question_is_sent_as_it_is_fingerprinted() {
     let headers = HeaderMap::from(&*plan);
     assert_eq!(headers.len(), plan.question.headers.len());
     assert_eq!(headers["accept-encoding"], "identity");
+}
+
+/// Does a write take away the answer to a read?
+fn meets(read_target: &str, method: &str, target: &str, body: Option<&str>, rows: Option<&str>) -> bool {
+    let prefer = if rows.is_some() { "return=representation" } else { "" };
+    let bumped = taken(method, target, prefer, body, rows);
+    read(read_target, &[]).tags.iter().any(|tag| bumped.iter().any(|bumped| bumped == tag.as_str()))
+}
+
+#[test]
+fn a_changed_row_takes_the_reads_that_name_it_and_those_that_name_none() {
+    for (read, method, target, body, rows, taken) in [
+        ("?id=eq.5", "PATCH", "?id=eq.5", Some(r#"{"title":"x"}"#), None, true),
+        ("?id=eq.6", "PATCH", "?id=eq.5", Some(r#"{"title":"x"}"#), None, false),
+        ("?id=in.(6,5)", "PATCH", "?id=eq.5", Some(r#"{"title":"x"}"#), None, true),
+        ("?title=eq.x", "PATCH", "?id=eq.5", Some(r#"{"title":"x"}"#), None, true),
+        ("", "PATCH", "?id=eq.5", Some(r#"{"title":"x"}"#), None, true),
+        ("?id=gt.9", "PATCH", "?id=eq.5", Some(r#"{"title":"x"}"#), None, true),
+        ("?or=(id.eq.9,id.eq.8)", "PATCH", "?id=eq.5", Some(r#"{"title":"x"}"#), None, true),
+        ("?id=not.eq.5", "PATCH", "?id=eq.5", Some(r#"{"title":"x"}"#), None, true),
+        // trap 71: whose the row was and becomes, the read may name either
+        ("?owner=eq.bob", "PATCH", "?id=eq.5", Some(r#"{"owner":"bob"}"#), None, true),
+        ("?owner=eq.ann", "PATCH", "?id=eq.5", Some(r#"{"owner":"bob"}"#), None, true),
+        ("?owner=eq.ann", "PATCH", "?owner=eq.cy", Some(r#"{"owner":"bob"}"#), None, false),
+        ("?owner=eq.cy", "PATCH", "?owner=eq.cy", Some(r#"{"owner":"bob"}"#), None, true),
+        (
+            "?owner=eq.ann",
+            "PATCH",
+            "?id=eq.5",
+            Some(r#"{"title":"x"}"#),
+            Some(r#"[{"id":5,"owner":"bob"}]"#),
+            false,
+        ),
+        (
+            "?owner=eq.bob",
+            "PATCH",
+            "?id=eq.5",
+            Some(r#"{"title":"x"}"#),
+            Some(r#"[{"id":5,"owner":"bob"}]"#),
+            true,
+        ),
+        ("?owner=eq.ann", "PATCH", "?id=eq.5", Some(r#"{"title":"x"}"#), None, true), // nobody said whose it is
+        ("?id=eq.5", "PATCH", "", Some(r#"{"title":"x"}"#), None, true),              // trap 72
+        ("?id=eq.5", "POST", "", Some(r#"{"id":6,"owner":"bob"}"#), None, false),
+        ("?id=eq.6", "POST", "", Some(r#"{"id":6,"owner":"bob"}"#), None, true), // an empty answer was kept
+        ("?id=eq.5", "POST", "", Some(r#"{"owner":"bob"}"#), None, true),        // its id is not known
+        ("?id=eq.5", "DELETE", "?id=eq.6", None, None, false),
+        ("?id=eq.007", "PATCH", "?id=eq.7", Some(r#"{"title":"x"}"#), None, true), // trap 92
+        ("?id=eq.5&select=id,lists(*)", "PATCH", "?id=eq.6", Some(r#"{"title":"x"}"#), None, true),
+        ("?id=eq.5&select=id)junk", "PATCH", "?id=eq.6", Some(r#"{"title":"x"}"#), None, true),
+    ] {
+        let (read, target) = (format!("/rest/v1/todos{read}"), format!("/rest/v1/todos{target}"));
+        assert_eq!(
+            meets(&read, method, &target, body, rows),
+            taken,
+            "{read} {method} {target} {body:?} {rows:?}"
+        );
+    }
+    // a table whose cascades lead back to itself changes other rows than those that were written
+    assert!(meets("/rest/v1/trees?id=eq.6", "DELETE", "/rest/v1/trees?id=eq.5", None, None));
+    let upsert =
+        taken("POST", "/rest/v1/todos", "resolution=merge-duplicates", Some(r#"{"id":5,"owner":"b"}"#), None);
+    assert!(upsert.contains(&"table:public.todos.owner".to_owned()), "trap 82: {upsert:?}");
 }

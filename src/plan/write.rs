@@ -1,6 +1,5 @@
 //! A write: which rules it meets, which tables it reaches, what must be seen to say more.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -72,9 +71,11 @@ pub struct WritePlan {
     /// What it makes stale by itself; `Nothing` where its rules list all there is.
     pub derived: Derived,
     pub(super) renderings: Vec<Rendering>,
+    /// The written table and the columns by which its rows are matched, where the schema names any.
+    pub(super) rows: Option<(Table, Vec<Source>)>,
     columns: Option<String>,
-    /// Do the returned rows carry columns under their own names and as they are?
-    pub(super) rows_are_raw: bool,
+    /// The `select` of the returned rows, where rows were asked for.
+    pub(super) returned: Option<String>,
 }
 
 impl WritePlan {
@@ -90,12 +91,13 @@ impl WritePlan {
 
     /// Must the answer's body be seen?
     pub fn needs_rows(&self) -> bool {
-        self.rows_are_raw
+        self.returned.is_some()
             && self.sources().any(|source| matches!(source, Source::Column { .. } | Source::Row(_)))
     }
 
     fn sources(&self) -> impl Iterator<Item = &Source> {
-        self.renderings.iter().flat_map(|rendering| &rendering.values)
+        let rows = self.rows.iter().flat_map(|(_, columns)| columns);
+        self.renderings.iter().flat_map(|rendering| &rendering.values).chain(rows)
     }
 }
 
@@ -112,13 +114,15 @@ pub(super) fn plan(rules: &RuleSet, request: &Request<'_>, matched: &[WriteMatch
         })
         .collect();
     let is_derived = matched.is_empty() || matched.iter().any(|write| write.rule.invalidation.derived);
+    let derived = if is_derived { derive(rules, request) } else { Derived::Nothing };
     WritePlan {
         rules: matched.iter().map(|write| Arc::clone(write.rule)).collect(),
         action,
-        derived: if is_derived { derive(rules, request) } else { Derived::Nothing },
+        rows: rows(rules, request, &derived),
+        derived,
         renderings,
         columns: request.query.columns().map(String::from),
-        rows_are_raw: prefer.returns_representation() && selects_plain_columns(request),
+        returned: prefer.returns_representation().then(|| request.query.select().unwrap_or("*").to_owned()),
     }
 }
 
@@ -160,7 +164,7 @@ fn source(placeholder: &Placeholder, request: &Request<'_>, write: &WriteMatch<'
 
 fn derive(rules: &RuleSet, request: &Request<'_>) -> Derived {
     let schema = rules.schema();
-    let profile = request.head.headers.get("content-profile").and_then(|value| value.to_str().ok());
+    let profile = content_profile(request);
     let unknown = rules.unknown_writes();
     let service = |unmapped: Unmapped| match unmapped {
         Unmapped::Nothing => Derived::Nothing,
@@ -183,10 +187,20 @@ fn derive(rules: &RuleSet, request: &Request<'_>) -> Derived {
     }
 }
 
-/// Aliases, casts, paths and spreads put something else under a column's name.
-fn selects_plain_columns(request: &Request<'_>) -> bool {
-    let select: Cow<'_, str> = request.query.select().unwrap_or("*").into();
-    select.split(',').all(|item| {
-        item == "*" || (!item.is_empty() && item.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '$'))
-    })
+/// The written table, if its rows can be told apart and nothing but the write itself changes them.
+fn rows(rules: &RuleSet, request: &Request<'_>, derived: &Derived) -> Option<(Table, Vec<Source>)> {
+    let (Resource::Table(name), Derived::Tables(_)) = (&request.resource, derived) else { return None };
+    let schema = rules.schema();
+    let table = schema.table(content_profile(request), name);
+    let columns = schema.row_columns(&table);
+    let is_changed_besides = schema.changed_by(schema.changed_with(&table).cloned()).contains(&table);
+    if columns.is_empty() || is_changed_besides {
+        return None;
+    }
+    let column = |name: &String| Source::Column { name: name.clone(), pinned: request.query.pinned(name) };
+    Some((table, columns.iter().map(column).collect()))
+}
+
+fn content_profile<'r>(request: &Request<'r>) -> Option<&'r str> {
+    request.head.headers.get("content-profile").and_then(|value| value.to_str().ok())
 }

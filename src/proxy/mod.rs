@@ -137,13 +137,12 @@ impl Proxy {
         let arrived = self.clock.now();
         let rules = self.rules.load_full();
         let (head, body) = request.into_parts();
-        let seen = Seen { method: head.method.clone(), uri: head.uri.clone(), arrived };
-        let mut counted = None;
+        let mut seen = Seen { method: head.method.clone(), uri: head.uri.clone(), arrived, rule: None };
 
         let done = match self.plan(&rules, head, &body, peer) {
             Err(fault) => Err(Rejection::Fault(fault)),
             Ok((head, Plan::Read(plan))) => {
-                counted = Some(Arc::clone(&plan.rule));
+                seen.rule = Some(Arc::clone(&plan.rule));
                 self.read(plan, &head.headers).await
             }
             Ok((head, Plan::Write(plan))) => self.write(*plan, WriteRequest::new(head, body)).await,
@@ -153,7 +152,7 @@ impl Proxy {
 
         let (mut response, outcome) = done.unwrap_or_else(|rejection| reject::answer(&rejection));
         response.headers_mut().insert(outcome::CACHE_STATUS, outcome.cache_status());
-        self.report(&rules, counted.as_deref(), &seen, &outcome, response.status());
+        self.report(&rules, &seen, &outcome, response.status());
         response
     }
 

@@ -1,5 +1,6 @@
 //! Counting and logging what happened, once per request.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use http::{Method, StatusCode, Uri};
@@ -32,6 +33,8 @@ pub(super) struct Seen {
     pub(super) method: Method,
     pub(super) uri: Uri,
     pub(super) arrived: Instant,
+    /// The rule that wanted its answer kept.
+    pub(super) rule: Option<Arc<ReadRule>>,
 }
 
 impl Counted {
@@ -48,14 +51,8 @@ impl Counted {
 impl Proxy {
     /// Counts a request and writes its log line. Neither holds a query, a header
     /// or a body: any of them may hold a secret.
-    pub(super) fn report(
-        &self,
-        rules: &Counted,
-        rule: Option<&ReadRule>,
-        seen: &Seen,
-        outcome: &Outcome,
-        status: StatusCode,
-    ) {
+    pub(super) fn report(&self, rules: &Counted, seen: &Seen, outcome: &Outcome, status: StatusCode) {
+        let rule = seen.rule.as_deref();
         let took = self.clock.now().saturating_duration_since(seen.arrived);
         observe(&rules.latency[outcome.kind() as usize], took);
         let name = rule.map_or(NO_RULE, |rule| &rule.name);

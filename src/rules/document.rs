@@ -27,7 +27,7 @@ const LATER_IN_READS: [&str; 8] = [
     "replica_quiet",
 ];
 const LATER_IN_WRITES: [&str; 3] = ["lock", "idempotency", "refresh"];
-const LATER_IN_SCHEMA: [&str; 2] = ["include", "rows"];
+const LATER_IN_SCHEMA: [&str; 1] = ["include"];
 
 /// A name with what it stands for.
 #[derive(Debug, Serialize)]
@@ -95,6 +95,7 @@ pub(super) struct SchemaSection {
     pub(super) views: Lists,
     pub(super) policies: Lists,
     pub(super) cascades: Lists,
+    pub(super) rows: Lists,
     pub(super) functions: Vec<Named<FunctionEntry>>,
     pub(super) relations: Vec<Named<Lists>>,
 }
@@ -259,6 +260,9 @@ fn schema_section(node: &Node, path: &str, findings: &mut Findings<'_>) -> Schem
     }
     if let Some((node, path)) = fields.node("cascades") {
         section.cascades = named(node, &path, findings, texts);
+    }
+    if let Some((node, path)) = fields.node("rows") {
+        section.rows = named(node, &path, findings, texts);
     }
     if let Some((node, path)) = fields.node("functions") {
         section.functions = named(node, &path, findings, function);

@@ -27,6 +27,8 @@ pub struct Schema {
     pub policies: BTreeMap<Table, Vec<Table>>,
     /// Table → tables that a write to it also changes.
     pub cascades: BTreeMap<Table, Vec<Table>>,
+    /// Table → columns by which one changed row is matched, instead of the whole table.
+    pub rows: BTreeMap<Table, Vec<String>>,
     /// Table → embed as written in `select` (`customers`, `customers!billing`) → tables it reads.
     pub relations: BTreeMap<Table, BTreeMap<String, Vec<Table>>>,
 }
@@ -37,16 +39,29 @@ impl Schema {
         Table::new(profile.unwrap_or(&self.default_schema), name)
     }
 
-    /// Every table that a read of `tables` depends on: the tables themselves,
-    /// what views show, and what policies read, all the way down.
-    pub fn read_by(&self, tables: impl IntoIterator<Item = Table>) -> BTreeSet<Table> {
-        reach(tables, |table| self.views.get(table).into_iter().chain(self.policies.get(table)).flatten())
+    /// What a read of this table reads besides: what a view shows, what policies look at.
+    pub fn read_with<'s>(&'s self, table: &Table) -> impl Iterator<Item = &'s Table> + use<'s> {
+        self.views.get(table).into_iter().chain(self.policies.get(table)).flatten()
     }
 
-    /// Every table that a write to `tables` may change: the tables themselves,
-    /// what lies under a view, and what cascades reach, all the way down.
+    /// What a write to this table changes besides: what lies under a view, what cascades reach.
+    pub fn changed_with<'s>(&'s self, table: &Table) -> impl Iterator<Item = &'s Table> + use<'s> {
+        self.views.get(table).into_iter().chain(self.cascades.get(table)).flatten()
+    }
+
+    /// Every table that a read of `tables` depends on, all the way down.
+    pub fn read_by(&self, tables: impl IntoIterator<Item = Table>) -> BTreeSet<Table> {
+        reach(tables, |table| self.read_with(table))
+    }
+
+    /// Every table that a write to `tables` may change, all the way down.
     pub fn changed_by(&self, tables: impl IntoIterator<Item = Table>) -> BTreeSet<Table> {
-        reach(tables, |table| self.views.get(table).into_iter().chain(self.cascades.get(table)).flatten())
+        reach(tables, |table| self.changed_with(table))
+    }
+
+    /// The columns by which rows of this table are matched; none for most.
+    pub fn row_columns(&self, table: &Table) -> &[String] {
+        self.rows.get(table).map_or(&[], Vec::as_slice)
     }
 }
 

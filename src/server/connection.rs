@@ -5,7 +5,7 @@ use std::error::Error;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -117,9 +117,14 @@ pub(super) async fn serve<H, F, B>(
     let activity = Activity::new(Instant::now());
     let cut = shared.shutdown().cut().clone();
     let socket = Socket::new(stream, Arc::clone(&activity), *shared.limits(), place);
-    let served = tokio::select! {
+    let serving = async {
+        // In boxes, so that a connection that has begun holds no room for beginning: most are idle.
+        let speaking = Box::pin(begin(shared, socket, address, activity)).await?;
+        speaking.await.map_err(Into::into)
+    };
+    let served: Result<(), Broken> = tokio::select! {
         biased;
-        served = begin(shared, socket, address, activity) => served,
+        served = serving => served,
         () = cut.cancelled() => return,
     };
     if let Err(error) = served {
@@ -127,7 +132,11 @@ pub(super) async fn serve<H, F, B>(
     }
 }
 
-type Served = Result<(), Box<dyn Error + Send + Sync>>;
+/// Why a connection ended before its time.
+type Broken = Box<dyn Error + Send + Sync>;
+
+/// A connection that answers until it ends.
+type Speaking = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
 
 /// Finds out what the client speaks.
 async fn begin<H, F, B>(
@@ -135,7 +144,7 @@ async fn begin<H, F, B>(
     mut socket: Socket,
     address: SocketAddr,
     activity: Arc<Activity>,
-) -> Served
+) -> Result<Speaking, Broken>
 where
     H: Fn(Request<Incoming>, Peer) -> F + Send + Sync + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
@@ -147,7 +156,7 @@ where
         let is_http2 = timeout(limits.head, until_farewell(&shared, socket.sniff_http2())).await??;
         let protocol = if is_http2 { Protocol::Http2 } else { Protocol::Http1 };
         let peer = Peer { address, is_tls: false };
-        return speak(shared, socket, protocol, peer, activity).await;
+        return Ok(speak(shared, socket, protocol, peer, activity));
     };
     let deadline = Instant::now() + limits.handshake;
     let handshaking = timeout_at(deadline, shared.handshakes.acquire()).await??;
@@ -155,7 +164,7 @@ where
     drop(handshaking);
     let is_http2 = socket.get_ref().1.alpn_protocol() == Some(b"h2");
     let protocol = if is_http2 { Protocol::Http2 } else { Protocol::Http1 };
-    speak(shared, socket, protocol, Peer { address, is_tls: true }, activity).await
+    Ok(speak(shared, socket, protocol, Peer { address, is_tls: true }, activity))
 }
 
 /// Gives a client that has not said anything yet as long as an idle one when draining begins.
@@ -177,13 +186,13 @@ async fn farewell<H>(shared: &Connections<H>) {
 }
 
 /// Answers requests.
-async fn speak<H, F, B, I>(
+fn speak<H, F, B, I>(
     shared: Arc<Connections<H>>,
     io: I,
     protocol: Protocol,
     peer: Peer,
     activity: Arc<Activity>,
-) -> Served
+) -> Speaking
 where
     H: Fn(Request<Incoming>, Peer) -> F + Send + Sync + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
@@ -195,16 +204,20 @@ where
     let asked = Arc::clone(&shared);
     let service = service_fn(move |request| {
         let (shared, activity) = (Arc::clone(&asked), Arc::clone(&activity));
-        async move { exchange::answer(&shared.entrance, request, peer, activity).await }
+        // hyper keeps room for one such future as long as the connection lives: let it be a pointer's.
+        Box::pin(async move { exchange::answer(&shared.entrance, request, peer, activity).await })
     });
     let io = TokioIo::new(io);
-    let served = match protocol {
+    match protocol {
         Protocol::Http1 => {
-            drive(shared.http1.serve_connection(io, service).with_upgrades(), watch, &shared).await
+            let connection = shared.http1.serve_connection(io, service).with_upgrades();
+            Box::pin(drive(Box::pin(connection), watch, shared))
         }
-        Protocol::Http2 => drive(shared.http2.serve_connection(io, service), watch, &shared).await,
-    };
-    Ok(served?)
+        Protocol::Http2 => {
+            let connection = shared.http2.serve_connection(io, service);
+            Box::pin(drive(Box::pin(connection), watch, shared))
+        }
+    }
 }
 
 /// A connection that can be asked to end: both of hyper's are.
@@ -246,8 +259,11 @@ where
 }
 
 /// Runs a connection; ends it when its client is overdue or the process drains.
-async fn drive<C: Connection, H>(connection: C, watch: Watch, shared: &Connections<H>) -> hyper::Result<()> {
-    let mut connection = pin!(connection);
+async fn drive<C: Connection, H>(
+    mut connection: Pin<Box<C>>,
+    watch: Watch,
+    shared: Arc<Connections<H>>,
+) -> hyper::Result<()> {
     let patience = tokio::select! {
         biased;
         ended = connection.as_mut() => return ended,
@@ -257,7 +273,7 @@ async fn drive<C: Connection, H>(connection: C, watch: Watch, shared: &Connectio
             // Answers may still be in the connection's buffer, for a client that takes none of them.
             (Overdue::Idle, Protocol::Http2) => Some(shared.limits().stall),
         },
-        () = leave::<C, H>(shared) => None,
+        () = leave::<C, H>(&shared) => None,
     };
     connection.as_mut().finish();
     match patience {

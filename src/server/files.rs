@@ -2,9 +2,8 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Descriptors kept for the upstream, the listeners, files and what libraries open: a request that
-/// passes through needs one beside its client's, but only while it is being answered.
-const SHARE_FOR_CLIENTS: (u64, u64) = (3, 4);
+/// One descriptor in two is a client's: each may need another towards the upstream, if only to look up its name.
+const DESCRIPTORS_PER_CLIENT: u64 = 2;
 
 /// Raises the soft limit of descriptors to the hard one, and says for how many client connections that is enough.
 ///
@@ -17,8 +16,7 @@ pub(super) fn connections_affordable() -> usize {
 }
 
 fn share_for_clients(descriptors: u64) -> usize {
-    let (part, whole) = SHARE_FOR_CLIENTS;
-    usize::try_from(descriptors / whole * part).unwrap_or(usize::MAX).max(1)
+    usize::try_from(descriptors / DESCRIPTORS_PER_CLIENT).unwrap_or(usize::MAX).max(1)
 }
 
 #[cfg(test)]
@@ -26,8 +24,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_quarter_of_the_descriptors_is_not_for_clients() {
-        for (descriptors, connections) in [(256, 192), (1024, 768), (0, 1)] {
+    fn half_of_the_descriptors_are_for_clients() {
+        for (descriptors, connections) in [(256, 128), (1024, 512), (0, 1)] {
             assert_eq!(share_for_clients(descriptors), connections);
         }
         assert!(connections_affordable() > 0);

@@ -1,6 +1,6 @@
 //! Where do log lines go, and in which form?
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
@@ -14,6 +14,8 @@ const FILTER: &str = "info,hyper=error,h2=error";
 pub fn start_logging(format: LogFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(FILTER));
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Output);
+    // Colours are for eyes, not for files.
+    let lines = lines.with_ansi(io::stdout().is_terminal());
     let _already_started = match format {
         LogFormat::Text => lines.try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),

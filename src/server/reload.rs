@@ -23,7 +23,7 @@ pub(super) const FILE_BYTES_MAX: u64 = 2 << 20;
 pub(super) struct Watched<F> {
     files: Vec<PathBuf>,
     /// A hash of each file's content when it was last applied or refused.
-    contents: Vec<blake3::Hash>,
+    contents: Vec<Option<blake3::Hash>>,
     apply: F,
 }
 
@@ -69,16 +69,25 @@ where
 
     fn look(&mut self, is_asked: bool) {
         let contents: Vec<_> = self.files.iter().map(|file| content(file)).collect();
-        if is_asked || contents != self.contents {
+        // What cannot be told now is looked at again a second later.
+        let is_known = contents.iter().all(Option::is_some);
+        if is_asked || (is_known && contents != self.contents) {
             self.contents = contents;
             (self.apply)();
         }
     }
 }
 
-/// A hash of what a file holds; a file that cannot be read has the hash of nothing.
-fn content(file: &Path) -> blake3::Hash {
-    read_bounded(file).map_or_else(|_| blake3::hash(b""), |bytes| blake3::hash(&bytes))
+/// A hash of what a file holds, that of nothing for a file that is gone or not ours to read;
+/// none where only this process is in trouble, such as out of descriptors.
+fn content(file: &Path) -> Option<blake3::Hash> {
+    match read_bounded(file) {
+        Ok(bytes) => Some(blake3::hash(&bytes)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => {
+            Some(blake3::hash(b""))
+        }
+        Err(_) => None,
+    }
 }
 
 /// Reads a file, at most a byte more than its bound.

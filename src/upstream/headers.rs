@@ -170,7 +170,7 @@ fn has_one_length(headers: &HeaderMap) -> bool {
     decimal && lengths.next().is_none()
 }
 
-/// Asks for, or agrees to, a switch of protocols: puts back what [`strip_hop_by_hop`] took, on the two
+/// Asks for, or agrees to, a switch of protocols: puts back what `clean_request` and `clean_response` took, on the two
 /// messages of a handshake that passes through.
 pub fn put_back_upgrade(headers: &mut HeaderMap, protocol: HeaderValue) {
     headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));

@@ -4,11 +4,15 @@ use std::collections::BTreeMap;
 
 use crate::key::Table;
 
-use super::super::document::{Lists, SchemaSection};
+use super::super::document::{Lists, Named, SchemaSection};
 use super::super::fields::At;
 use super::super::mistake::{Findings, quoted};
 use super::super::schema::{FunctionReach, Schema};
 use super::names;
+
+/// Most columns by which the rows of one table are matched: each gives every
+/// write to it a few more tags.
+const ROW_COLUMNS_MAX: usize = 8;
 
 /// Compiles the section.
 pub(super) fn compile(section: &SchemaSection, default_schema: &str, findings: &mut Findings<'_>) -> Schema {
@@ -34,6 +38,10 @@ pub(super) fn compile(section: &SchemaSection, default_schema: &str, findings: &
         }
         names.insert(&mut schema.relations, &relation.name, embeds);
     }
+    for rows in &section.rows {
+        let columns = names.columns(rows, &schema);
+        names.insert(&mut schema.rows, &rows.name, columns);
+    }
     schema
 }
 
@@ -54,6 +62,29 @@ impl Names<'_, '_, '_> {
 
     fn tables(&mut self, names: &[At<String>]) -> Vec<Table> {
         names.iter().filter_map(|name| names::table(name, self.default_schema, self.findings)).collect()
+    }
+
+    /// The columns by which the rows of a table are matched.
+    fn columns(&mut self, rows: &Named<Vec<At<String>>>, schema: &Schema) -> Vec<String> {
+        let (profile, name) =
+            rows.name.value.split_once('.').unwrap_or((self.default_schema, &rows.name.value));
+        if schema.views.contains_key(&Table::new(profile, name)) {
+            let hint = "name the columns of the tables that it shows";
+            let message = format!("{} is a view, and has no rows of its own", quoted(name));
+            self.findings.mistake_with_hint(&rows.name.spot, message, hint);
+        }
+        if let Some(beyond) = rows.value.get(ROW_COLUMNS_MAX) {
+            self.findings.mistake(&beyond.spot, format!("more than {ROW_COLUMNS_MAX} columns"));
+        }
+        let mut columns: Vec<String> = Vec::new();
+        for column in rows.value.iter().take(ROW_COLUMNS_MAX) {
+            if columns.contains(&column.value) {
+                self.findings.mistake(&column.spot, format!("{} is given twice", quoted(&column.value)));
+            } else {
+                columns.push(column.value.clone());
+            }
+        }
+        columns
     }
 
     /// `orders` and `public.orders` are the same table; only one may be given.
