@@ -80,3 +80,6 @@ pub enum Identity {
     /// Anything that cannot be verified.
     Unverified(Reason),
 }
+
+#[cfg(test)]
+mod tests;
