@@ -16,30 +16,51 @@ const API_KEY_VARIABLES: [&str; 2] = ["SUPABASE_PUBLISHABLE_KEY", "SUPABASE_ANON
 const SECRET_VARIABLE: &str = "SUPABASE_JWT_SECRET";
 
 /// Makes the verifier that the environment describes; none if it describes none.
-pub(super) fn verifier(
+pub fn verifier(
     variable: impl Fn(&str) -> Option<String>,
-    mistakes: &mut Vec<SettingMistake>,
-) -> Option<Arc<Verifier>> {
-    let mut mistake = |setting, problem: String| mistakes.push(SettingMistake { setting, problem });
+) -> Result<Option<Arc<Verifier>>, Vec<SettingMistake>> {
     let named: Vec<(&'static str, String)> =
         API_KEY_VARIABLES.into_iter().filter_map(|name| Some((name, variable(name)?))).collect();
     let texts: Vec<&str> = named.iter().map(|(_, key)| key.as_str()).collect();
-    let api_keys = match ApiKeys::new(&texts) {
-        Ok(api_keys) => api_keys,
-        Err((at, error)) => {
-            mistake(named.get(at).map_or(API_KEY_VARIABLES[0], |(name, _)| name), error.to_string());
-            return None;
-        }
-    };
+    let api_keys = ApiKeys::new(&texts).map_err(|(at, error)| SettingMistake {
+        setting: named.get(at).map_or(API_KEY_VARIABLES[0], |(name, _)| name),
+        problem: error.to_string(),
+    });
     let secrets: Vec<String> = variable(SECRET_VARIABLE).into_iter().collect();
     // the secret is known to the project's own servers alone, so whatever it signed is the project's word
-    let keys = match Keys::new(&secrets, Issuers::Any) {
-        Ok(keys) => keys,
-        Err(error) => {
-            mistake(SECRET_VARIABLE, error.to_string());
-            return None;
+    let keys = Keys::new(&secrets, Issuers::Any)
+        .map_err(|error| SettingMistake { setting: SECRET_VARIABLE, problem: error.to_string() });
+    match (api_keys, keys) {
+        (Ok(api_keys), Ok(keys)) => {
+            let is_described = !api_keys.is_empty() || !keys.is_empty();
+            Ok(is_described.then(|| Arc::new(Verifier::new(keys, api_keys))))
         }
-    };
-    let is_described = !api_keys.is_empty() || !keys.is_empty();
-    is_described.then(|| Arc::new(Verifier::new(keys, api_keys)))
+        (api_keys, keys) => Err(api_keys.err().into_iter().chain(keys.err()).collect()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn described(variables: &[(&str, &str)]) -> Result<bool, Vec<&'static str>> {
+        let variable = |name: &str| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        };
+        let made = verifier(variable).map(|verifier| verifier.is_some());
+        made.map_err(|mistakes| mistakes.iter().map(|mistake| mistake.setting).collect())
+    }
+
+    #[test]
+    fn the_environment_says_with_what_callers_are_verified() {
+        let secret = "a secret of at least thirty-two bytes";
+        assert_eq!(described(&[]), Ok(false));
+        assert_eq!(described(&[("SUPABASE_PUBLISHABLE_KEY", "sb_publishable_x")]), Ok(true));
+        assert_eq!(described(&[("SUPABASE_JWT_SECRET", secret)]), Ok(true));
+        assert_eq!(
+            described(&[("SUPABASE_ANON_KEY", "sb_secret_x"), ("SUPABASE_JWT_SECRET", "short")]),
+            Err(vec!["SUPABASE_ANON_KEY", "SUPABASE_JWT_SECRET"]),
+            "every mistake at once"
+        );
+    }
 }

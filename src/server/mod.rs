@@ -24,6 +24,7 @@ mod start;
 mod streams;
 mod tls;
 
+pub use callers::verifier;
 pub use limits::Limits;
 pub use listen::{Entrance, serve};
 pub use log::start_logging;

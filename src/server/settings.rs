@@ -262,9 +262,10 @@ impl Reading<'_> {
     }
 
     fn verifier(&mut self) -> Option<Arc<Verifier>> {
-        let environment = self.environment;
-        let variable = |name: &str| environment(name).filter(|value| !value.is_empty());
-        callers::verifier(variable, &mut self.mistakes)
+        callers::verifier(|name| self.variable(name)).unwrap_or_else(|mut mistakes| {
+            self.mistakes.append(&mut mistakes);
+            None
+        })
     }
 
     fn store(&mut self, text: &str) {

@@ -15,6 +15,7 @@ use tracing::{error, info, warn};
 use crate::admin::{Admin, Health, Phase, Token};
 use crate::cache::{Cache, MemoryStore};
 use crate::clock::Clock;
+use crate::key::Scope;
 use crate::metrics::Metrics;
 use crate::proxy::{Limits as ProxyLimits, Means, Peer, Proxy, Tasks};
 use crate::rules::{Context, Mistake, RuleSet, Warning};
@@ -62,6 +63,7 @@ impl Server {
     /// As [`Server::start`], with the limits of connections and the clock of a test.
     pub async fn start_with(settings: Settings, limits: Limits, clock: Clock) -> Result<Running, StartError> {
         let rules = compile(&settings.rules, &context(&settings))?;
+        warn_if_narrowed(&rules, &settings);
         let tls = settings.tls.as_ref().map(Tls::load).transpose()?;
         let clients = bind("--listen", settings.listen).await?;
         let operators = match settings.admin {
@@ -225,14 +227,19 @@ fn refresh(cache: &Cache, metrics: &Metrics) {
     }
 }
 
-/// Says once that scopes are narrower than the rules ask for, and what would widen them.
+/// Says once what callers cannot be verified with, where rules share answers.
 fn warn_if_narrowed(rules: &RuleSet, settings: &Settings) {
-    let is_narrowed = rules.read_rules().iter().any(|rule| rule.scope != Scope::Token);
-    if is_narrowed && settings.verifier.is_none() {
-        warn!(
+    let is_shared = rules.read_rules().iter().any(|rule| rule.scope != Scope::Token);
+    match &settings.verifier {
+        None if is_shared => warn!(
             "callers cannot be verified, so answers are shared only between requests with the same token: \
              set SUPABASE_PUBLISHABLE_KEY (or SUPABASE_ANON_KEY) and SUPABASE_JWT_SECRET"
-        );
+        ),
+        Some(verifier) if is_shared && !verifier.can_verify_anything() => warn!(
+            "signed-in callers cannot be verified, so their reads pass through uncached: \
+             set SUPABASE_JWT_SECRET, or give rules `scope: token`"
+        ),
+        None | Some(_) => {}
     }
 }
 

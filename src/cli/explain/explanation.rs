@@ -19,6 +19,9 @@ const SHOWN_HEADERS: [&str; 7] =
 /// Letters of a credential's digest: enough to see that two are the same.
 const DIGEST_LETTERS: usize = 8;
 
+/// Letters shown of who shares an answer: a word and enough of a digest to tell two apart.
+const SHARING_LETTERS: usize = 48;
+
 /// What would happen to one request.
 #[derive(Debug, Serialize)]
 pub(super) struct Explanation {
@@ -33,7 +36,7 @@ pub(super) struct Explanation {
 #[serde(tag = "outcome", rename_all = "kebab-case")]
 pub(super) enum Outcome {
     /// A rule wants it kept.
-    Read(Read),
+    Read(Box<Read>),
     /// It may change something.
     Write(Write),
     /// It passes through untouched.
@@ -62,11 +65,15 @@ pub(super) struct Noted {
 pub(super) struct Read {
     pub(super) rule: RuleName,
     pub(super) scope: &'static str,
+    /// Who shares the answer, where that is not told by the headers alone.
+    pub(super) shared_by: String,
     pub(super) namespace: String,
     pub(super) key: String,
     pub(super) fingerprint: String,
     pub(super) upstream_target: String,
     pub(super) upstream_headers: Vec<Noted>,
+    /// Sent as well, but the answer is shared with whoever is verified to be alike.
+    pub(super) credentials: Vec<Noted>,
     pub(super) ttl: String,
     /// At most the ttl: no answer outlives its caller's token.
     pub(super) lifetime: String,
@@ -95,7 +102,7 @@ pub(super) struct Reason {
 impl Explanation {
     pub(super) fn of(planner: &Planner, asked: &Asked, now_unix: u64) -> Self {
         let outcome = match planner.plan(&asked.head, asked.framing, now_unix) {
-            Plan::Read(plan) => Outcome::Read(read(&plan, planner.rules(), asked, now_unix)),
+            Plan::Read(plan) => Outcome::Read(Box::new(read(&plan, planner.rules(), asked, now_unix))),
             Plan::Write(plan) => Outcome::Write(write(&plan, asked)),
             Plan::Pass(pass) => {
                 Outcome::Pass(Reason { reason: pass.as_str(), sentence: pass.sentence(), hint: pass.hint() })
@@ -123,11 +130,16 @@ fn read(plan: &ReadPlan, rules: &RuleSet, asked: &Asked, now_unix: u64) -> Read 
             path: plan.rule.path.to_string(),
         },
         scope: plan.rule.scope.as_str(),
+        shared_by: match plan.question.sharing.as_str() {
+            "" => "requests with the same credentials".to_owned(),
+            sharing => sharing.chars().take(SHARING_LETTERS).collect(),
+        },
         namespace: plan.rule.namespace.to_string(),
         key: plan.key.to_string(),
         fingerprint: plan.fingerprint.to_string(),
         upstream_target: plan.question.target.clone(),
         upstream_headers: plan.question.headers.iter().map(header).collect(),
+        credentials: plan.question.credentials.iter().map(header).collect(),
         ttl: display_duration(plan.ttl),
         lifetime: display_duration(lifetime),
         ends_with_token: lifetime < plan.ttl,

@@ -17,6 +17,7 @@ use clap::Args;
 use crate::clock::Clock;
 use crate::plan::Planner;
 use crate::rules::{Context, RuleSet};
+use crate::server::verifier;
 
 use super::check;
 use super::exit::{Exit, print, say};
@@ -68,7 +69,17 @@ pub(super) fn run(flags: &Flags) -> Exit {
             return Exit::Configuration;
         }
     };
-    let explanation = Explanation::of(&Planner::new(rules, None), &asked, Clock::default().unix_seconds());
+    let verifier = match verifier(|name| std::env::var(name).ok().filter(|value| !value.is_empty())) {
+        Ok(verifier) => verifier,
+        Err(mistakes) => {
+            mistakes
+                .iter()
+                .for_each(|mistake| say(&format!("error: {}: {}\n", mistake.setting, mistake.problem)));
+            return Exit::Configuration;
+        }
+    };
+    let explanation =
+        Explanation::of(&Planner::new(rules, verifier), &asked, Clock::default().unix_seconds());
     match flags.json.then(|| serde_json::to_string_pretty(&explanation)) {
         None => print(&shown::text(&explanation)),
         Some(Ok(json)) => print(&format!("{json}\n")),

@@ -30,7 +30,7 @@ fn read_text(read: &Read) -> String {
     let rule = &read.rule;
     let mut text = fields(&[
         ("read rule", format!("{} (reads[{}], match {})", rule.name, rule.index, rule.path)),
-        ("scope", read.scope.to_owned()),
+        ("scope", format!("{}, shared by {}", read.scope, read.shared_by)),
         ("key", read.key.clone()),
         ("fingerprint", read.fingerprint.clone()),
         ("kept for", lifetime),
@@ -38,6 +38,10 @@ fn read_text(read: &Read) -> String {
     let target = format!("GET {}", read.upstream_target);
     let _infallible = write!(text, "\nasked upstream, and what keeps this answer apart\n  {target}\n");
     text.push_str(&notes(&read.upstream_headers));
+    if !read.credentials.is_empty() {
+        text.push_str("\nsent as well, and does not keep it apart\n");
+        text.push_str(&notes(&read.credentials));
+    }
     let _infallible = write!(text, "\ngoes away with\n{}", notes(&read.tags));
     if !read.unresolved.is_empty() {
         text.push_str("\nno schema names these, so writes to any table take it away; to narrow that, add\n");
