@@ -39,6 +39,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "clock",
             "metrics",
             "units",
+            "identity",
             "rules",
             "plan",
             "cache",

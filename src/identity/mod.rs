@@ -1,145 +1,82 @@
 //! Who asks?
 //!
-//! A caller is told from every other by the whole of the `Authorization` and
-//! `apikey` headers, byte for byte. Claims are read without believing them, and
-//! only to be stricter: to keep away from keys that see everything, and to end
-//! an answer's life with its token. Nothing is ever shared because of a claim.
+//! [`Verifier::identify`] looks at a request's `Authorization` and `apikey` and
+//! gives an [`Identity`]. What it calls a user has been verified with a key
+//! that the operator trusts, and is known by its claims, so that a refreshed
+//! token stays the same user. Everything else is named, and never trusted.
+//!
+//! [`caller`] needs no keys: it tells callers apart by the bytes of both
+//! headers and believes nothing, for rules that share an answer with nobody.
+//!
+//! # What a configuration allows
+//!
+//! | API keys | keys for tokens | Who is identified |
+//! |---|---|---|
+//! | none | none | callers without `apikey` and `Authorization`: anonymous |
+//! | none | some | the same, and users who send no `apikey`: plain PostgREST |
+//! | some | none | callers with a public key, signed out |
+//! | some | some | callers with a public key, signed out or as users |
+//!
+//! Everybody else passes through. Without configured API keys nobody who sends
+//! one is identified: which keys the gateway still accepts, and what they mean
+//! there, only its operator knows.
+//!
+//! Headers stand in the fingerprint as well: a caller who sends a public key as
+//! `apikey` alone and one who sends it as bearer too are both anonymous, but a
+//! gateway may show SQL different claims for them.
+//!
+//! Deliberately absent: `jsonwebtoken`. Its back ends need cmake or the `rsa`
+//! crate, and it decides little of what is decided here; `ring` is in the house
+//! already, under TLS.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::HeaderMap;
-use http::header::AUTHORIZATION;
+mod api_keys;
+mod claim;
+mod jwk;
+mod keys;
+mod opaque;
+mod reason;
+mod token;
+mod user;
+mod verifier;
 
-/// Name of the header that carries a Supabase API key.
-pub const APIKEY: &str = "apikey";
+pub use api_keys::{ApiKeyMistake, ApiKeys, PublicKind};
+pub use claim::{Claim, Claims};
+pub use jwk::{JWKS_BYTES_MAX, JwksMistake, PublicKeys};
+pub use keys::{Issuers, Keys, SecretMistake};
+pub use opaque::{APIKEY, Caller, Unkept, caller};
+pub use reason::Reason;
+pub use user::{IGNORED_CLAIMS, User};
+pub use verifier::Verifier;
 
-/// Longest token that is looked into, in bytes. Supabase's are under 2 KB.
-const TOKEN_BYTES_MAX: usize = 16 * 1024;
+use std::sync::Arc;
 
 /// Database roles that row-level security does not hold back.
 const PRIVILEGED_ROLES: [&str; 3] = ["service_role", "supabase_admin", "postgres"];
 
-/// A caller whose answers may be kept for that caller alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Caller {
-    /// When the first of its tokens ends, in seconds since 1970.
-    pub expires: Option<u64>,
-}
+/// Longest token that is looked into, in bytes. Supabase's are under 2 KB.
+const TOKEN_BYTES_MAX: usize = 16 * 1024;
 
-/// Why a caller's answers must not be kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unkept {
-    /// A service or secret key: it sees every row, so nothing it sees is remembered.
+/// Who asks, as far as that can be proven.
+#[derive(Clone, Debug)]
+pub enum Identity {
+    /// Signed out: a configured public API key and no token of a user, or neither where no API keys exist.
+    Anonymous {
+        /// Which kind of key was sent as `apikey`.
+        apikey: Option<PublicKind>,
+        /// When the first of the keys ends, in seconds since 1970.
+        expires: Option<u64>,
+    },
+    /// Somebody whose token was verified.
+    User {
+        /// What the token says.
+        user: Arc<User>,
+        /// When the token or the API key ends, whichever is first, in seconds since 1970.
+        expires: u64,
+    },
+    /// A service or secret key, anywhere: it sees every row, so nothing it sees is kept.
     Privileged,
-    /// A token that has ended: only the upstream may say so.
+    /// A verified token or a configured key that has ended or is not valid yet: only the upstream may say so.
     Expired,
-    /// A token that cannot be read: only the upstream knows what it means.
-    Unreadable,
-}
-
-/// Reads the caller from a request's headers.
-pub fn caller(headers: &HeaderMap, now_unix: u64) -> Result<Caller, Unkept> {
-    let mut expires = None;
-    for name in [AUTHORIZATION.as_str(), APIKEY] {
-        for value in headers.get_all(name) {
-            let text = value.to_str().map_err(|_| Unkept::Unreadable)?;
-            if let Some(end) = credential_end(text)? {
-                expires = Some(expires.map_or(end, |other: u64| other.min(end)));
-            }
-        }
-    }
-    match expires {
-        Some(end) if end <= now_unix => Err(Unkept::Expired),
-        Some(_) | None => Ok(Caller { expires }),
-    }
-}
-
-/// When this credential ends, if it says so.
-fn credential_end(text: &str) -> Result<Option<u64>, Unkept> {
-    // `Bearer x`, `bearer  x` and a bare key alike: reading more forms only makes us stricter
-    let token = text.rsplit([' ', '\t']).next().unwrap_or(text);
-    if token.starts_with("sb_secret_") {
-        return Err(Unkept::Privileged);
-    }
-    let mut parts = token.split('.');
-    let (Some(_header), Some(payload), Some(_signature), None) =
-        (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return Ok(None); // not a JWT: an opaque key, told apart by its bytes
-    };
-    if token.len() > TOKEN_BYTES_MAX {
-        return Err(Unkept::Unreadable);
-    }
-    let payload = URL_SAFE_NO_PAD.decode(payload).map_err(|_| Unkept::Unreadable)?;
-    let claims: serde_json::Value = serde_json::from_slice(&payload).map_err(|_| Unkept::Unreadable)?;
-    let role = claims.get("role").and_then(|role| role.as_str()).unwrap_or_default();
-    if PRIVILEGED_ROLES.contains(&role) {
-        return Err(Unkept::Privileged);
-    }
-    match claims.get("exp") {
-        None => Ok(None),
-        Some(end) => end.as_u64().map(Some).ok_or(Unkept::Unreadable),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn jwt(claims: &str) -> String {
-        format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims))
-    }
-
-    fn read(headers: &[(&'static str, String)]) -> Result<Option<u64>, Unkept> {
-        let mut map = HeaderMap::new();
-        for (name, value) in headers {
-            map.append(*name, value.parse().unwrap());
-        }
-        caller(&map, 1000).map(|caller| caller.expires)
-    }
-
-    #[test]
-    fn keys_that_see_everything_are_recognised_wherever_they_stand() {
-        let service = jwt(r#"{"role":"service_role","exp":9999}"#);
-        let user = jwt(r#"{"role":"authenticated","sub":"1","exp":2000}"#);
-        for (headers, expected) in [
-            (vec![], Ok(None)),
-            (vec![("apikey", "sb_publishable_x".into())], Ok(None)),
-            (vec![("apikey", "sb_secret_x".into())], Err(Unkept::Privileged)),
-            (vec![("authorization", "Bearer sb_secret_x".into())], Err(Unkept::Privileged)),
-            (vec![("authorization", format!("Bearer {service}"))], Err(Unkept::Privileged)),
-            (vec![("authorization", format!("bearer  {service}"))], Err(Unkept::Privileged)),
-            (
-                vec![("apikey", service.clone()), ("authorization", format!("Bearer {user}"))],
-                Err(Unkept::Privileged),
-            ),
-            (
-                vec![("apikey", "sb_publishable_x".into()), ("authorization", format!("Bearer {user}"))],
-                Ok(Some(2000)),
-            ),
-        ] {
-            assert_eq!(read(&headers), expected, "{headers:?}");
-        }
-    }
-
-    #[test]
-    fn trap_28_nothing_outlives_its_token() {
-        for (claims, expected) in [
-            (r#"{"exp":1001}"#, Ok(Some(1001))),
-            (r#"{"exp":1000}"#, Err(Unkept::Expired)),
-            (r#"{"sub":"1"}"#, Ok(None)),
-            (r#"{"exp":"9999999999"}"#, Err(Unkept::Unreadable)),
-            (r#"{"exp":1.5}"#, Err(Unkept::Unreadable)),
-            (r#"{"exp":-1}"#, Err(Unkept::Unreadable)),
-            (r#"{"exp":null}"#, Err(Unkept::Unreadable)),
-            ("not json", Err(Unkept::Unreadable)),
-        ] {
-            assert_eq!(read(&[("authorization", format!("Bearer {}", jwt(claims)))]), expected, "{claims}");
-        }
-        let both = [
-            ("apikey", jwt(r#"{"exp":5000}"#)),
-            ("authorization", format!("Bearer {}", jwt(r#"{"exp":3000}"#))),
-        ];
-        assert_eq!(read(&both), Ok(Some(3000)), "the first to end decides");
-    }
+    /// Anything that cannot be verified.
+    Unverified(Reason),
 }
