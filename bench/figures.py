@@ -119,8 +119,7 @@ def cold(bench):
 
 def all_at_once(peer, path):
     """Sends one request on each of many open connections; ms until the last has its answer."""
-    lines = [f"GET {path} HTTP/1.1", f"Host: 127.0.0.1:{peer.port}", *(f"{k}: {v}" for k, v in HEADERS.items())]
-    request = ("\r\n".join(lines) + "\r\n\r\n").encode()
+    request = raw(peer, path)
     callers = [socket.create_connection(("127.0.0.1", peer.port)) for _ in range(COLD_CALLERS)]
     waiting = selectors.DefaultSelector()
     begun = time.monotonic()
@@ -208,34 +207,53 @@ def write_ms(peer, table):
 
 
 def idle(bench):
-    """What idle connections hold, after one answer each."""
+    """What idle connections hold: opened only, and after one answer each."""
     path = f"{LIST}&limit=4"
     with bench.peers.origin() as origin, bench.peers.bare_server(4) as bare, bench.peers.larder(origin) as larder:
-        held = {peer.name: hold(peer, path) for peer in (bare, larder)}
-        bench.tell(f"{IDLE_CONNECTIONS:,} idle connections: {held['larder']:.0f} MiB, bare {held[bare.name]:.0f} MiB")
-        yield Row(f"{IDLE_CONNECTIONS:,} idle connections", f"{held['larder']:.0f} MiB", f"{held[bare.name]:.0f} MiB",
-                  f"{held['larder'] / held[bare.name]:.2f}×", "< 200 MiB", held["larder"] < 200)
+        held = {peer.name: hold(peer, path) for peer in (larder, bare)}
+    for state, ours, theirs in zip(("opened", "after an answer each"), held["larder"], held[bare.name]):
+        bench.tell(f"{IDLE_CONNECTIONS:,} idle connections, {state}: {ours:.0f} MiB, bare {theirs:.0f} MiB")
+        yield Row(f"{IDLE_CONNECTIONS:,} idle connections, {state}", f"{ours:.0f} MiB", f"{theirs:.0f} MiB",
+                  f"{ours / theirs:.2f}×", "< 200 MiB", ours < 200)
 
 
 def hold(peer, path):
-    """Opens the connections, asks once on each, and weighs the server while all stay open."""
-    lines = [f"GET {path} HTTP/1.1", f"Host: 127.0.0.1:{peer.port}", *(f"{k}: {v}" for k, v in HEADERS.items())]
-    request = ("\r\n".join(lines) + "\r\n\r\n").encode()
+    """What the server weighs with connections that were only opened, then with others that have asked once."""
+    silent = [socket.create_connection(("127.0.0.1", peer.port)) for _ in range(IDLE_CONNECTIONS)]
+    peer.ask(path, HEADERS)  # once this is answered, all that came before it have been accepted
+    opened = settled_mib(peer)
+    for caller in silent:
+        caller.close()  # a server may close them itself before all of them have asked
     callers = []
-    for _ in range(IDLE_CONNECTIONS):
+    for number in range(IDLE_CONNECTIONS):
         caller = socket.create_connection(("127.0.0.1", peer.port))
-        caller.sendall(request)
+        caller.sendall(raw(peer, path))
         received = bytearray()
         while not is_whole(received):
             part = caller.recv(65536)
             if not part:
-                raise SystemExit(f"{peer.name} closed connection {len(callers)}")
+                raise SystemExit(f"{peer.name} closed connection {number}")
             received += part
         callers.append(caller)
-    weight = peer.resident_mib()
+    answered = settled_mib(peer)
     for caller in callers:
         caller.close()
-    return weight
+    return opened, answered
+
+
+def settled_mib(peer):
+    """What it weighs once that does not change any more."""
+    weights = []
+    while len(weights) < 3 or max(weights[-3:]) - min(weights[-3:]) > 0.5:
+        time.sleep(0.2)
+        weights.append(peer.resident_mib())
+    return weights[-1]
+
+
+def raw(peer, path):
+    """A GET as bytes."""
+    lines = [f"GET {path} HTTP/1.1", f"Host: 127.0.0.1:{peer.port}", *(f"{k}: {v}" for k, v in HEADERS.items())]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
 FIGURES = {"hits": hits, "misses": misses, "cold": cold, "growth": growth, "invalidation": invalidation, "idle": idle}

@@ -7,6 +7,7 @@ import pathlib
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -41,11 +42,14 @@ class Peer:
         self.name, self.command, self.port = name, [str(part) for part in command], port
 
     def __enter__(self):
-        self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        # a log that nobody reads would fill a pipe and stop the server
+        self.said = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL, stderr=self.said)
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
-                said = self.process.stderr.read().decode(errors="replace")
+                self.said.seek(0)
+                said = self.said.read().decode(errors="replace")
                 sys.exit(f"{self.name} ended at once: {' '.join(self.command)}\n{said}")
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
@@ -57,6 +61,7 @@ class Peer:
     def __exit__(self, *_):
         self.process.kill()
         self.process.wait()
+        self.said.close()
 
     def cpu_seconds(self):
         """utime and stime of all its threads."""
