@@ -10,6 +10,7 @@ mod activity;
 mod connection;
 mod exchange;
 mod files;
+mod jwks;
 mod limits;
 mod listen;
 mod log;
@@ -23,6 +24,7 @@ mod start;
 mod streams;
 mod tls;
 
+pub use jwks::{KeySource, KeySourceMistake, keep_keys};
 pub use limits::Limits;
 pub use listen::{Entrance, serve};
 pub use log::start_logging;
