@@ -29,7 +29,18 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // F: entrances
     (
         "proxy",
-        &["clock", "metrics", "postgrest", "key", "rules", "plan", "cache", "upstream", "invalidation"],
+        &[
+            "clock",
+            "metrics",
+            "postgrest",
+            "identity",
+            "key",
+            "rules",
+            "plan",
+            "cache",
+            "upstream",
+            "invalidation",
+        ],
     ),
     ("admin", &["metrics"]),
     // G: process

@@ -201,7 +201,8 @@ mod tests {
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
             .collect();
         let vary = vary.iter().map(|name| HeaderName::from_static(name)).collect();
-        Question { method: Method::GET, target: "/rest/v1/t".into(), headers, vary }
+        let (credentials, sharing) = (Vec::new(), String::new());
+        Question { method: Method::GET, target: "/rest/v1/t".into(), headers, credentials, sharing, vary }
     }
 
     fn verdict(status: u16, headers: &[(&str, &str)], asked: &Question) -> Result<Vec<String>, Refusal> {

@@ -38,8 +38,14 @@ fn story_within(bytes_max: u64) -> Story {
 }
 
 fn fingerprint(target: &str) -> Fingerprint {
-    let question =
-        Question { method: http::Method::GET, target: target.into(), headers: Vec::new(), vary: Vec::new() };
+    let question = Question {
+        method: http::Method::GET,
+        target: target.into(),
+        headers: Vec::new(),
+        credentials: Vec::new(),
+        sharing: String::new(),
+        vary: Vec::new(),
+    };
     question.fingerprint(&[0; 32])
 }
 

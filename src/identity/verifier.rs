@@ -7,6 +7,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use http::header::AUTHORIZATION;
@@ -44,6 +45,8 @@ pub struct Verifier {
     ignored: Vec<String>,
     /// Told whenever a token names a key that is not known.
     unknown_keys: watch::Sender<()>,
+    /// How often the keys were replaced.
+    era: AtomicU64,
 }
 
 /// The keys in use and what was verified with them.
@@ -69,6 +72,7 @@ impl Verifier {
             audiences: Vec::new(),
             ignored: IGNORED_CLAIMS.map(String::from).into(),
             unknown_keys: watch::Sender::new(()),
+            era: AtomicU64::new(0),
         }
     }
 
@@ -87,6 +91,12 @@ impl Verifier {
     /// Puts new keys in the place of all old ones, and forgets what those verified.
     pub fn replace_keys(&self, keys: Keys) {
         self.current.store(Arc::new(Current::new(keys)));
+        self.era.fetch_add(1, Ordering::Release);
+    }
+
+    /// Changes with the keys: whatever was concluded from a verdict belongs to one era.
+    pub fn era(&self) -> u64 {
+        self.era.load(Ordering::Acquire)
     }
 
     /// Whether there is any key to verify a token with.

@@ -2,7 +2,8 @@
 //!
 //! A [`Question`] holds everything that is sent upstream for a cacheable read
 //! and nothing else; its [`Fingerprint`] is a cryptographic hash over all of it.
-//! Equal fingerprints therefore mean byte-identical upstream requests.
+//! Equal fingerprints therefore mean byte-identical upstream requests, up to
+//! the credentials of those who are verified to be the same for the rule's scope.
 
 use std::fmt;
 
@@ -44,6 +45,11 @@ pub struct Question {
     pub target: String,
     /// The request's headers that may change the answer, in a fixed order.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Headers that prove who asks and are sent, but do not keep the answer apart:
+    /// `sharing` does.
+    pub credentials: Vec<(HeaderName, HeaderValue)>,
+    /// Whom the answer is for, where that is not told by `headers` alone.
+    pub sharing: String,
     /// Names of further headers that the rule declares; those that the caller
     /// sent are in `headers`. Fixed by the rules, which are hashed as context.
     pub vary: Vec<HeaderName>,
@@ -62,6 +68,7 @@ impl Question {
         part(context);
         part(self.method.as_str().as_bytes());
         part(self.target.as_bytes());
+        part(self.sharing.as_bytes());
         for (name, value) in &self.headers {
             part(name.as_str().as_bytes());
             part(value.as_bytes());
@@ -78,6 +85,7 @@ impl fmt::Debug for Question {
             .field("method", &self.method)
             .field("target", &self.target)
             .field("headers", &names)
+            .field("sharing", &self.sharing)
             .finish()
     }
 }
@@ -92,7 +100,15 @@ mod tests {
             .iter()
             .map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap()))
             .collect();
-        Question { method: Method::GET, target: target.into(), headers, vary: Vec::new() }
+        let (credentials, sharing) = (Vec::new(), String::new());
+        Question {
+            method: Method::GET,
+            target: target.into(),
+            headers,
+            credentials,
+            sharing,
+            vary: Vec::new(),
+        }
     }
 
     #[test]

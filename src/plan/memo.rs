@@ -50,8 +50,8 @@ impl Memo {
         Self { plans: Cache::with_weighter(reserved, MEMO_BYTES_MAX, ByWords), declared }
     }
 
-    /// The words of a read; `None` if it is not of the kind that is remembered.
-    pub(super) fn words(&self, head: &Parts, framing: Framing) -> Option<Words> {
+    /// The words of a read, in an era of the keys that callers are verified with; `None` if it is not of the kind that is remembered.
+    pub(super) fn words(&self, head: &Parts, framing: Framing, era: u64) -> Option<Words> {
         if head.method != Method::GET || framing.has_body || framing.wants_upgrade {
             return None;
         }
@@ -61,6 +61,7 @@ impl Memo {
             words.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes());
             words.extend_from_slice(bytes);
         };
+        part(&era.to_le_bytes());
         part(head.uri.path().as_bytes());
         let query = head.uri.query();
         part(&[u8::from(query.is_some())]);

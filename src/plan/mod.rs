@@ -8,6 +8,7 @@ mod pass;
 mod question;
 mod reach;
 mod read;
+mod sharing;
 mod tables;
 mod write;
 
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use http::Method;
 use http::request::Parts;
 
+use crate::identity::Verifier;
 use crate::postgrest::{Oddity, Path, Query, Resource};
 use crate::rules::{RuleSet, WriteMatch};
 
@@ -54,6 +56,7 @@ pub struct Framing {
 pub struct Planner {
     rules: RuleSet,
     memo: Memo,
+    verifier: Option<Arc<Verifier>>,
 }
 
 /// A read that was planned before, or what to remember its plan by.
@@ -77,10 +80,10 @@ struct Request<'r> {
 }
 
 impl Planner {
-    /// A planner for one set of rules.
-    pub fn new(rules: RuleSet) -> Self {
+    /// A planner for one set of rules. Without a verifier every scope is as narrow as `token`.
+    pub fn new(rules: RuleSet, verifier: Option<Arc<Verifier>>) -> Self {
         let memo = Memo::new(&rules);
-        Self { rules, memo }
+        Self { rules, memo, verifier }
     }
 
     /// The rules it applies.
@@ -90,7 +93,8 @@ impl Planner {
 
     /// Looks whether the very same read was planned lately. Takes the head as it came.
     pub fn recall(&self, head: &Parts, framing: Framing, now_unix: u64) -> Recalled {
-        let Some(words) = self.memo.words(head, framing) else { return Recalled::Unusual };
+        let era = self.verifier.as_ref().map_or(0, |verifier| verifier.era());
+        let Some(words) = self.memo.words(head, framing, era) else { return Recalled::Unusual };
         match self.memo.recall(&words) {
             Some(plan) if plan.expires.is_none_or(|end| end > now_unix) => Recalled::Planned(plan),
             Some(_) | None => Recalled::New(words),
@@ -124,10 +128,12 @@ impl Planner {
             Method::OPTIONS => Plan::Pass(Pass::Options),
             Method::GET | Method::HEAD if !rules.is_empty() => self.write(&request, &rules),
             Method::HEAD => Plan::Pass(Pass::Head),
-            Method::GET => match read::plan(&self.rules, &request, framing, now_unix) {
-                Ok(plan) => Plan::Read(Arc::new(plan)),
-                Err(pass) => Plan::Pass(pass),
-            },
+            Method::GET => {
+                match read::plan(&self.rules, self.verifier.as_deref(), &request, framing, now_unix) {
+                    Ok(plan) => Plan::Read(Arc::new(plan)),
+                    Err(pass) => Plan::Pass(pass),
+                }
+            }
             _ => self.write(&request, &rules),
         }
     }
@@ -137,5 +143,7 @@ impl Planner {
     }
 }
 
+#[cfg(test)]
+mod sharing_tests;
 #[cfg(test)]
 mod tests;

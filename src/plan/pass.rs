@@ -2,6 +2,8 @@
 
 use http::StatusCode;
 
+use crate::identity::Reason;
+
 /// Why a request passes through untouched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Pass {
@@ -41,6 +43,8 @@ pub enum Pass {
     ExpiredToken,
     /// A token that cannot be read.
     UnreadableToken,
+    /// Who asks cannot be verified.
+    Unverified(Reason),
     /// A placeholder of the key has no value in this request.
     NoValue,
 }
@@ -67,6 +71,7 @@ impl Pass {
             Self::ServiceKey => "service-key",
             Self::ExpiredToken => "expired-token",
             Self::UnreadableToken => "unreadable-token",
+            Self::Unverified(reason) => reason.as_str(),
             Self::NoValue => "no-value",
         }
     }
@@ -92,6 +97,7 @@ impl Pass {
             Self::ServiceKey => "its key sees every row, so nothing it is answered is ever kept",
             Self::ExpiredToken => "its token has ended, and only Supabase may say so",
             Self::UnreadableToken => "its token cannot be read, so only Supabase knows whom it stands for",
+            Self::Unverified(_) => "who asks cannot be verified with what is configured",
             Self::NoValue => "a placeholder in its rule's key has no value in this request",
         }
     }
@@ -115,6 +121,9 @@ impl Pass {
             Self::ServiceKey => "use a publishable key or a user's token for reads that should be fast",
             Self::ExpiredToken => "refresh the token: supabase-js does so by itself",
             Self::UnreadableToken => "send a token that Supabase Auth gave out",
+            Self::Unverified(_) => {
+                "configure the project's public API keys and JWT secret, or give the rule `scope: token`"
+            }
             Self::NoValue => "pin the placeholder with `where`, as in `where: { id: eq.* }`",
         }
     }

@@ -12,6 +12,7 @@ use crate::postgrest::{Accept, Preferences, Resource, is_row_range};
 use crate::rules::ReadMatch;
 
 use super::Request;
+use super::sharing::Sharing;
 
 /// The name under which fills go upstream: one for all, so that no answer depends on a browser's.
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("larder/", env!("CARGO_PKG_VERSION")));
@@ -28,17 +29,18 @@ pub(super) const SINGLE: [HeaderName; 5] =
     [ACCEPT, ACCEPT_PROFILE, RANGE, AUTHORIZATION, HeaderName::from_static(APIKEY)];
 
 /// Puts the question that a read asks.
-pub(super) fn question(request: &Request<'_>, matched: &ReadMatch<'_>) -> Question {
+pub(super) fn question(request: &Request<'_>, matched: &ReadMatch<'_>, sharing: Sharing) -> Question {
     let sent = &request.head.headers;
     let is_rest = matches!(request.resource, Resource::Table(_) | Resource::Function(_));
     let mut headers = Vec::with_capacity(ANSWERED_BY.len() + 2 + matched.rule.vary.len());
-    for name in ANSWERED_BY {
+    for name in [ACCEPT, ACCEPT_PROFILE, PREFER, RANGE] {
         match effective(&name, sent).filter(|_| is_rest) {
             Some(Effective::Line(line)) => headers.push((name, line)),
             Some(Effective::Nothing) => {}
             None => headers.extend(verbatim(&name, sent)),
         }
     }
+    headers.extend(sharing.headers);
     for name in &matched.rule.vary {
         headers.extend(verbatim(name, sent));
     }
@@ -51,7 +53,14 @@ pub(super) fn question(request: &Request<'_>, matched: &ReadMatch<'_>) -> Questi
         Some(_) => format!("{}?{}", request.path.raw(), request.query.canonical()),
         None => request.path.raw().to_owned(),
     };
-    Question { method: Method::GET, target, headers, vary: matched.rule.vary.clone() }
+    Question {
+        method: Method::GET,
+        target,
+        headers,
+        credentials: sharing.credentials,
+        sharing: sharing.told_apart_by,
+        vary: matched.rule.vary.clone(),
+    }
 }
 
 /// What PostgREST makes of the lines of a header; `None` if it takes them as they are.
@@ -85,7 +94,10 @@ enum Effective {
 
 /// The lines as they came, copied: they are slices of the client's read buffer,
 /// which a remembered plan must not keep alive.
-fn verbatim(name: &HeaderName, sent: &HeaderMap) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+pub(super) fn verbatim(
+    name: &HeaderName,
+    sent: &HeaderMap,
+) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
     sent.get_all(name).iter().map(move |value| {
         let own = HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone());
         (name.clone(), own)

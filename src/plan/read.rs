@@ -7,12 +7,13 @@ use std::time::Duration;
 use http::header::{ACCEPT, COOKIE};
 use http::{HeaderMap, HeaderName};
 
-use crate::identity::{APIKEY, Unkept, caller};
+use crate::identity::{APIKEY, Verifier};
 use crate::key::{Fingerprint, Key, Placeholder, Question, Tag};
 use crate::postgrest::{Accept, Resource};
 use crate::rules::{Caching, QueryView, ReadMatch, ReadRule, RuleSet};
 
 use super::question::{SINGLE, question};
+use super::sharing::sharing;
 use super::{Framing, Pass, Request, tables};
 
 /// A read that a rule wants kept.
@@ -48,6 +49,7 @@ impl ReadPlan {
 /// Plans a GET, or says why it passes through.
 pub(super) fn plan(
     rules: &RuleSet,
+    verifier: Option<&Verifier>,
     request: &Request<'_>,
     framing: Framing,
     now_unix: u64,
@@ -62,17 +64,14 @@ pub(super) fn plan(
     let matched = rules.read(request.path.decoded(), QueryView::new(&all_values)).ok_or(Pass::NoRule)?;
     let Caching::Keep { ttl } = matched.rule.caching else { return Err(Pass::Never) };
     refuse_doubt(request, framing, &matched)?;
-    let caller = caller(&request.head.headers, now_unix).map_err(|unkept| match unkept {
-        Unkept::Privileged => Pass::ServiceKey,
-        Unkept::Expired => Pass::ExpiredToken,
-        Unkept::Unreadable => Pass::UnreadableToken,
-    })?;
+    let sharing = sharing(&matched.rule.scope, verifier, &request.head.headers, now_unix)?;
+    let expires = sharing.expires;
     let rendered =
         matched.rule.key.render(|placeholder| value(placeholder, request, &matched)).ok_or(Pass::NoValue)?;
     let full_key = format!("{}:{rendered}", matched.rule.namespace);
     let key = Key::new(&matched.rule.namespace, &rendered);
     let (tags, unresolved) = depend(rules, request, &matched, &full_key, &key);
-    let question = question(request, &matched);
+    let question = question(request, &matched, sharing);
     Ok(ReadPlan {
         rule: Arc::clone(matched.rule),
         fingerprint: question.fingerprint(rules.digest()),
@@ -81,7 +80,7 @@ pub(super) fn plan(
         tags,
         unresolved,
         ttl,
-        expires: caller.expires,
+        expires,
     })
 }
 
@@ -150,9 +149,12 @@ fn depend(
 /// The headers of a question as a map, to be sent.
 impl From<&ReadPlan> for HeaderMap {
     fn from(plan: &ReadPlan) -> Self {
-        plan.question.headers.iter().cloned().fold(HeaderMap::new(), |mut map, (name, value)| {
-            map.append(name, value);
-            map
-        })
+        plan.question.headers.iter().chain(&plan.question.credentials).cloned().fold(
+            HeaderMap::new(),
+            |mut map, (name, value)| {
+                map.append(name, value);
+                map
+            },
+        )
     }
 }

@@ -40,7 +40,7 @@ schema:
 fn planner() -> Planner {
     let context = Context { default_schema: "public".into(), upstream: "http://up".into() };
     match RuleSet::parse(RULES, &context) {
-        Ok((rules, _)) => Planner::new(rules),
+        Ok((rules, _)) => Planner::new(rules, None),
         Err(mistakes) => panic!("{mistakes:#?}"),
     }
 }

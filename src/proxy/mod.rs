@@ -31,6 +31,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::cache::Cache;
 use crate::clock::Clock;
+use crate::identity::Verifier;
 use crate::invalidation::Invalidator;
 use crate::metrics::Metrics;
 use crate::plan::{Framing, Plan, Recalled};
@@ -82,6 +83,8 @@ pub struct Means {
     pub cache: Arc<Cache>,
     /// Where they come from.
     pub upstream: Upstream,
+    /// Tells who asks; without it every answer is for the very same credentials.
+    pub verifier: Option<Arc<Verifier>>,
     /// What is counted.
     pub metrics: Metrics,
     /// What time it is.
@@ -99,6 +102,7 @@ pub struct Proxy {
     rules: ArcSwap<Counted>,
     cache: Arc<Cache>,
     upstream: Upstream,
+    verifier: Option<Arc<Verifier>>,
     invalidator: Invalidator,
     metrics: Metrics,
     clock: Clock,
@@ -110,9 +114,10 @@ pub struct Proxy {
 impl Proxy {
     /// A proxy that begins with these rules.
     pub fn new(rules: RuleSet, means: Means) -> Arc<Self> {
-        let Means { cache, upstream, metrics, clock, limits, tasks } = means;
+        let Means { cache, upstream, verifier, metrics, clock, limits, tasks } = means;
         Arc::new(Self {
-            rules: ArcSwap::from_pointee(Counted::new(rules, &metrics)),
+            rules: ArcSwap::from_pointee(Counted::new(rules, verifier.clone(), &metrics)),
+            verifier,
             invalidator: Invalidator::new(Arc::clone(&cache), metrics.clone()),
             cache,
             upstream,
@@ -127,7 +132,8 @@ impl Proxy {
     /// Applies other rules to every request from now on. Entries of the old
     /// rules are not found under the new ones: the rules are part of every fingerprint.
     pub fn replace_rules(&self, rules: RuleSet) {
-        self.rules.store(Arc::new(Counted::new(rules, &self.metrics)));
+        let counted = Counted::new(rules, self.verifier.clone(), &self.metrics);
+        self.rules.store(Arc::new(counted));
     }
 
     /// Decides what a request needs, does it, and reports it once.

@@ -7,6 +7,7 @@ use http::{Method, StatusCode, Uri};
 use prometheus::{Histogram, IntCounter};
 use tracing::info;
 
+use crate::identity::Verifier;
 use crate::metrics::{Metrics, NO_RULE, observe};
 use crate::plan::Planner;
 use crate::rules::{ReadRule, RuleSet};
@@ -38,10 +39,10 @@ pub(super) struct Seen {
 }
 
 impl Counted {
-    pub(super) fn new(rules: RuleSet, metrics: &Metrics) -> Self {
+    pub(super) fn new(rules: RuleSet, verifier: Option<Arc<Verifier>>, metrics: &Metrics) -> Self {
         let hits = rules.read_rules().iter().map(|rule| metrics.requests(&rule.name, "hit")).collect();
         Self {
-            planner: Planner::new(rules),
+            planner: Planner::new(rules, verifier),
             hits,
             latency: Kind::ALL.map(|kind| metrics.latency(kind.as_str())),
         }

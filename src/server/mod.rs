@@ -7,6 +7,7 @@
 //! every task.
 
 mod activity;
+mod callers;
 mod connection;
 mod exchange;
 mod files;

@@ -122,6 +122,7 @@ impl Ground {
         let means = Means {
             cache: Arc::clone(&self.cache),
             upstream: Upstream::new(settings.upstream.clone(), deadlines, client_tls()),
+            verifier: settings.verifier.clone(),
             metrics: self.metrics.clone(),
             clock,
             limits,
@@ -221,6 +222,17 @@ fn refresh(cache: &Cache, metrics: &Metrics) {
     ];
     for (gauge, value) in shown {
         gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+    }
+}
+
+/// Says once that scopes are narrower than the rules ask for, and what would widen them.
+fn warn_if_narrowed(rules: &RuleSet, settings: &Settings) {
+    let is_narrowed = rules.read_rules().iter().any(|rule| rule.scope != Scope::Token);
+    if is_narrowed && settings.verifier.is_none() {
+        warn!(
+            "callers cannot be verified, so answers are shared only between requests with the same token: \
+             set SUPABASE_PUBLISHABLE_KEY (or SUPABASE_ANON_KEY) and SUPABASE_JWT_SECRET"
+        );
     }
 }
 

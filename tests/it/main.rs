@@ -6,6 +6,7 @@ mod support;
 
 mod framing;
 mod passing;
+mod racing;
 mod reading;
 mod targets;
 mod upstreams;

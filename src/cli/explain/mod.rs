@@ -68,7 +68,7 @@ pub(super) fn run(flags: &Flags) -> Exit {
             return Exit::Configuration;
         }
     };
-    let explanation = Explanation::of(&Planner::new(rules), &asked, Clock::default().unix_seconds());
+    let explanation = Explanation::of(&Planner::new(rules, None), &asked, Clock::default().unix_seconds());
     match flags.json.then(|| serde_json::to_string_pretty(&explanation)) {
         None => print(&shown::text(&explanation)),
         Some(Ok(json)) => print(&format!("{json}\n")),

@@ -35,7 +35,7 @@ fn explained(method: &str, target: &str, headers: &[&str]) -> (String, Value) {
     let context = Context { default_schema: "public".into(), upstream: "http://upstream".into() };
     let (rules, _) = RuleSet::parse(RULES, &context).unwrap();
     let asked = Asked::parse(&flags(method, target, headers)).unwrap();
-    let explanation = Explanation::of(&Planner::new(rules), &asked, NOW);
+    let explanation = Explanation::of(&Planner::new(rules, None), &asked, NOW);
     (shown::text(&explanation), serde_json::to_value(&explanation).unwrap())
 }
 

@@ -43,7 +43,6 @@ pub(super) fn compile(document: &Document, findings: &mut Findings<'_>) -> Vec<C
     let entries = document.reads.iter().enumerate();
     let compiled = entries.filter_map(|(index, entry)| read(index, entry, &mut presets, findings)).collect();
     presets.tell_unused(findings);
-    tell_narrowed(&document.reads, findings);
     compiled
 }
 
@@ -191,25 +190,4 @@ fn namespace(entry: &ReadEntry, path: Option<&PathGlob>, findings: &mut Findings
     let spot = entry.path.as_ref().map_or(&entry.spot, |path| &path.spot);
     findings.mistake_with_hint(spot, message, "add a `namespace`");
     None
-}
-
-/// Until tokens are verified, every scope is as narrow as `token`. One warning
-/// says so for all rules that ask for more.
-fn tell_narrowed(reads: &[ReadEntry], findings: &mut Findings<'_>) {
-    let mut first = None;
-    let mut names = Vec::new();
-    for (index, entry) in reads.iter().enumerate() {
-        let Some(At { value, spot }) = &entry.scope else { continue };
-        if matches!(value, ScopeEntry::Word(word) if word == "token") {
-            continue;
-        }
-        first.get_or_insert(spot);
-        names.push(entry.name.as_ref().map_or_else(|| format!("reads[{index}]"), |name| name.value.clone()));
-    }
-    let Some(spot) = first else { return };
-    let names = names.join(", ");
-    let message = format!(
-        "tokens are not verified yet: until then every scope is narrowed to the caller's own token ({names})"
-    );
-    findings.warning(spot, message, None);
 }

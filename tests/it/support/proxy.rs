@@ -10,6 +10,7 @@ use super::origin::Origin;
 use super::product::{self, Running};
 use super::raw::Raw;
 use super::scripted::Scripted;
+use super::soon;
 
 /// Anything that can stand behind a proxy.
 pub(crate) trait Upstream {
@@ -105,6 +106,12 @@ impl Proxy {
         };
         let samples = text.lines().filter_map(|line| line.rsplit_once(' '));
         samples.filter(|(name, _)| is_it(name)).map(|(_, value)| value.parse::<f64>().unwrap()).sum()
+    }
+
+    /// Asks for a metric until it is as it should be.
+    pub(crate) async fn until_counted(&self, metric: &str, labels: &[&str], is_so: fn(f64) -> bool) {
+        let counting = async { while !is_so(self.counted(metric, labels).await) {} };
+        soon(metric, counting).await;
     }
 
     /// Lets the proxy believe that time has passed.
