@@ -5,8 +5,6 @@
 
 use std::fmt;
 
-use subtle::ConstantTimeEq;
-
 use super::claim::{Claim, read_claims};
 use super::opaque::claims_privilege;
 use super::reason::Reason;
@@ -72,9 +70,9 @@ impl ApiKeys {
         self.keys.first().map(|key| key.text.as_str())
     }
 
-    /// How long a comparison takes tells nothing but lengths.
+    /// These keys stand in every visitor's browser, so how long a comparison takes gives nothing away.
     pub(super) fn find(&self, text: &[u8]) -> Option<&PublicKey> {
-        self.keys.iter().find(|key| key.text.as_bytes().ct_eq(text).into())
+        self.keys.iter().find(|key| key.text.as_bytes() == text)
     }
 }
 

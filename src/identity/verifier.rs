@@ -130,11 +130,21 @@ impl Verifier {
         let Some(authorization) = single(headers, AUTHORIZATION.as_str())? else {
             return Ok(anonymous(apikey, expires, now_unix));
         };
-        let token = bearer(authorization).ok_or(Reason::Scheme)?;
-        if let Some(key) = self.public_bearer(apikey, token)? {
-            return Ok(anonymous(apikey, earlier(expires, key.expires), now_unix));
-        }
-        match self.verdict(token)? {
+        let current = self.current.load();
+        // Looked up as it came: only canonical lines with a user's token were ever remembered.
+        let verdict = match current.verdicts.get(authorization.as_bytes()) {
+            Some(verdict) => verdict,
+            None => {
+                let token = bearer(authorization).ok_or(Reason::Scheme)?;
+                if let Some(key) = self.public_bearer(apikey, token)? {
+                    return Ok(anonymous(apikey, earlier(expires, key.expires), now_unix));
+                }
+                let verdict = self.verdict(&current.keys, token)?;
+                current.verdicts.insert(authorization.as_bytes().into(), verdict.clone());
+                verdict
+            }
+        };
+        match verdict {
             Verdict::Privileged => Ok(Identity::Privileged),
             Verdict::Refused(reason) => Err(reason),
             Verdict::User(user) => {
@@ -172,21 +182,15 @@ impl Verifier {
         }
     }
 
-    fn verdict(&self, text: &str) -> Result<Verdict, Reason> {
-        let current = self.current.load();
-        if let Some(verdict) = current.verdicts.get(text.as_bytes()) {
-            return Ok(verdict);
-        }
-        let token = Token::parse(text)?;
-        let issuers = current.keys.verify(&token).inspect_err(|reason| {
+    /// Fails where the signature does, so that only what an issuer signed is remembered: forgers fill no memory.
+    fn verdict(&self, keys: &Keys, token: &str) -> Result<Verdict, Reason> {
+        let token = Token::parse(token)?;
+        let issuers = keys.verify(&token).inspect_err(|reason| {
             if *reason == Reason::UnknownKey {
                 self.unknown_keys.send_replace(());
             }
         })?;
-        // From here on the bytes are those of an issuer: forgers fill no memory.
-        let verdict = self.judge(&token, &issuers).unwrap_or_else(Verdict::Refused);
-        current.verdicts.insert(text.as_bytes().into(), verdict.clone());
-        Ok(verdict)
+        Ok(self.judge(&token, &issuers).unwrap_or_else(Verdict::Refused))
     }
 
     /// What a token is worth whose signature is good.

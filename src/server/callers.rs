@@ -15,10 +15,17 @@ const API_KEY_VARIABLES: [&str; 2] = ["SUPABASE_PUBLISHABLE_KEY", "SUPABASE_ANON
 /// Variable with the secret of HS256 tokens.
 const SECRET_VARIABLE: &str = "SUPABASE_JWT_SECRET";
 
-/// Makes the verifier that the environment describes; none if it describes none.
-pub fn verifier(
-    variable: impl Fn(&str) -> Option<String>,
-) -> Result<Option<Arc<Verifier>>, Vec<SettingMistake>> {
+/// What callers are verified with.
+#[derive(Clone, Debug)]
+pub struct Callers {
+    /// Tells who asks.
+    pub verifier: Arc<Verifier>,
+    /// The keys that are configured; those of the upstream are fetched beside them.
+    pub(super) secrets: Keys,
+}
+
+/// Reads what the environment describes; none if it describes nothing.
+pub fn callers(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Callers>, Vec<SettingMistake>> {
     let named: Vec<(&'static str, String)> =
         API_KEY_VARIABLES.into_iter().filter_map(|name| Some((name, variable(name)?))).collect();
     let texts: Vec<&str> = named.iter().map(|(_, key)| key.as_str()).collect();
@@ -33,7 +40,8 @@ pub fn verifier(
     match (api_keys, keys) {
         (Ok(api_keys), Ok(keys)) => {
             let is_described = !api_keys.is_empty() || !keys.is_empty();
-            Ok(is_described.then(|| Arc::new(Verifier::new(keys, api_keys))))
+            let verifier = || Arc::new(Verifier::new(keys.clone(), api_keys));
+            Ok(is_described.then(|| Callers { verifier: verifier(), secrets: keys.clone() }))
         }
         (api_keys, keys) => Err(api_keys.err().into_iter().chain(keys.err()).collect()),
     }
@@ -47,7 +55,7 @@ mod tests {
         let variable = |name: &str| {
             variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
         };
-        let made = verifier(variable).map(|verifier| verifier.is_some());
+        let made = callers(variable).map(|callers| callers.is_some());
         made.map_err(|mistakes| mistakes.iter().map(|mistake| mistake.setting).collect())
     }
 

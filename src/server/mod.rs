@@ -11,6 +11,7 @@ mod callers;
 mod connection;
 mod exchange;
 mod files;
+mod jwks;
 mod limits;
 mod listen;
 mod log;
@@ -24,7 +25,8 @@ mod start;
 mod streams;
 mod tls;
 
-pub use callers::verifier;
+pub use callers::{Callers, callers};
+pub use jwks::{KeySource, KeySourceMistake, keep_keys};
 pub use limits::Limits;
 pub use listen::{Entrance, serve};
 pub use log::start_logging;

@@ -6,7 +6,6 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -14,11 +13,11 @@ use http::Method;
 use thiserror::Error;
 
 use crate::admin::{Token, TokenError};
-use crate::identity::Verifier;
 use crate::units::{AmountError, ByteSize, parse_duration};
 use crate::upstream::{Origin, TrustedProxies};
 
-use super::{callers, ram};
+use super::callers::{Callers, callers};
+use super::ram;
 
 const RULES: &str = "rules.yaml";
 /// Loopback: a cache of other people's data opens itself to a network only when told to.
@@ -123,8 +122,8 @@ pub struct Settings {
     pub extra_methods: Vec<Method>,
     pub max_connections: usize,
     pub log: LogFormat,
-    /// Tells who asks, where the environment says with what.
-    pub verifier: Option<Arc<Verifier>>,
+    /// What callers are verified with, where the environment says.
+    pub callers: Option<Callers>,
     /// What was understood but is probably not what was meant, for the log.
     pub warnings: Vec<String>,
 }
@@ -190,7 +189,7 @@ impl Settings {
             extra_methods: read.methods(flags.extra_methods.as_deref()),
             max_connections: read.connections(text_or(&flags.max_connections, MAX_CONNECTIONS)),
             log: read.log(text_or(&flags.log, LOG)),
-            verifier: read.verifier(),
+            callers: read.callers(),
             warnings: read.warnings(),
         };
         if read.mistakes.is_empty() { Ok(settings) } else { Err(read.mistakes) }
@@ -261,8 +260,8 @@ impl Reading<'_> {
         }
     }
 
-    fn verifier(&mut self) -> Option<Arc<Verifier>> {
-        callers::verifier(|name| self.variable(name)).unwrap_or_else(|mut mistakes| {
+    fn callers(&mut self) -> Option<Callers> {
+        callers(|name| self.variable(name)).unwrap_or_else(|mut mistakes| {
             self.mistakes.append(&mut mistakes);
             None
         })

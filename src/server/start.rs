@@ -15,6 +15,7 @@ use tracing::{error, info, warn};
 use crate::admin::{Admin, Health, Phase, Token};
 use crate::cache::{Cache, MemoryStore};
 use crate::clock::Clock;
+use crate::identity::Issuers;
 use crate::key::Scope;
 use crate::metrics::Metrics;
 use crate::proxy::{Limits as ProxyLimits, Means, Peer, Proxy, Tasks};
@@ -22,6 +23,7 @@ use crate::rules::{Context, Mistake, RuleSet, Warning};
 use crate::upstream::{Deadlines, Upstream, client_tls};
 
 use super::files;
+use super::jwks::{KeySource, keep_keys};
 use super::limits::Limits;
 use super::listen::{Entrance, serve};
 use super::reload::{Watched, read_bounded};
@@ -87,6 +89,7 @@ impl Server {
         let (reload, asked) = watch::channel(());
         ground.watch_rules(&settings, &proxy, asked.clone());
         ground.watch_certificate(&settings, tls.as_ref(), asked);
+        ground.watch_keys(&settings);
 
         let address = address_of(&clients, settings.listen);
         ground.serve_clients(clients, limits, tls, proxy);
@@ -124,13 +127,26 @@ impl Ground {
         let means = Means {
             cache: Arc::clone(&self.cache),
             upstream: Upstream::new(settings.upstream.clone(), deadlines, client_tls()),
-            verifier: settings.verifier.clone(),
+            verifier: settings.callers.as_ref().map(|callers| Arc::clone(&callers.verifier)),
             metrics: self.metrics.clone(),
             clock,
             limits,
             tasks,
         };
         Proxy::new(rules, means)
+    }
+
+    /// Fetches the keys that the upstream signs tokens with, and keeps them current.
+    fn watch_keys(&self, settings: &Settings) {
+        let Some(callers) = &settings.callers else { return };
+        let issuer = KeySource::upstream_issuer(&settings.upstream);
+        match KeySource::of_upstream(&settings.upstream, Issuers::Only(vec![issuer])) {
+            Ok(source) => {
+                let secrets = callers.secrets.clone();
+                keep_keys(&callers.verifier, secrets, vec![source], client_tls(), &self.shutdown);
+            }
+            Err(error) => warn!(error = &error as &dyn Error, "the upstream's keys cannot be asked for"),
+        }
     }
 
     /// Applies the rules whenever their file changes and compiles; otherwise the old ones stay.
@@ -230,16 +246,11 @@ fn refresh(cache: &Cache, metrics: &Metrics) {
 /// Says once what callers cannot be verified with, where rules share answers.
 fn warn_if_narrowed(rules: &RuleSet, settings: &Settings) {
     let is_shared = rules.read_rules().iter().any(|rule| rule.scope != Scope::Token);
-    match &settings.verifier {
-        None if is_shared => warn!(
+    if is_shared && settings.callers.is_none() {
+        warn!(
             "callers cannot be verified, so answers are shared only between requests with the same token: \
-             set SUPABASE_PUBLISHABLE_KEY (or SUPABASE_ANON_KEY) and SUPABASE_JWT_SECRET"
-        ),
-        Some(verifier) if is_shared && !verifier.can_verify_anything() => warn!(
-            "signed-in callers cannot be verified, so their reads pass through uncached: \
-             set SUPABASE_JWT_SECRET, or give rules `scope: token`"
-        ),
-        None | Some(_) => {}
+             set SUPABASE_PUBLISHABLE_KEY (or SUPABASE_ANON_KEY), and SUPABASE_JWT_SECRET if tokens are signed with it"
+        );
     }
 }
 

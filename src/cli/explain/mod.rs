@@ -17,7 +17,7 @@ use clap::Args;
 use crate::clock::Clock;
 use crate::plan::Planner;
 use crate::rules::{Context, RuleSet};
-use crate::server::verifier;
+use crate::server::callers;
 
 use super::check;
 use super::exit::{Exit, print, say};
@@ -69,8 +69,8 @@ pub(super) fn run(flags: &Flags) -> Exit {
             return Exit::Configuration;
         }
     };
-    let verifier = match verifier(|name| std::env::var(name).ok().filter(|value| !value.is_empty())) {
-        Ok(verifier) => verifier,
+    let verifier = match callers(|name| std::env::var(name).ok().filter(|value| !value.is_empty())) {
+        Ok(callers) => callers.map(|callers| callers.verifier),
         Err(mistakes) => {
             mistakes
                 .iter()
