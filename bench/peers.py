@@ -74,6 +74,9 @@ class Peer:
         line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
         return int(line.split()[1]) / 1024
 
+    def open_files(self):
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
     def ask(self, path, headers=None, method="GET", body=None):
         """One request on a connection of its own. Returns status, headers and body."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
