@@ -51,6 +51,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "metrics",
             "units",
             "identity",
+            "key",
             "rules",
             "plan",
             "cache",
@@ -103,7 +104,7 @@ impl Source {
     }
 
     fn is_test(&self) -> bool {
-        self.path.starts_with("tests")
+        self.path.components().any(|part| part.as_os_str() == "tests")
             || self.path.file_name().is_some_and(|name| name.to_string_lossy().contains("tests"))
     }
 }
@@ -212,7 +213,7 @@ fn files_and_functions_are_small() {
     for source in sources(&["src", "tests", "bench"]) {
         let code = source.code().filter(|(_, line)| is_code(line)).count();
         let all = source.text.lines().filter(|line| is_code(line)).count();
-        let is_map = source.path.ends_with("mod.rs");
+        let is_map = source.path.ends_with("mod.rs") && !source.is_test();
         let limits = [
             (code, if source.is_test() { ALL_LINES_MAX } else { CODE_LINES_MAX }, "lines of code"),
             (all, ALL_LINES_MAX, "lines with tests"),

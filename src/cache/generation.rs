@@ -7,8 +7,11 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use foldhash::fast::RandomState;
 
 use crate::key::Tag;
 
@@ -65,6 +68,8 @@ impl fmt::Debug for Stamp {
 /// The current generation of every tag that some entry or fetch depends on.
 pub(super) struct Generations {
     shards: Box<[Mutex<Shard>]>,
+    /// Chooses the shard of a tag.
+    sharding: RandomState,
     /// The last generation handed out. Never handing out the same one twice is
     /// what makes a forgotten tag harmless: it can only come back as a new one.
     last: AtomicU64,
@@ -73,13 +78,17 @@ pub(super) struct Generations {
 /// Guarded by a plain mutex: held for a few look-ups in memory, never across an await.
 #[derive(Default)]
 struct Shard {
-    cells: HashMap<Tag, Cell>,
+    cells: HashMap<Tag, Cell, RandomState>,
     sweep_at: usize,
 }
 
 impl Generations {
     pub(super) fn new() -> Self {
-        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), last: AtomicU64::new(0) }
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            sharding: RandomState::default(),
+            last: AtomicU64::new(0),
+        }
     }
 
     /// Reads the generation of each tag, creating those that nothing depended on.
@@ -126,8 +135,8 @@ impl Generations {
     }
 
     fn shard(&self, tag: &Tag) -> MutexGuard<'_, Shard> {
-        let hash = blake3::hash(tag.as_str().as_bytes());
-        lock(&self.shards[usize::from(hash.as_bytes()[0]) % SHARDS])
+        let hash = self.sharding.hash_one(tag);
+        lock(&self.shards[usize::try_from(hash % SHARDS as u64).unwrap_or(0)])
     }
 }
 

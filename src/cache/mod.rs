@@ -84,8 +84,9 @@ impl Cache {
             Boarding::Full(flight) => Lookup::Alone(self.ticket(name, flight)),
             Boarding::Leads(flight) => {
                 let ticket = self.ticket(name, flight);
-                // A flight may have landed between the look-up and the boarding.
-                match self.store.look_up(name, self.clock.now()).await {
+                // A flight may have landed between the look-up and the boarding. The generations are known.
+                let entry = Name { tags: &[], ..*name };
+                match self.store.look_up(&entry, self.clock.now()).await {
                     Found::Valid(entry) => Lookup::Hit(entry),
                     Found::Missing(_) => Lookup::Miss(ticket),
                 }

@@ -9,6 +9,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
 use super::{PRIVILEGED_ROLES, TOKEN_BYTES_MAX};
 
@@ -58,7 +60,8 @@ pub(super) fn claims_privilege(text: &str) -> bool {
 /// When this credential ends, if it says so.
 fn credential_end(text: &str) -> Result<Option<u64>, Unkept> {
     // `Bearer x`, `bearer  x` and a bare key alike: reading more forms only makes us stricter
-    let token = text.rsplit([' ', '\t']).next().unwrap_or(text);
+    let blank = text.rfind(' ').max(text.rfind('\t'));
+    let token = blank.map_or(text, |at| &text[at + 1..]);
     if token.starts_with("sb_secret_") {
         return Err(Unkept::Privileged);
     }
@@ -72,14 +75,37 @@ fn credential_end(text: &str) -> Result<Option<u64>, Unkept> {
         return Err(Unkept::Unreadable);
     }
     let payload = URL_SAFE_NO_PAD.decode(payload).map_err(|_| Unkept::Unreadable)?;
-    let claims: serde_json::Value = serde_json::from_slice(&payload).map_err(|_| Unkept::Unreadable)?;
-    let role = claims.get("role").and_then(|role| role.as_str()).unwrap_or_default();
-    if PRIVILEGED_ROLES.contains(&role) {
+    let claims: Claims<'_> = serde_json::from_slice(&payload).map_err(|_| Unkept::Unreadable)?;
+    let role = claims.role.0.map_or("", RawValue::get);
+    if role.contains('\\') {
+        return Err(Unkept::Unreadable); // an escape could hide a role's name
+    }
+    if PRIVILEGED_ROLES.contains(&role.trim_matches('"')) {
         return Err(Unkept::Privileged);
     }
-    match claims.get("exp") {
+    match claims.exp.0 {
         None => Ok(None),
-        Some(end) => end.as_u64().map(Some).ok_or(Unkept::Unreadable),
+        Some(end) => end.get().parse().map(Some).map_err(|_| Unkept::Unreadable),
+    }
+}
+
+/// The two claims that make stricter; a claim that is given twice is no JSON to us.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Claims<'t> {
+    #[serde(borrow)]
+    role: Given<'t>,
+    #[serde(borrow)]
+    exp: Given<'t>,
+}
+
+/// A claim as it was written, `null` included.
+#[derive(Default)]
+struct Given<'t>(Option<&'t RawValue>);
+
+impl<'de: 't, 't> Deserialize<'de> for Given<'t> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <&RawValue>::deserialize(deserializer).map(|raw| Self(Some(raw)))
     }
 }
 
@@ -109,6 +135,7 @@ mod tests {
             (vec![("apikey", "sb_secret_x".into())], Err(Unkept::Privileged)),
             (vec![("authorization", "Bearer sb_secret_x".into())], Err(Unkept::Privileged)),
             (vec![("authorization", format!("Bearer {service}"))], Err(Unkept::Privileged)),
+            (vec![("authorization", jwt(r#"{"role":"service\u005frole"}"#))], Err(Unkept::Unreadable)),
             (vec![("authorization", format!("bearer  {service}"))], Err(Unkept::Privileged)),
             (
                 vec![("apikey", service.clone()), ("authorization", format!("Bearer {user}"))],

@@ -35,9 +35,8 @@ pub(super) fn sharing(
     sent: &HeaderMap,
     now_unix: u64,
 ) -> Result<Sharing, Pass> {
-    let caller = caller(sent, now_unix);
     let (Some(verifier), false) = (verifier, *scope == Scope::Token) else {
-        return caller.map(|caller| by_bytes(sent, caller.expires)).map_err(unkept);
+        return caller(sent, now_unix).map(|caller| by_bytes(sent, caller.expires)).map_err(unkept);
     };
     match verifier.identify(sent, now_unix) {
         Identity::Privileged => Err(Pass::ServiceKey),

@@ -151,8 +151,9 @@ impl Proxy {
                 seen.rule = Some(Arc::clone(&plan.rule));
                 self.read(plan, &head.headers).await
             }
-            Ok((head, Plan::Write(plan))) => self.write(*plan, WriteRequest::new(head, body)).await,
-            Ok((head, Plan::Pass(pass))) => self.pass(pass, head, body).await,
+            // boxed: hyper keeps room for this future in every idle connection, and hits need little
+            Ok((head, Plan::Write(plan))) => Box::pin(self.write(*plan, WriteRequest::new(head, body))).await,
+            Ok((head, Plan::Pass(pass))) => Box::pin(self.pass(pass, head, body)).await,
             Ok((_, Plan::Refuse(path))) => Err(Rejection::Path(path)),
         };
 

@@ -37,15 +37,16 @@ impl Proxy {
                     return Ok((respond::from_entry(&entry, request, now), outcome));
                 }
                 Lookup::Miss(ticket) | Lookup::Alone(ticket) => {
-                    return self.fetch(ticket, &plan, request).await;
+                    return Box::pin(self.fetch(ticket, &plan, request)).await;
                 }
-                Lookup::Wait(flight) => self.join(&flight, &plan, request).await,
+
+                Lookup::Wait(flight) => Box::pin(self.join(&flight, &plan, request)).await,
             };
             if let Joined::Done(done) = outcome {
                 return done;
             }
         }
-        self.ask_alone(&plan, request).await
+        Box::pin(self.ask_alone(&plan, request)).await
     }
 
     /// Fetches in a task of its own, and waits for it like everybody else aboard.
