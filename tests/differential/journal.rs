@@ -1,0 +1,115 @@
+//! What happened so far, so that a difference can be told with the shortest way to it that is known:
+//! the time at which Larder last asked the upstream this question, and every write since.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+
+use crate::wire::{Request, Told};
+
+/// One client's past.
+#[derive(Debug, Default)]
+pub(crate) struct Journal {
+    writes: Vec<(usize, Request)>,
+    /// By the question as sent: the step at which Larder last answered it other than from its memory.
+    fetched: HashMap<String, usize>,
+    figures: Figures,
+}
+
+/// How much a run has proven.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Figures {
+    /// Answers that were compared.
+    pub(crate) compared: u32,
+    /// Writes whose answer was a success.
+    pub(crate) written: u32,
+    /// Answerable reads that were repeated at once, and how many of these were hits.
+    pub(crate) repeated: u32,
+    pub(crate) repeated_hits: u32,
+    /// Reads that were asked again later, and how many of these were hits.
+    pub(crate) later: u32,
+    pub(crate) later_hits: u32,
+}
+
+/// When a read was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Time {
+    First,
+    /// Directly after itself.
+    AtOnce,
+    /// With other steps between.
+    Later,
+}
+
+impl Journal {
+    pub(crate) fn wrote(&mut self, step: usize, request: &Request, told: &Told) {
+        self.writes.push((step, request.clone()));
+        self.figures.written += u32::from(told.answer.status.is_success());
+    }
+
+    /// Notes an answer of Larder; tells what is wrong with it, if it is not what the upstream says.
+    pub(crate) fn read(
+        &mut self,
+        (step, time): (usize, Time),
+        request: &Request,
+        direct: &Told,
+        through: &Told,
+    ) -> Result<(), String> {
+        self.figures.compared += 1;
+        let hit = u32::from(through.is_hit());
+        let answerable = u32::from(direct.answer.status.is_success());
+        match time {
+            Time::First => {}
+            Time::AtOnce => {
+                self.figures.repeated += answerable;
+                self.figures.repeated_hits += hit;
+            }
+            Time::Later => {
+                self.figures.later += answerable;
+                self.figures.later_hits += hit;
+            }
+        }
+        if direct.answer != through.answer {
+            return Err(self.difference(step, request, direct, through));
+        }
+        if hit == 0 {
+            self.fetched.insert(request.to_string(), step);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn difference(&self, step: usize, request: &Request, direct: &Told, through: &Told) -> String {
+        let fetched = self.fetched.get(&request.to_string()).copied();
+        let mut shown = format!("step {step}: different answers\n  {request}\n");
+        let _infallible = writeln!(shown, "  directly:\n    {}", direct.answer);
+        let _infallible = writeln!(shown, "  through Larder ({}):\n    {}", through.cache_status, through.answer);
+        let _infallible = match fetched {
+            Some(fetched) => writeln!(shown, "  Larder asked for it at step {fetched}; the writes since:"),
+            None => writeln!(shown, "  Larder never asked for it in these words; the last writes:"),
+        };
+        const LAST_SHOWN: usize = 12;
+        let since = self.writes.iter().rev().take_while(|(at, _)| fetched.is_none_or(|fetched| *at >= fetched));
+        let mut since: Vec<_> = since.take(LAST_SHOWN).collect();
+        since.reverse();
+        for (at, write) in since {
+            let _infallible = writeln!(shown, "    step {at}: {write}");
+        }
+        shown
+    }
+
+    pub(crate) fn figures(&self) -> Figures {
+        self.figures
+    }
+}
+
+impl Figures {
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            compared: self.compared + other.compared,
+            written: self.written + other.written,
+            repeated: self.repeated + other.repeated,
+            repeated_hits: self.repeated_hits + other.repeated_hits,
+            later: self.later + other.later,
+            later_hits: self.later_hits + other.later_hits,
+        }
+    }
+}
