@@ -21,7 +21,7 @@ const CLIENTS: usize = 8;
 /// How often everybody falls quiet.
 const BATCHES: usize = 4;
 /// Questions of one client that are asked again when all are quiet.
-const REMEMBERED_MAX: usize = 25;
+const REMEMBERED_MAX: usize = 15;
 /// Persons below this own what was seeded.
 const FIRST_OWNER: i64 = 5;
 
@@ -100,8 +100,9 @@ impl Member {
             0..=2 => return self.write().await,
             3..=7 => {
                 let read = reads::bounded(&mut self.chance, self.ground, &who);
-                self.compare(Time::First, &read).await?;
-                self.compare(Time::AtOnce, &read).await?;
+                let request = read.spelled(&mut self.chance);
+                self.compare(Time::First, &request).await?;
+                self.compare(Time::AtOnce, &request).await?;
                 self.remember(read);
             }
             _ => {
@@ -126,19 +127,17 @@ impl Member {
 
     async fn compare_all(&mut self) -> Result<(), String> {
         for read in self.remembered.clone() {
-            self.compare(Time::Later, &read).await?;
+            let request = read.respelled(&mut self.chance);
+            self.compare(Time::Later, &request).await?;
+            self.compare(Time::AtOnce, &request).await?;
         }
         Ok(())
     }
 
-    async fn compare(&mut self, time: Time, read: &Read) -> Result<(), String> {
-        let request: Request = match time {
-            Time::First | Time::AtOnce => read.spelled(&mut self.chance),
-            Time::Later => read.respelled(&mut self.chance),
-        };
-        let direct = self.direct.ask(&request).await;
-        let through = self.through.ask(&request).await;
-        self.journal.read((self.step, time), &request, &direct, &through)
+    async fn compare(&mut self, time: Time, request: &Request) -> Result<(), String> {
+        let direct = self.direct.ask(request).await;
+        let through = self.through.ask(request).await;
+        self.journal.read((self.step, time), request, &direct, &through)
     }
 
     fn remember(&mut self, read: Read) {

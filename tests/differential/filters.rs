@@ -26,7 +26,7 @@ pub(crate) fn pinning(chance: &mut Chance, columns: &[Column], ground: Ground) -
     if pinnable.is_empty() {
         return None;
     }
-    let column = chance.pick(&pinnable);
+    let column = if chance.percent(50) { pinnable[0] } else { chance.pick(&pinnable) };
     let operation = if chance.percent(65) {
         format!("eq.{}", value(chance, column.kind, ground))
     } else {

@@ -4,13 +4,15 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
+use percent_encoding::percent_decode_str;
+
 use crate::wire::{Request, Told};
 
 /// One client's past.
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
     writes: Vec<(usize, Request)>,
-    /// By the question as sent: the step at which Larder last answered it other than from its memory.
+    /// By the question: the step at which Larder last answered it other than from its memory.
     fetched: HashMap<String, usize>,
     figures: Figures,
 }
@@ -72,22 +74,24 @@ impl Journal {
             return Err(self.difference(step, request, direct, through));
         }
         if hit == 0 {
-            self.fetched.insert(request.to_string(), step);
+            self.fetched.insert(question(request), step);
         }
         Ok(())
     }
 
     pub(crate) fn difference(&self, step: usize, request: &Request, direct: &Told, through: &Told) -> String {
-        let fetched = self.fetched.get(&request.to_string()).copied();
+        let fetched = self.fetched.get(&question(request)).copied();
         let mut shown = format!("step {step}: different answers\n  {request}\n");
         let _infallible = writeln!(shown, "  directly:\n    {}", direct.answer);
-        let _infallible = writeln!(shown, "  through Larder ({}):\n    {}", through.cache_status, through.answer);
+        let _infallible =
+            writeln!(shown, "  through Larder ({}):\n    {}", through.cache_status, through.answer);
         let _infallible = match fetched {
             Some(fetched) => writeln!(shown, "  Larder asked for it at step {fetched}; the writes since:"),
-            None => writeln!(shown, "  Larder never asked for it in these words; the last writes:"),
+            None => writeln!(shown, "  Larder was never seen to ask for it; the last writes:"),
         };
         const LAST_SHOWN: usize = 12;
-        let since = self.writes.iter().rev().take_while(|(at, _)| fetched.is_none_or(|fetched| *at >= fetched));
+        let since =
+            self.writes.iter().rev().take_while(|(at, _)| fetched.is_none_or(|fetched| *at >= fetched));
         let mut since: Vec<_> = since.take(LAST_SHOWN).collect();
         since.reverse();
         for (at, write) in since {
@@ -99,6 +103,18 @@ impl Journal {
     pub(crate) fn figures(&self) -> Figures {
         self.figures
     }
+}
+
+/// The same for all spellings of one question.
+fn question(request: &Request) -> String {
+    let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
+    let mut parts: Vec<String> = query
+        .split('&')
+        .map(|part| percent_decode_str(&part.replace('+', " ")).decode_utf8_lossy().into_owned())
+        .collect();
+    parts.sort();
+    let path = percent_decode_str(path).decode_utf8_lossy();
+    format!("{} {path}?{} {:?} {}", request.method, parts.join("&"), request.headers, request.who.name)
 }
 
 impl Figures {

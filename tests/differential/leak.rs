@@ -4,7 +4,8 @@
 //! canary of another, whatever else it holds; where the scope keeps callers apart it must also be exactly
 //! what this caller was answered directly before, for the writes meanwhile change nothing: they only
 //! take answers away, so that there are fetches to join and to race with. Tokens that prove nothing are
-//! mixed in: they must get what the upstream gives them, and never a hit.
+//! mixed in: they must get what the upstream gives them, and never a hit where it refuses them. (It takes
+//! an unsigned token for a signed-out caller, and answers it as one.)
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -91,14 +92,9 @@ pub(crate) async fn hunt(stage: &Stage, seed: u64, answers: usize) -> Result<Arc
 /// Four people, with what can change in their tokens, the signed-out caller, and those not to be believed.
 fn callers(mint: &Mint) -> Vec<Caller> {
     let mut callers = vec![Caller::new(Person::anon(), 0, &[])];
-    for (person, tenant, level) in [
-        (9, "acme", 1),
-        (9, "acme", 2),
-        (9, "beta", 2),
-        (10, "acme", 1),
-        (11, "beta", 2),
-        (12, "beta", 1),
-    ] {
+    for (person, tenant, level) in
+        [(9, "acme", 1), (9, "acme", 2), (9, "beta", 2), (10, "acme", 1), (11, "beta", 2), (12, "beta", 1)]
+    {
         let claims = json!({ "aal": format!("aal{level}"), "app_metadata": { "tenant": tenant } });
         let levels: Vec<String> =
             (1..=level).map(|level| format!("canary<{person} {tenant} aal{level}>")).collect();
@@ -181,13 +177,17 @@ async fn look(through: &Side, caller: &Caller, target: usize, seen: &Seen) -> Re
     let expected = &caller.expected[target];
     let wrong = |what: &str| {
         let cache_status = &told.cache_status;
-        Err(format!("{what}\n  {request}\n  directly:\n    {expected}\n  through Larder ({cache_status}):\n    {}", told.answer))
+        Err(format!(
+            "{what}\n  {request}\n  directly:\n    {expected}\n  through Larder ({cache_status}):\n    {}",
+            told.answer
+        ))
     };
     if let Some(leak) = caller.leak_in(&told.answer.body) {
         return wrong(&format!("a leak: {leak}"));
     }
-    if !caller.believed && told.is_hit() {
-        return wrong("a hit for a token that proves nothing");
+    let refused = !expected.status.is_success();
+    if refused && (told.is_hit() || told.answer.status.is_success()) {
+        return wrong("something for a token that the upstream refuses");
     }
     let may_be_anonymous = target >= FIRST_PUBLIC && caller.believed;
     if told.answer != *expected && !may_be_anonymous {
@@ -197,7 +197,13 @@ async fn look(through: &Side, caller: &Caller, target: usize, seen: &Seen) -> Re
 }
 
 fn read(target: &str, who: &Person) -> Request {
-    Request { method: Method::GET, target: target.to_owned(), headers: Vec::new(), body: None, who: who.clone() }
+    Request {
+        method: Method::GET,
+        target: target.to_owned(),
+        headers: Vec::new(),
+        body: None,
+        who: who.clone(),
+    }
 }
 
 /// Takes answers away and leaves every row as it is.

@@ -82,20 +82,24 @@ fn nobody_ever_sees_what_is_anothers() {
     let stage = Stage::start(include_str!("leak.yaml"), &["--more", &private]);
     let answers = number("LARDER_LEAK_ANSWERS").unwrap_or(LEAK_ANSWERS);
     let seed = number("LARDER_SEED").unwrap_or(SEED);
-    let seen = stage
-        .play(leak::hunt(&stage, seed, answers))
-        .unwrap_or_else(|found| panic!("LARDER_SEED={seed}\n{found}\nthe end of Larder's log:\n{}", stage.log()));
+    let seen = stage.play(leak::hunt(&stage, seed, answers)).unwrap_or_else(|found| {
+        panic!("LARDER_SEED={seed}\n{found}\nthe end of Larder's log:\n{}", stage.log())
+    });
     println!("{seen:?}");
     let hits = seen.hits.load(Ordering::Relaxed);
     assert!(hits * 100 >= answers * LEAK_HITS_PERCENT_MIN, "too few hits for a proof: {seen:?}");
-    assert!(seen.unbelieved.load(Ordering::Relaxed) > 0 && seen.writes.load(Ordering::Relaxed) > 0, "{seen:?}");
+    assert!(
+        seen.unbelieved.load(Ordering::Relaxed) > 0 && seen.writes.load(Ordering::Relaxed) > 0,
+        "{seen:?}"
+    );
 }
 
 /// Plays a run and asks that it was worth something.
 fn check(stage: &Stage, run: impl FnOnce(u64, usize) -> Result<Figures, String>) {
     let (seed, steps) = (number("LARDER_SEED").unwrap_or(SEED), number("LARDER_STEPS").unwrap_or(STEPS));
-    let figures = run(seed, steps)
-        .unwrap_or_else(|found| panic!("LARDER_SEED={seed}\n{found}\nthe end of Larder's log:\n{}", stage.log()));
+    let figures = run(seed, steps).unwrap_or_else(|found| {
+        panic!("LARDER_SEED={seed}\n{found}\nthe end of Larder's log:\n{}", stage.log())
+    });
     println!("{figures:?}");
     assert!(figures.repeated_hits * 100 >= figures.repeated * HITS_PERCENT_MIN, "too few hits: {figures:?}");
     assert!(figures.repeated > 0 && figures.later_hits > 0 && figures.written > 0, "no proof: {figures:?}");

@@ -56,7 +56,8 @@ impl Mint {
     /// Tokens that speak of this person and prove nothing, each with what is wrong with it.
     pub(crate) fn not_to_be_believed(&self, number: i64, more: &Value) -> Vec<Person> {
         let right = claims(number, more);
-        let named = |what: &str, token| Person { name: format!("person {number}, {what}"), token: Some(token) };
+        let named =
+            |what: &str, token| Person { name: format!("person {number}, {what}"), token: Some(token) };
         let genuine = self.token(&right);
         let (signed, signature) = genuine.rsplit_once('.').expect("three parts");
         let middle = signature.len() / 2;

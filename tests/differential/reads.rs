@@ -94,11 +94,7 @@ fn read(chance: &mut Chance, table: Table, ground: Ground, who: &Person) -> Read
 }
 
 /// Draws `select`, mostly; returns the embeds in it.
-fn select(
-    chance: &mut Chance,
-    table: Table,
-    parameters: &mut Vec<(String, String)>,
-) -> Vec<&'static str> {
+fn select(chance: &mut Chance, table: Table, parameters: &mut Vec<(String, String)>) -> Vec<&'static str> {
     if table.columns.is_empty() || chance.percent(20) {
         return Vec::new();
     }

@@ -46,8 +46,11 @@ fn encoded(chance: &mut Chance, text: &str, noisy: bool) -> String {
         } else if byte == b' ' && chance.percent(50) {
             written.push('+');
         } else {
-            let _infallible =
-                if chance.percent(30) { write!(written, "%{byte:02x}") } else { write!(written, "%{byte:02X}") };
+            let _infallible = if chance.percent(30) {
+                write!(written, "%{byte:02x}")
+            } else {
+                write!(written, "%{byte:02X}")
+            };
         }
     }
     written

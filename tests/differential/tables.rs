@@ -182,6 +182,9 @@ const STATUSES: &[&str] = &["published", "rented", "draft"];
 const WORDS: &[&str] = &["Villa n°4", "Studio n°1", "Chambre", "owner", "woyofal", "Wi-Fi", "null", "a.b:c"];
 const MOMENTS: &[&str] = &["2020-01-20T09:00:00Z", "2020-02-10 10:00:00+01", "2031-05-01T00:00:00+00:00"];
 
+/// So few numbers that reads and writes meet.
+const BUSY_NUMBERS: i64 = 8;
+
 /// Whose rows a client reads and writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ground {
@@ -196,9 +199,16 @@ impl Ground {
     /// Everything that was seeded, and room for more.
     pub(crate) const COMMON: Self = Self { first: 1, last: 76, owner: None };
 
-    /// Who owns property number such as the seed deals them out.
+    /// A number of a row, mostly one of the few that everything happens to.
+    pub(crate) fn number(self, chance: &mut Chance) -> i64 {
+        let busy = self.last.min(self.first + BUSY_NUMBERS);
+        let last = if chance.percent(70) { busy } else { self.last };
+        chance.between(self.first, last)
+    }
+
+    /// The number of a row of this person, as the seed deals properties out.
     pub(crate) fn number_of(self, chance: &mut Chance, person: i64) -> i64 {
-        let drawn = chance.between(self.first, self.last);
+        let drawn = self.number(chance);
         match self.owner {
             Some(_) => drawn,
             None => drawn - drawn % 4 + (person - 1),
@@ -214,7 +224,7 @@ impl Ground {
 pub(crate) fn value(chance: &mut Chance, kind: Kind, ground: Ground) -> String {
     match kind {
         Kind::Number => {
-            let number = chance.between(ground.first, ground.last);
+            let number = ground.number(chance);
             spelled_number(chance, number)
         }
         Kind::Amenity => {

@@ -15,8 +15,14 @@ use crate::people::Person;
 /// For a slow machine under load; a healthy one needs milliseconds.
 const ANSWER_MAX: Duration = Duration::from_secs(60);
 /// Headers of an answer that mean something to an app.
-const MEANINGFUL: [&str; 6] =
-    ["content-type", "content-range", "preference-applied", "content-profile", "content-location", "location"];
+const MEANINGFUL: [&str; 6] = [
+    "content-type",
+    "content-range",
+    "preference-applied",
+    "content-profile",
+    "content-location",
+    "location",
+];
 
 /// A request, ready to be sent to either side.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,7 +109,8 @@ impl Side {
         let body = Bytes::from(request.body.clone().unwrap_or_default());
         let sent = sent.body(Full::new(body)).unwrap_or_else(|error| panic!("{request}: {error}"));
         let asked = async {
-            let answered = self.pool.request(sent).await.unwrap_or_else(|error| panic!("{request}: {error:?}"));
+            let answered =
+                self.pool.request(sent).await.unwrap_or_else(|error| panic!("{request}: {error:?}"));
             let (head, body) = answered.into_parts();
             let body = body.collect().await.unwrap_or_else(|error| panic!("{request}: {error:?}")).to_bytes();
             (head, body)
@@ -111,7 +118,8 @@ impl Side {
         let (head, body) = tokio::time::timeout(ANSWER_MAX, asked)
             .await
             .unwrap_or_else(|_| panic!("{request}: no answer in {ANSWER_MAX:?}"));
-        let text = |name| head.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        let text =
+            |name| head.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
         Told {
             cache_status: text("cache-status").unwrap_or_default(),
             answer: Answer {

@@ -185,9 +185,7 @@ fn add_properties(chance: &mut Chance, ground: Ground, person: i64) -> Draft {
             ));
             draft
         }
-        2 => draft
-            .with("columns", "id,title,city,price,owner_id")
-            .json(&property(chance, ground, person)),
+        2 => draft.with("columns", "id,title,city,price,owner_id").json(&property(chance, ground, person)),
         3 | 4 => {
             let rows: Vec<Value> =
                 (0..chance.between(1, 3)).map(|_| property(chance, ground, person)).collect();

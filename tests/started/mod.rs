@@ -2,16 +2,20 @@
 //!
 //! Whatever is started here ends with the value that stands for it, and with this process should it be killed.
 
+use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, PipeReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use serde_json::Value;
 
 /// For a slow machine under load; a healthy one needs a few seconds.
 const START_MAX: Duration = Duration::from_secs(120);
+
+/// As much of a log as a failure shows.
+const LOG_LINES_MAX: usize = 40;
 
 /// Servers with databases of their own, holding the same rows.
 pub(crate) struct Upstream {
@@ -53,8 +57,11 @@ pub(crate) struct Larder {
     process: Child,
     pub(crate) address: String,
     pub(crate) admin: String,
-    log: mpsc::Receiver<String>,
+    log: Log,
 }
+
+/// The last lines that a process has written; a mutex because a thread reads them.
+type Log = Arc<Mutex<VecDeque<String>>>;
 
 impl Larder {
     pub(crate) fn start(rules: &str, upstream: &str) -> Self {
@@ -72,34 +79,16 @@ impl Larder {
             .stderr(input)
             .spawn()
             .expect("larder runs");
-        let log = lines_of(output);
+        let (lines, log) = lines_of(output);
         let mut larder = Self { process, address: String::new(), admin: String::new(), log };
-        (larder.address, larder.admin) = larder.bound_addresses();
+        (larder.address, larder.admin) = bound_addresses(&lines);
         larder
-    }
-
-    /// Reads the log up to the line that says where it listens.
-    fn bound_addresses(&self) -> (String, String) {
-        let mut seen = String::new();
-        loop {
-            let line = self
-                .log
-                .recv_timeout(START_MAX)
-                .unwrap_or_else(|_| panic!("larder does not listen:\n{seen}"));
-            let event: Value = serde_json::from_str(&line).unwrap_or_default();
-            let fields = event.get("fields").unwrap_or(&event);
-            if let (Some(listen), Some(admin)) = (fields["listen"].as_str(), fields["admin"].as_str()) {
-                return (format!("http://{listen}"), format!("http://{admin}"));
-            }
-            seen = seen + &line + "\n";
-        }
     }
 
     /// The last lines of its log.
     pub(crate) fn last_lines(&self) -> String {
-        const LINES_SHOWN: usize = 40;
-        let lines: Vec<String> = self.log.try_iter().collect();
-        lines[lines.len().saturating_sub(LINES_SHOWN)..].join("\n")
+        let lines = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.iter().map(String::as_str).collect::<Vec<_>>().join("\n")
     }
 
     fn kill(&mut self) {
@@ -114,15 +103,39 @@ impl Drop for Larder {
     }
 }
 
-/// Lines as they are written, until the last writer is gone; never lets a writer wait.
-fn lines_of(output: PipeReader) -> mpsc::Receiver<String> {
+/// Reads the log up to the line that says where it listens.
+fn bound_addresses(lines: &mpsc::Receiver<String>) -> (String, String) {
+    let mut seen = String::new();
+    loop {
+        let line =
+            lines.recv_timeout(START_MAX).unwrap_or_else(|_| panic!("larder does not listen:\n{seen}"));
+        let event: Value = serde_json::from_str(&line).unwrap_or_default();
+        let fields = event.get("fields").unwrap_or(&event);
+        if let (Some(listen), Some(admin)) = (fields["listen"].as_str(), fields["admin"].as_str()) {
+            return (format!("http://{listen}"), format!("http://{admin}"));
+        }
+        seen = seen + &line + "\n";
+    }
+}
+
+/// Lines as they are written, for as long as somebody wants them, and the last of them; never lets a
+/// writer wait.
+fn lines_of(output: PipeReader) -> (mpsc::Receiver<String>, Log) {
     let (sender, lines) = mpsc::channel();
+    let log = Log::default();
+    let kept = Arc::clone(&log);
     std::thread::spawn(move || {
         for line in BufReader::new(output).lines().map_while(Result::ok) {
+            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+            if kept.len() == LOG_LINES_MAX {
+                kept.pop_front();
+            }
+            kept.push_back(line.clone());
+            drop(kept);
             let _nobody_listens = sender.send(line);
         }
     });
-    lines
+    (lines, log)
 }
 
 /// Node from the upstream's packages, where it comes as one; else the system's.
