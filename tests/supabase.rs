@@ -4,16 +4,11 @@
 //! of one of them, and the cases of `tests/e2e`, which compare each answer and read
 //! `Cache-Status` and `/metrics`. What the cases print is shown when one of them fails.
 
-use std::io::{BufRead, BufReader, PipeReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
-use std::time::Duration;
+mod started;
 
-use serde_json::Value;
+use std::process::Command;
 
-/// For a slow machine under load; a healthy one needs a few seconds.
-const START_MAX: Duration = Duration::from_secs(120);
+use started::{Larder, Upstream, in_repository, node};
 
 #[test]
 fn the_real_client_gets_equal_answers_and_what_can_be_cached_is() {
@@ -29,7 +24,7 @@ fn the_real_client_gets_equal_answers_with_the_example_rules() {
 
 /// Plays every case with one rules file.
 fn run_cases(rules: &str, expect: &str) {
-    let upstream = Upstream::start();
+    let upstream = Upstream::start(&["--servers", "2"]);
     let larder = Larder::start(rules, &upstream.servers[1]);
     let cases = Command::new(node())
         .arg(in_repository("tests/e2e/run.mjs"))
@@ -45,134 +40,6 @@ fn run_cases(rules: &str, expect: &str) {
         "cases with {rules} failed\n{}{}\nthe end of Larder's log:\n{}",
         String::from_utf8_lossy(&cases.stdout),
         String::from_utf8_lossy(&cases.stderr),
-        larder.stop()
+        larder.last_lines()
     );
-}
-
-/// Two servers with databases of their own, holding the same rows.
-struct Upstream {
-    process: Child,
-    servers: [String; 2],
-    /// What the servers' keys are, as the cases want it.
-    keys: String,
-}
-
-impl Upstream {
-    fn start() -> Self {
-        let mut process = Command::new(node())
-            .arg(in_repository("tests/upstream/start.mjs"))
-            .args(["--servers", "2"])
-            .stdin(Stdio::piped()) // it runs until this ends, even if we are killed
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("node runs");
-        let mut keys = String::new();
-        let stdout = process.stdout.take().expect("a piped stdout");
-        BufReader::new(stdout).read_line(&mut keys).expect("a line from the upstream");
-        let started: Value =
-            serde_json::from_str(&keys).expect("the upstream's line of JSON; its complaint is above");
-        let server = |n: usize| started["servers"][n].as_str().expect("an address").to_owned();
-        Self { process, servers: [server(0), server(1)], keys }
-    }
-}
-
-impl Drop for Upstream {
-    fn drop(&mut self) {
-        drop(self.process.stdin.take());
-        let _gone_either_way = self.process.wait();
-    }
-}
-
-/// The product, as people start it.
-struct Larder {
-    process: Child,
-    address: String,
-    admin: String,
-    log: mpsc::Receiver<String>,
-}
-
-impl Larder {
-    fn start(rules: &str, upstream: &str) -> Self {
-        let (output, input) = std::io::pipe().expect("a pipe");
-        // should we be killed, the kernel kills it
-        let process = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL", env!("CARGO_BIN_EXE_larder"), "serve"])
-            .args(["--rules", rules, "--upstream", upstream, "--log", "json"])
-            .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .env_clear() // nobody's own settings
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .stdin(Stdio::null())
-            .stdout(input.try_clone().expect("a second handle"))
-            .stderr(input)
-            .spawn()
-            .expect("larder runs");
-        let log = lines_of(output);
-        let mut larder = Self { process, address: String::new(), admin: String::new(), log };
-        (larder.address, larder.admin) = larder.bound_addresses();
-        larder
-    }
-
-    /// Reads the log up to the line that says where it listens.
-    fn bound_addresses(&self) -> (String, String) {
-        let mut seen = String::new();
-        loop {
-            let line = self
-                .log
-                .recv_timeout(START_MAX)
-                .unwrap_or_else(|_| panic!("larder does not listen:\n{seen}"));
-            let event: Value = serde_json::from_str(&line).unwrap_or_default();
-            let fields = event.get("fields").unwrap_or(&event);
-            if let (Some(listen), Some(admin)) = (fields["listen"].as_str(), fields["admin"].as_str()) {
-                return (format!("http://{listen}"), format!("http://{admin}"));
-            }
-            seen = seen + &line + "\n";
-        }
-    }
-
-    /// Ends it; returns the last lines of its log.
-    fn stop(mut self) -> String {
-        const LINES_SHOWN: usize = 40;
-        self.kill();
-        let lines: Vec<String> = self.log.iter().collect();
-        lines[lines.len().saturating_sub(LINES_SHOWN)..].join("\n")
-    }
-
-    fn kill(&mut self) {
-        let _gone_already = self.process.kill();
-        let _gone_either_way = self.process.wait();
-    }
-}
-
-impl Drop for Larder {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
-/// Lines as they are written, until the last writer is gone; never lets a writer wait.
-fn lines_of(output: PipeReader) -> mpsc::Receiver<String> {
-    let (sender, lines) = mpsc::channel();
-    std::thread::spawn(move || {
-        for line in BufReader::new(output).lines().map_while(Result::ok) {
-            let _nobody_listens = sender.send(line);
-        }
-    });
-    lines
-}
-
-/// Node from the upstream's packages, where it comes as one; else the system's.
-fn node() -> PathBuf {
-    let modules = in_repository("tests/upstream/node_modules");
-    let packages = [modules.clone(), in_repository("tests/e2e/node_modules")];
-    assert!(
-        packages.iter().all(|folder| folder.exists()),
-        "packages of tests/ are missing: run scripts/test once"
-    );
-    let packaged = modules.join(".bin/node");
-    if packaged.exists() { packaged } else { "node".into() }
-}
-
-fn in_repository(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }

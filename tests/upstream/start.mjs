@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 // Starts real Supabase-compatible servers: @supabase/lite on one private PostgreSQL.
 //
-//   node_modules/.bin/node start.mjs [--servers 2]      (or any node from 22 on)
+//   node_modules/.bin/node start.mjs [--servers 2] [--more FILE.sql]      (or any node from 22 on)
 //
-// Each server has a database of its own, all with the same schema and rows. Prints one line of JSON
+// Each server has a database of its own, all with the same schema and rows; `--more` adds to both. Prints one line of JSON
 // when all of them answer: {"servers": ["http://127.0.0.1:…", …], "publishableKey", "secretKey", "jwtSecret"}.
 // Runs until its standard input ends, SIGINT or SIGTERM; then nothing that it started is left.
 // The packages, Node among them, come from `npm ci` in this folder (scripts/test does that).
@@ -17,7 +17,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 
 const here = import.meta.dirname;
-const { values: options } = parseArgs({ options: { servers: { type: 'string', default: '1' } } });
+const { values: options } = parseArgs({ options: { servers: { type: 'string', default: '1' }, more: { type: 'string' } } });
 
 // For a slow machine under load; a healthy one needs a few seconds for everything.
 const START_MS_MAX = 120_000;
@@ -104,8 +104,9 @@ async function startPostgres() {
   await run([...asPostgres, `${bin}/initdb`, '-D', data, '-U', 'postgres', '--auth=trust', '-E', 'UTF8', '--locale=C.UTF-8', '--no-sync'], { cwd: '/' });
 
   const port = await freePort();
-  // Nothing here outlives the run, so nothing needs to reach the disk.
-  const parameters = { listen_addresses: '127.0.0.1', port, unix_socket_directories: '', fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', client_min_messages: 'warning' };
+  // Nothing here outlives the run, so nothing needs to reach the disk. New statistics would change plans,
+  // and with them the order of rows for which nobody asked.
+  const parameters = { listen_addresses: '127.0.0.1', port, unix_socket_directories: '', fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', autovacuum: 'off', client_min_messages: 'warning' };
   const flags = Object.entries(parameters).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   serve('postgres', 'SIGINT', [...asPostgres, ...endedBy('INT', [`${bin}/postgres`, '-D', data, ...flags])], { cwd: '/' });
 
@@ -170,6 +171,7 @@ function project(name, port, databaseUrl) {
   fs.writeFileSync(path.join(inside, 'config.toml'), configuration(port, databaseUrl));
   fs.copyFileSync(path.join(here, 'schema.sql'), path.join(inside, 'migrations/20250101000000_schema.sql'));
   fs.copyFileSync(path.join(here, 'seed.sql'), path.join(inside, 'seed.sql'));
+  if (options.more) fs.appendFileSync(path.join(inside, 'seed.sql'), fs.readFileSync(options.more));
   return folder;
 }
 

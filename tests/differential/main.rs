@@ -1,0 +1,112 @@
+//! Is every answer through Larder the one that the upstream gives, whatever is asked and whoever asks?
+//!
+//! Generated reads and writes go to a real Supabase-compatible server, directly and through Larder with
+//! everything kept for long. The simplest sound comparison for each kind:
+//!
+//! - A **read** is asked of the same database twice, directly and through Larder, with no write
+//!   between that could change it. So answers must be equal to the byte, clocks and generated ids included.
+//! - A **write** can happen once. The same writes go to a second database with the same rows, which Larder
+//!   never sees; the answers must be equal but for what a trigger takes from the clock.
+//! - With **many clients** there is no such order. See `crowd.rs` for what can be compared all the same.
+//!
+//! Reads are repeated at once and after writes, in other words too, and enough of them must be hits:
+//! never keeping anything would prove nothing. A difference is told with the seed, the request, both
+//! answers and the writes since Larder last fetched that answer.
+//!
+//! `LARDER_SEED=7 LARDER_STEPS=20000` plays another, longer run; `LARDER_LEAK_ANSWERS=1000000` a longer
+//! hunt for leaks.
+
+#![allow(clippy::print_stdout, reason = "a run's figures, shown where a test's output is asked for")]
+
+mod alone;
+mod chance;
+mod crowd;
+mod filters;
+mod journal;
+mod leak;
+
+mod people;
+mod reads;
+mod spelling;
+mod stage;
+#[path = "../started/mod.rs"]
+mod started;
+mod tables;
+mod wire;
+mod writes;
+
+use std::env;
+use std::sync::atomic::Ordering;
+
+use journal::Figures;
+use stage::Stage;
+
+/// Any number does; this one is as good as others.
+const SEED: u64 = 20_250_101;
+const STEPS: usize = 500;
+const LEAK_ANSWERS: usize = 20_000;
+/// So many of 100 answerable reads that are repeated at once must be hits.
+const HITS_PERCENT_MIN: u32 = 30;
+/// So many of 100 answers must be hits, or there was nothing to leak.
+const LEAK_HITS_PERCENT_MIN: usize = 30;
+const DERIVED: &str = include_str!("derived.yaml");
+const ROWS: &str = include_str!("rows.yaml");
+
+#[test]
+fn one_client_gets_equal_answers_where_everything_is_derived() {
+    let stage = Stage::start(DERIVED, &["--servers", "2"]);
+    check(&stage, |seed, steps| stage.play(alone::run(&stage, seed, steps)));
+}
+
+#[test]
+fn one_client_gets_equal_answers_where_rows_are_matched() {
+    let stage = Stage::start(&format!("{DERIVED}{ROWS}"), &["--servers", "2"]);
+    check(&stage, |seed, steps| stage.play(alone::run(&stage, seed, steps)));
+}
+
+#[test]
+fn eight_clients_get_equal_answers_where_everything_is_derived() {
+    let stage = Stage::start(DERIVED, &["--servers", "1"]);
+    check(&stage, |seed, steps| stage.play(crowd::run(&stage, seed, steps)));
+}
+
+#[test]
+fn eight_clients_get_equal_answers_where_rows_are_matched() {
+    let stage = Stage::start(&format!("{DERIVED}{ROWS}"), &["--servers", "1"]);
+    check(&stage, |seed, steps| stage.play(crowd::run(&stage, seed, steps)));
+}
+
+#[test]
+fn nobody_ever_sees_what_is_anothers() {
+    let private = started::in_repository("tests/differential/private.sql").display().to_string();
+    let stage = Stage::start(include_str!("leak.yaml"), &["--more", &private]);
+    let answers = number("LARDER_LEAK_ANSWERS").unwrap_or(LEAK_ANSWERS);
+    let seed = number("LARDER_SEED").unwrap_or(SEED);
+    let seen = stage.play(leak::hunt(&stage, seed, answers)).unwrap_or_else(|found| {
+        panic!("LARDER_SEED={seed}\n{found}\nthe end of Larder's log:\n{}", stage.log())
+    });
+    println!("{seen:?}");
+    let hits = seen.hits.load(Ordering::Relaxed);
+    assert!(hits * 100 >= answers * LEAK_HITS_PERCENT_MIN, "too few hits for a proof: {seen:?}");
+    assert!(
+        seen.unbelieved.load(Ordering::Relaxed) > 0 && seen.writes.load(Ordering::Relaxed) > 0,
+        "{seen:?}"
+    );
+}
+
+/// Plays a run and asks that it was worth something.
+fn check(stage: &Stage, run: impl FnOnce(u64, usize) -> Result<Figures, String>) {
+    let (seed, steps) = (number("LARDER_SEED").unwrap_or(SEED), number("LARDER_STEPS").unwrap_or(STEPS));
+    let figures = run(seed, steps).unwrap_or_else(|found| {
+        panic!("LARDER_SEED={seed}\n{found}\nthe end of Larder's log:\n{}", stage.log())
+    });
+    println!("{figures:?}");
+    assert!(figures.repeated_hits * 100 >= figures.repeated * HITS_PERCENT_MIN, "too few hits: {figures:?}");
+    assert!(figures.repeated > 0 && figures.later_hits > 0 && figures.written > 0, "no proof: {figures:?}");
+}
+
+/// A number from the environment.
+fn number<T: std::str::FromStr>(variable: &str) -> Option<T> {
+    let text = env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable}={text} is not a number")))
+}

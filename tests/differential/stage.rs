@@ -1,0 +1,91 @@
+//! Where a run takes place: the real upstream, and Larder in front of one of its servers.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde_json::Value;
+
+use crate::started::{Larder, Upstream};
+use crate::wire::Side;
+
+/// One run at a time: each brings a database server and wants the machine for itself.
+static TURN: Mutex<()> = Mutex::new(());
+
+pub(crate) struct Stage {
+    larder: Larder,
+    _upstream: Upstream,
+    _turn: MutexGuard<'static, ()>,
+    /// Addresses; Larder stands before the last.
+    pub(crate) servers: Vec<String>,
+    pub(crate) jwt_secret: String,
+    publishable_key: String,
+}
+
+impl Stage {
+    /// Starts everything with these rules.
+    pub(crate) fn start(rules: &str, upstream: &[&str]) -> Self {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let upstream = Upstream::start(upstream);
+        let keys: Value = serde_json::from_str(&upstream.keys).expect("a line of JSON");
+        let key = |name: &str| keys[name].as_str().expect("a key").to_owned();
+        let rules = RulesFile::write(rules);
+        let last = upstream.servers.last().expect("a server");
+        let larder = Larder::start(&rules.path.display().to_string(), last);
+        Self {
+            servers: upstream.servers.clone(),
+            jwt_secret: key("jwtSecret"),
+            publishable_key: key("publishableKey"),
+            larder,
+            _upstream: upstream,
+            _turn: turn,
+        }
+    }
+
+    /// The server behind Larder, asked directly.
+    pub(crate) fn direct(&self) -> Side {
+        self.side(self.servers.last().expect("a server"))
+    }
+
+    pub(crate) fn through(&self) -> Side {
+        self.side(&self.larder.address)
+    }
+
+    pub(crate) fn side(&self, address: &str) -> Side {
+        Side::new(address, &self.publishable_key)
+    }
+
+    /// Runs something to its end.
+    pub(crate) fn play<F: Future>(&self, run: F) -> F::Output {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(run)
+    }
+
+    /// The last lines that Larder has written.
+    pub(crate) fn log(&self) -> String {
+        self.larder.last_lines()
+    }
+}
+
+/// A rules file for as long as Larder needs to read it.
+struct RulesFile {
+    path: PathBuf,
+}
+
+impl RulesFile {
+    fn write(yaml: &str) -> Self {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("larder-differential-{}-{number}.yaml", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::write(&path, yaml).expect("a writable folder for temporary files");
+        Self { path }
+    }
+}
+
+impl Drop for RulesFile {
+    fn drop(&mut self) {
+        let _gone = std::fs::remove_file(&self.path);
+    }
+}
