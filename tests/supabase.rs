@@ -25,7 +25,7 @@ fn the_real_client_gets_equal_answers_with_the_example_rules() {
 /// Plays every case with one rules file.
 fn run_cases(rules: &str, expect: &str) {
     let upstream = Upstream::start(&["--servers", "2"]);
-    let larder = Larder::start(rules, &upstream.servers[1]);
+    let larder = Larder::start(rules, &upstream.servers[1], &[]);
     let cases = Command::new(node())
         .arg(in_repository("tests/e2e/run.mjs"))
         .env("DIRECT", &upstream.servers[0])

@@ -79,7 +79,7 @@ fn eight_clients_get_equal_answers_where_rows_are_matched() {
 #[test]
 fn nobody_ever_sees_what_is_anothers() {
     let private = started::in_repository("tests/differential/private.sql").display().to_string();
-    let stage = Stage::start(include_str!("leak.yaml"), &["--more", &private]);
+    let stage = Stage::verifying(include_str!("leak.yaml"), &["--more", &private]);
     let answers = number("LARDER_LEAK_ANSWERS").unwrap_or(LEAK_ANSWERS);
     let seed = number("LARDER_SEED").unwrap_or(SEED);
     let seen = stage.play(leak::hunt(&stage, seed, answers)).unwrap_or_else(|found| {

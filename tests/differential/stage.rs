@@ -24,19 +24,31 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Starts everything with these rules.
+    /// Starts everything with these rules; Larder tells callers apart by the bytes of their tokens.
     pub(crate) fn start(rules: &str, upstream: &[&str]) -> Self {
+        Self::build(rules, upstream, false)
+    }
+
+    /// As [`Stage::start`], with the project's keys: Larder verifies callers.
+    pub(crate) fn verifying(rules: &str, upstream: &[&str]) -> Self {
+        Self::build(rules, upstream, true)
+    }
+
+    fn build(rules: &str, upstream: &[&str], is_verifying: bool) -> Self {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let upstream = Upstream::start(upstream);
         let keys: Value = serde_json::from_str(&upstream.keys).expect("a line of JSON");
         let key = |name: &str| keys[name].as_str().expect("a key").to_owned();
         let rules = RulesFile::write(rules);
         let last = upstream.servers.last().expect("a server");
-        let larder = Larder::start(&rules.path.display().to_string(), last);
+        let (jwt_secret, publishable_key) = (key("jwtSecret"), key("publishableKey"));
+        let both = [("SUPABASE_JWT_SECRET", &*jwt_secret), ("SUPABASE_PUBLISHABLE_KEY", &*publishable_key)];
+        let variables = if is_verifying { &both[..] } else { &[] };
+        let larder = Larder::start(&rules.path.display().to_string(), last, variables);
         Self {
             servers: upstream.servers.clone(),
-            jwt_secret: key("jwtSecret"),
-            publishable_key: key("publishableKey"),
+            jwt_secret,
+            publishable_key,
             larder,
             _upstream: upstream,
             _turn: turn,

@@ -64,7 +64,8 @@ pub(crate) struct Larder {
 type Log = Arc<Mutex<VecDeque<String>>>;
 
 impl Larder {
-    pub(crate) fn start(rules: &str, upstream: &str) -> Self {
+    /// `variables` are all that it sees of an environment.
+    pub(crate) fn start(rules: &str, upstream: &str, variables: &[(&str, &str)]) -> Self {
         let (output, input) = std::io::pipe().expect("a pipe");
         // should we be killed, the kernel kills it
         let process = Command::new("setpriv")
@@ -74,6 +75,7 @@ impl Larder {
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .env_clear() // nobody's own settings
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(input.try_clone().expect("a second handle"))
             .stderr(input)
