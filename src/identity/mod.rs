@@ -82,4 +82,10 @@ pub enum Identity {
 }
 
 #[cfg(test)]
+mod property_tests;
+#[cfg(test)]
+mod signing_tests;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod token_tests;

@@ -1,9 +1,11 @@
 //! What holds for all headers and all claims?
 
+use http::{HeaderMap, HeaderValue};
 use proptest::prelude::*;
 
+use super::signing_tests::{Signer, claims, headers};
+use super::tests::{secret_keys, verifier};
 use super::*;
-use http::{HeaderMap, HeaderValue};
 
 /// JSON values that differ in kind, spelling and nesting.
 fn json() -> impl Strategy<Value = serde_json::Value> {

@@ -1,5 +1,7 @@
 //! Which tokens make a user, and which user?
 
+use super::signing_tests::{ISSUER, SECRET, Signer, claims, headers, key_set};
+use super::tests::{PUBLISHABLE, anon_jwt, only, secret_keys, verifier, word};
 use super::*;
 
 /// Knows a key of each public kind by the id `1`, `2`, `3`, the secret, and no API keys.

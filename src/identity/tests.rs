@@ -1,23 +1,19 @@
 //! Does anybody become somebody else? Tables of headers and of tokens signed here.
 
-mod properties;
-mod signing;
-mod tokens;
-
+use super::signing_tests::{ISSUER, SECRET, Signer, claims, headers, key_set};
 use super::*;
-use signing::{ISSUER, SECRET, Signer, claims, headers, key_set};
 
-const PUBLISHABLE: &str = "sb_publishable_for_tests";
+pub(super) const PUBLISHABLE: &str = "sb_publishable_for_tests";
 
-fn only(issuer: &str) -> Issuers {
+pub(super) fn only(issuer: &str) -> Issuers {
     Issuers::Only(vec![issuer.to_owned()])
 }
 
-fn secret_keys() -> Keys {
+pub(super) fn secret_keys() -> Keys {
     Keys::new(&[SECRET], only(ISSUER)).unwrap()
 }
 
-fn anon_jwt() -> String {
+pub(super) fn anon_jwt() -> String {
     Signer::secret().sign(r#"{"iss":"supabase","role":"anon","exp":8000}"#)
 }
 
@@ -26,12 +22,12 @@ fn service_jwt() -> String {
 }
 
 /// Knows the secret and both public API keys.
-fn verifier() -> Verifier {
+pub(super) fn verifier() -> Verifier {
     Verifier::new(secret_keys(), ApiKeys::new(&[PUBLISHABLE.to_owned(), anon_jwt()]).unwrap())
 }
 
 /// What a verifier makes of these lines at 1000, in a word.
-fn word(verifier: &Verifier, lines: &[(&'static str, &str)]) -> String {
+pub(super) fn word(verifier: &Verifier, lines: &[(&'static str, &str)]) -> String {
     match verifier.identify(&headers(lines), 1000) {
         Identity::Anonymous { expires, .. } => format!("anonymous until {expires:?}"),
         Identity::User { user, expires } => {
