@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     // A: ground
     ("clock", &[]),
+    ("log", &[]),
     ("metrics", &[]),
     ("units", &[]),
     // B: words
@@ -31,6 +32,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "proxy",
         &[
             "clock",
+            "log",
             "metrics",
             "postgrest",
             "identity",
@@ -48,6 +50,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "server",
         &[
             "clock",
+            "log",
             "metrics",
             "units",
             "identity",
@@ -61,7 +64,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "admin",
         ],
     ),
-    ("cli", &["units", "postgrest", "identity", "key", "rules", "plan", "clock", "metrics", "server"]),
+    ("cli", &["log", "units", "postgrest", "identity", "key", "rules", "plan", "clock", "metrics", "server"]),
     ("main", &["cli"]),
     ("lib", &[]),
 ];

@@ -1,13 +1,14 @@
 //! Counting and logging what happened, once per request.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::{Method, StatusCode, Uri};
 use prometheus::{Histogram, IntCounter};
 use tracing::info;
 
 use crate::identity::Verifier;
+use crate::log::RequestLine;
 use crate::metrics::{Metrics, NO_RULE, observe};
 use crate::plan::Planner;
 use crate::rules::{ReadRule, RuleSet};
@@ -61,23 +62,28 @@ impl Proxy {
             (Outcome::Hit { .. }, Some(hits)) => hits.inc(),
             _ => self.metrics.requests(name, outcome.as_str()).inc(),
         }
-        let ms = took.as_secs_f64() * 1000.0;
         if rule.is_some_and(|rule| rule.debug) {
-            let word = if matches!(outcome, Outcome::Hit { .. }) { "HIT" } else { "MISS" };
-            let key = outcome.key().map_or("", |key| key.as_str());
-            info!(target: "larder::debug", key, ms, outcome = outcome.as_str(), reason = outcome.reason(), "{word}");
+            tell_debug(outcome, took);
         }
-        info!(
-            target: "larder::request",
-            method = seen.method.as_str(),
-            path = logged_path(&seen.uri),
-            status = status.as_u16(),
-            rule = name,
-            outcome = outcome.as_str(),
-            reason = outcome.reason(),
-            ms,
-        );
+        let line = RequestLine {
+            method: seen.method.as_str(),
+            path: logged_path(&seen.uri),
+            status: status.as_u16(),
+            rule: name,
+            outcome: outcome.as_str(),
+            reason: outcome.reason(),
+            took,
+        };
+        line.write();
     }
+}
+
+/// The line for a rule that says `debug: true`.
+fn tell_debug(outcome: &Outcome, took: Duration) {
+    let word = if matches!(outcome, Outcome::Hit { .. }) { "HIT" } else { "MISS" };
+    let key = outcome.key().map_or("", |key| key.as_str());
+    let ms = took.as_secs_f64() * 1000.0;
+    info!(target: "larder::debug", key, ms, outcome = outcome.as_str(), reason = outcome.reason(), "{word}");
 }
 
 fn logged_path(uri: &Uri) -> &str {

@@ -1,18 +1,20 @@
-//! What is sent upstream for a cacheable read?
+//! On which terms is a cacheable read asked: which headers are sent upstream for it?
 //!
 //! Only what PostgREST answers by, in its effective form and a fixed order, and
 //! what the rule declares. Nothing else of the request gets into the answer.
 
-use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, RANGE, USER_AGENT};
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use std::sync::Arc;
 
-use crate::identity::APIKEY;
-use crate::key::Question;
-use crate::postgrest::{Accept, Preferences, Resource, is_row_range};
-use crate::rules::ReadMatch;
+use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, COOKIE, RANGE, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::Request;
-use super::sharing::Sharing;
+use crate::identity::{APIKEY, Verifier};
+use crate::key::Terms;
+use crate::postgrest::{Accept, Preferences, is_row_range};
+use crate::rules::ReadRule;
+
+use super::Pass;
+use super::sharing::{Sharing, sharing};
 
 /// The name under which fills go upstream: one for all, so that no answer depends on a browser's.
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("larder/", env!("CARGO_PKG_VERSION")));
@@ -20,19 +22,35 @@ const AGENT: HeaderValue = HeaderValue::from_static(concat!("larder/", env!("CAR
 const ACCEPT_PROFILE: HeaderName = HeaderName::from_static("accept-profile");
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 
-/// Request headers that PostgREST answers by, in the order in which they are sent upstream.
-pub(super) const ANSWERED_BY: [HeaderName; 6] =
-    [ACCEPT, ACCEPT_PROFILE, PREFER, RANGE, AUTHORIZATION, HeaderName::from_static(APIKEY)];
+/// Request headers that decide about an answer, whatever the rule says.
+pub(super) const ANSWERED_BY: [HeaderName; 7] =
+    [ACCEPT, ACCEPT_PROFILE, PREFER, RANGE, AUTHORIZATION, HeaderName::from_static(APIKEY), COOKIE];
 
 /// Headers of which PostgREST reads one line and others another.
-pub(super) const SINGLE: [HeaderName; 5] =
+const SINGLE: [HeaderName; 5] =
     [ACCEPT, ACCEPT_PROFILE, RANGE, AUTHORIZATION, HeaderName::from_static(APIKEY)];
 
-/// Puts the question that a read asks.
-pub(super) fn question(request: &Request<'_>, matched: &ReadMatch<'_>, sharing: Sharing) -> Question {
-    let sent = &request.head.headers;
-    let is_rest = matches!(request.resource, Resource::Table(_) | Resource::Function(_));
-    let mut headers = Vec::with_capacity(ANSWERED_BY.len() + 2 + matched.rule.vary.len());
+/// Terms, and until when they hold.
+#[derive(Clone, Debug)]
+pub(super) struct Told {
+    pub(super) terms: Arc<Terms>,
+    /// When the caller's token ends, in seconds since 1970.
+    pub(super) expires: Option<u64>,
+}
+
+/// Finds out on which terms somebody who sends these headers is answered under a
+/// rule; below `/rest/v1` they are read as PostgREST reads them.
+pub(super) fn terms(
+    rule: &ReadRule,
+    is_rest: bool,
+    verifier: Option<&Verifier>,
+    sent: &HeaderMap,
+    now_unix: u64,
+) -> Result<Told, Pass> {
+    refuse_doubt(rule, sent)?;
+    let Sharing { headers: identity, credentials, told_apart_by, expires } =
+        sharing(&rule.scope, verifier, sent, now_unix)?;
+    let mut headers = Vec::with_capacity(ANSWERED_BY.len() + 2 + rule.vary.len());
     for name in [ACCEPT, ACCEPT_PROFILE, PREFER, RANGE] {
         match effective(&name, sent).filter(|_| is_rest) {
             Some(Effective::Line(line)) => headers.push((name, line)),
@@ -40,27 +58,29 @@ pub(super) fn question(request: &Request<'_>, matched: &ReadMatch<'_>, sharing: 
             None => headers.extend(verbatim(&name, sent)),
         }
     }
-    headers.extend(sharing.headers);
-    for name in &matched.rule.vary {
+    headers.extend(identity);
+    for name in &rule.vary {
         headers.extend(verbatim(name, sent));
     }
     // kept bodies are coded for each reader, so fills are asked for plain
     headers.push((ACCEPT_ENCODING, HeaderValue::from_static("identity")));
-    if !matched.rule.vary.contains(&USER_AGENT) {
+    if !rule.vary.contains(&USER_AGENT) {
         headers.push((USER_AGENT, AGENT));
     }
-    let target = match request.raw_query {
-        Some(_) => format!("{}?{}", request.path.raw(), request.query.canonical()),
-        None => request.path.raw().to_owned(),
-    };
-    Question {
-        method: Method::GET,
-        target,
-        headers,
-        credentials: sharing.credentials,
-        sharing: sharing.told_apart_by,
-        vary: matched.rule.vary.clone(),
+    let terms = Terms::new(headers, credentials, told_apart_by, rule.vary.clone());
+    Ok(Told { terms: Arc::new(terms), expires })
+}
+
+/// When in doubt about a header, pass.
+fn refuse_doubt(rule: &ReadRule, sent: &HeaderMap) -> Result<(), Pass> {
+    if SINGLE.iter().any(|name| sent.get_all(name).iter().nth(1).is_some()) {
+        return Err(Pass::DuplicateHeader);
     }
+    if sent.contains_key(COOKIE) && !rule.vary.contains(&COOKIE) {
+        return Err(Pass::Cookie);
+    }
+    let accept = sent.get(ACCEPT).and_then(|value| value.to_str().ok());
+    if Accept::parse(accept).is_plan() { Err(Pass::QueryPlan) } else { Ok(()) }
 }
 
 /// What PostgREST makes of the lines of a header; `None` if it takes them as they are.
