@@ -1,5 +1,7 @@
 //! May this answer be kept? Pure: head in, verdict out.
 
+use std::sync::Arc;
+
 use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use http::{StatusCode, Version, response};
 
@@ -72,11 +74,14 @@ pub struct Admitted {
     /// 200 or 206.
     pub status: StatusCode,
     /// The headers that are data.
-    pub headers: Box<[(HeaderName, HeaderValue)]>,
+    pub headers: Arc<[(HeaderName, HeaderValue)]>,
 }
 
 /// Room for the headers of most answers that are data.
 const TYPICAL_HEADERS: usize = 4;
+
+/// What PostgREST says of nearly every answer.
+const USUAL_VALUES: [&str; 4] = ["application/json; charset=utf-8", "public", "*/*", "count=none"];
 
 /// Cookies that a content delivery network in front of Supabase sets on its own
 /// account; they say nothing about the caller's data and are never replayed.
@@ -106,14 +111,22 @@ pub fn judge(head: &response::Parts, terms: &Terms, body_bytes_max: u64) -> Resu
     for (name, value) in headers {
         judge_header(name, value, terms)?;
         if is_data(name.as_str()) {
-            // a copy: the value is a slice of the connection's read buffer, which an entry must not keep alive
-            let own = HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone());
-            kept.push((name.clone(), own));
+            kept.push((name.clone(), own(value)));
         }
     }
     refuse_if(is_unframed(head), Refusal::Unframed)?;
     refuse_if(content_length(headers).is_some_and(|length| length > body_bytes_max), Refusal::TooLarge)?;
-    Ok(Admitted { status: head.status, headers: kept.into_boxed_slice() })
+    Ok(Admitted { status: head.status, headers: kept.into() })
+}
+
+/// A copy: the value is a slice of the connection's read buffer, which an entry must not
+/// keep alive. What nearly every answer says needs no memory, and no counting of its users.
+fn own(value: &HeaderValue) -> HeaderValue {
+    let usual = USUAL_VALUES.iter().find(|usual| usual.as_bytes() == value.as_bytes());
+    match usual {
+        Some(usual) => HeaderValue::from_static(usual),
+        None => HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone()),
+    }
 }
 
 /// Refuses an answer for what one of its headers says.

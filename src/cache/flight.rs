@@ -41,7 +41,7 @@ pub enum Landing {
 #[derive(Debug)]
 pub struct SharedHead {
     pub(super) status: StatusCode,
-    pub(super) headers: Box<[(HeaderName, HeaderValue)]>,
+    pub(super) headers: Arc<[(HeaderName, HeaderValue)]>,
     pub(super) body: Arc<SharedBody>,
 }
 
@@ -51,7 +51,7 @@ pub struct Answer {
     /// As the upstream said.
     pub status: StatusCode,
     /// What of the upstream's headers is data.
-    pub headers: Box<[(HeaderName, HeaderValue)]>,
+    pub headers: Arc<[(HeaderName, HeaderValue)]>,
     /// From the first byte on.
     pub body: BodyReader,
 }
