@@ -33,7 +33,7 @@ enum Command {
     /// Tell every mistake in a rules file
     Check(CheckFlags),
     /// Tell what would happen to a request, and why
-    Explain(explain::Flags),
+    Explain(Box<explain::Flags>),
     /// Watch it work: a made-up Supabase, the proxy, visitors and a live table
     Demo(demo::Flags),
 }

@@ -136,17 +136,18 @@ impl Ground {
         Proxy::new(rules, means)
     }
 
-    /// Fetches the keys that the upstream signs tokens with, and keeps them current.
+    /// Fetches the keys that the upstream and other issuers sign tokens with, and keeps them current.
     fn watch_keys(&self, settings: &Settings) {
         let Some(callers) = &settings.callers else { return };
-        let issuer = KeySource::upstream_issuer(&settings.upstream);
-        match KeySource::of_upstream(&settings.upstream, Issuers::Only(vec![issuer])) {
-            Ok(source) => {
-                let secrets = callers.secrets.clone();
-                keep_keys(&callers.verifier, secrets, vec![source], client_tls(), &self.shutdown);
-            }
+        let issuers = callers.upstream_issuers.clone();
+        let issuers =
+            issuers.unwrap_or_else(|| Issuers::Only(vec![KeySource::upstream_issuer(&settings.upstream)]));
+        let mut sources = callers.sources.clone();
+        match KeySource::of_upstream(&settings.upstream, issuers) {
+            Ok(source) => sources.push(source),
             Err(error) => warn!(error = &error as &dyn Error, "the upstream's keys cannot be asked for"),
         }
+        keep_keys(&callers.verifier, callers.secrets.clone(), sources, client_tls(), &self.shutdown);
     }
 
     /// Applies the rules whenever their file changes and compiles; otherwise the old ones stay.

@@ -17,7 +17,7 @@ use clap::Args;
 use crate::clock::Clock;
 use crate::plan::Planner;
 use crate::rules::{Context, RuleSet};
-use crate::server::callers;
+use crate::server::{CallerFlags, callers};
 
 use super::check;
 use super::exit::{Exit, print, say};
@@ -48,6 +48,8 @@ pub(super) struct Flags {
     /// Schema of requests that name none
     #[arg(long, env = "LARDER_DEFAULT_SCHEMA", value_name = "NAME", default_value = "public")]
     default_schema: String,
+    #[command(flatten)]
+    callers: CallerFlags,
     /// For machines
     #[arg(long)]
     json: bool,
@@ -69,12 +71,11 @@ pub(super) fn run(flags: &Flags) -> Exit {
             return Exit::Configuration;
         }
     };
-    let verifier = match callers(|name| std::env::var(name).ok().filter(|value| !value.is_empty())) {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let verifier = match callers(&flags.callers, variable) {
         Ok(callers) => callers.map(|callers| callers.verifier),
         Err(mistakes) => {
-            mistakes
-                .iter()
-                .for_each(|mistake| say(&format!("error: {}: {}\n", mistake.setting, mistake.problem)));
+            mistakes.iter().for_each(|mistake| say(&format!("error: {mistake}\n")));
             return Exit::Configuration;
         }
     };

@@ -27,6 +27,7 @@ fn flags(method: &str, target: &str, headers: &[&str]) -> Flags {
         rules: PathBuf::new(),
         upstream: String::new(),
         default_schema: "public".into(),
+        callers: CallerFlags::default(),
         json: false,
     }
 }
