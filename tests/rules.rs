@@ -12,12 +12,17 @@ use std::path::{Path, PathBuf};
 
 use http::Method;
 use larder::cli::check;
+use larder::identity::IGNORED_CLAIMS;
 use larder::key::Placeholder;
 use larder::rules::{Caching, Context, QueryView, RuleSet, Unmapped};
 use proptest::prelude::*;
 
 fn context() -> Context {
-    Context { default_schema: "public".into(), upstream: "https://x.supabase.co".into() }
+    Context {
+        default_schema: "public".into(),
+        upstream: "https://x.supabase.co".into(),
+        ignored_claims: IGNORED_CLAIMS.map(String::from).into(),
+    }
 }
 
 fn parse(text: &str) -> RuleSet {

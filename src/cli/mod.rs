@@ -12,7 +12,7 @@ use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
 use crate::rules::{Context, RuleSet};
-use crate::server::Flags;
+use crate::server::{Flags, IgnoredClaims};
 
 pub use exit::Exit;
 
@@ -46,6 +46,8 @@ struct CheckFlags {
     /// Schema of requests that name none
     #[arg(long, env = "LARDER_DEFAULT_SCHEMA", default_value = "public")]
     default_schema: String,
+    #[command(flatten)]
+    claims: IgnoredClaims,
     /// For machines
     #[arg(long)]
     json: bool,
@@ -76,7 +78,9 @@ fn run_check(flags: &CheckFlags) -> Exit {
             return Exit::Configuration;
         }
     };
-    let context = Context { default_schema: flags.default_schema.clone(), upstream: String::new() };
+    let ignored_claims = flags.claims.names();
+    let context =
+        Context { default_schema: flags.default_schema.clone(), upstream: String::new(), ignored_claims };
     let compiled = RuleSet::parse(&text, &context);
     match flags.json.then(|| check::json(&file, &compiled)) {
         None => print(&check::text(&file, &compiled)),

@@ -126,7 +126,7 @@ impl Planner {
         let rules = self.rules.writes(&head.method, request.path.decoded());
         match head.method {
             Method::OPTIONS => Plan::Pass(Pass::Options),
-            Method::GET | Method::HEAD if !rules.is_empty() => self.write(&request, &rules),
+            Method::GET | Method::HEAD if !rules.is_empty() => self.write(&request, &rules, now_unix),
             Method::HEAD => Plan::Pass(Pass::Head),
             Method::GET => {
                 match read::plan(&self.rules, self.verifier.as_deref(), &request, framing, now_unix) {
@@ -134,12 +134,13 @@ impl Planner {
                     Err(pass) => Plan::Pass(pass),
                 }
             }
-            _ => self.write(&request, &rules),
+            _ => self.write(&request, &rules, now_unix),
         }
     }
 
-    fn write(&self, request: &Request<'_>, rules: &[WriteMatch<'_>]) -> Plan {
-        Plan::Write(Box::new(write::plan(&self.rules, request, rules)))
+    fn write(&self, request: &Request<'_>, rules: &[WriteMatch<'_>], now_unix: u64) -> Plan {
+        let claim = |path: &str| self.verifier.as_ref()?.claim(&request.head.headers, path, now_unix);
+        Plan::Write(Box::new(write::plan(&self.rules, request, rules, &claim)))
     }
 }
 

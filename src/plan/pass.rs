@@ -124,7 +124,10 @@ impl Pass {
             Self::Unverified(_) => {
                 "configure the project's public API keys and JWT secret, or give the rule `scope: token`"
             }
-            Self::NoValue => "pin the placeholder with `where`, as in `where: { id: eq.* }`",
+            Self::NoValue => {
+                "pin the placeholder with `where`, as in `where: { id: eq.* }`; \
+                 `{claims.…}` has a value for verified users whose token says it"
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::header::{ACCEPT, COOKIE};
 use http::{HeaderMap, HeaderName};
 
-use crate::identity::{APIKEY, Verifier};
+use crate::identity::{APIKEY, Claim, User, Verifier};
 use crate::key::{Fingerprint, Key, Placeholder, Question, Tag};
 use crate::postgrest::{Accept, Resource};
 use crate::rules::{Caching, QueryView, ReadMatch, ReadRule, RuleSet};
@@ -66,8 +66,9 @@ pub(super) fn plan(
     refuse_doubt(request, framing, &matched)?;
     let sharing = sharing(&matched.rule.scope, verifier, &request.head.headers, now_unix)?;
     let expires = sharing.expires;
-    let rendered =
-        matched.rule.key.render(|placeholder| value(placeholder, request, &matched)).ok_or(Pass::NoValue)?;
+    let user = sharing.user.as_deref();
+    let value = |placeholder: &Placeholder| value(placeholder, request, &matched, user);
+    let rendered = matched.rule.key.render(value).ok_or(Pass::NoValue)?;
     let full_key = format!("{}:{rendered}", matched.rule.namespace);
     let key = Key::new(&matched.rule.namespace, &rendered);
     let (tags, unresolved) = depend(rules, request, &matched, &full_key, &key);
@@ -113,6 +114,7 @@ fn value<'v>(
     placeholder: &Placeholder,
     request: &'v Request<'_>,
     matched: &'v ReadMatch<'_>,
+    user: Option<&'v User>,
 ) -> Option<Cow<'v, str>> {
     match placeholder {
         Placeholder::Column(column) => request.query.eq_value(column).map(Cow::Borrowed),
@@ -121,8 +123,9 @@ fn value<'v>(
         Placeholder::Header(name) => {
             request.head.headers.get(name).and_then(|value| value.to_str().ok()).map(Cow::Borrowed)
         }
+        Placeholder::Claim(path) => user?.claim(path).and_then(Claim::to_text),
         // the compiler of the rules lets none of these into a read's key
-        Placeholder::Claim(_) | Placeholder::Body(_) | Placeholder::Row(_) => None,
+        Placeholder::Body(_) | Placeholder::Row(_) => None,
     }
 }
 

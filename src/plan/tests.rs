@@ -38,7 +38,8 @@ schema:
 "#;
 
 fn planner() -> Planner {
-    let context = Context { default_schema: "public".into(), upstream: "http://up".into() };
+    let context =
+        Context { default_schema: "public".into(), upstream: "http://up".into(), ignored_claims: Vec::new() };
     match RuleSet::parse(RULES, &context) {
         Ok((rules, _)) => Planner::new(rules, None),
         Err(mistakes) => panic!("{mistakes:#?}"),

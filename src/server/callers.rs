@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use crate::identity::{ApiKeys, IGNORED_CLAIMS, Issuers, Keys, Verifier};
+use crate::identity::{ApiKeys, Issuers, Keys, Verifier};
 
 use super::jwks::KeySource;
 use super::settings::SettingMistake;
@@ -25,7 +25,7 @@ const OTHER_SECRETS_VARIABLE: &str = "LARDER_OTHER_SECRETS";
 /// Where an issuer's keys are unless its setting says otherwise; Auth0, Clerk and WorkOS have them there.
 const KEYS_PATH: &str = "/.well-known/jwks.json";
 
-/// [`IGNORED_CLAIMS`] as they are written in the setting; a test compares the two.
+/// `identity::IGNORED_CLAIMS` as they are written in the setting; a test compares the two.
 const IGNORED_DEFAULT: &str = "iat,exp,nbf,jti,session_id,amr";
 
 /// Whose tokens count, as written on the command line or in the environment.
@@ -41,9 +41,24 @@ pub struct CallerFlags {
     /// Audiences, comma separated: only tokens that name one of them in `aud` count [default: `aud` is not looked at]
     #[arg(long, env = "LARDER_AUDIENCES", value_name = "NAMES")]
     pub audiences: Option<String>,
+    #[command(flatten)]
+    pub ignored_claims: IgnoredClaims,
+}
+
+/// Which claims do not count, as written; the rules are compiled with them too.
+#[derive(Args, Clone, Debug, Default)]
+pub struct IgnoredClaims {
     /// Claims, comma separated, that do not tell one user of `scope: user` from another
     #[arg(long, env = "LARDER_IGNORED_CLAIMS", value_name = "CLAIMS", default_value = IGNORED_DEFAULT)]
     pub ignored_claims: String,
+}
+
+impl IgnoredClaims {
+    /// Their names; nothing given means the usual ones.
+    pub fn names(&self) -> Vec<String> {
+        let text = Some(self.ignored_claims.as_str()).filter(|text| !text.is_empty());
+        words(text.or(Some(IGNORED_DEFAULT)))
+    }
 }
 
 /// What callers are verified with.
@@ -75,11 +90,9 @@ pub fn callers(
     }
     let is_described =
         !api_keys.is_empty() || !secrets.is_empty() || !sources.is_empty() || upstream_issuers.is_some();
-    let verifier = Verifier::new(secrets.clone(), api_keys).with_audiences(words(flags.audiences.as_deref()));
-    let verifier = match words(Some(&flags.ignored_claims)) {
-        none if none.is_empty() => verifier.ignoring(IGNORED_CLAIMS.map(String::from).into()),
-        ignored => verifier.ignoring(ignored),
-    };
+    let verifier = Verifier::new(secrets.clone(), api_keys)
+        .with_audiences(words(flags.audiences.as_deref()))
+        .ignoring(flags.ignored_claims.names());
     Ok(is_described.then(|| Callers { verifier: Arc::new(verifier), secrets, upstream_issuers, sources }))
 }
 

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderMap;
 use ring::hmac;
 
-use crate::identity::{Identity, Reason};
+use crate::identity::{IGNORED_CLAIMS, Identity, Reason};
 
 use super::*;
 
@@ -137,7 +137,7 @@ fn audiences_and_ignored_claims_are_settings() {
     let secret = [("SUPABASE_JWT_SECRET", SECRET)];
     let narrow = flags(|flags| {
         flags.audiences = Some("app, other".into());
-        flags.ignored_claims = "exp,email".into();
+        flags.ignored_claims.ignored_claims = "exp,email".into();
     });
     let narrow = read(&narrow, &secret).unwrap().unwrap();
     let usual = read(&flags(|_| {}), &secret).unwrap().unwrap();

@@ -25,7 +25,7 @@ mod start;
 mod streams;
 mod tls;
 
-pub use callers::{CallerFlags, Callers, callers};
+pub use callers::{CallerFlags, Callers, IgnoredClaims, callers};
 pub use jwks::{KeySource, KeySourceMistake, keep_keys};
 pub use limits::Limits;
 pub use listen::{Entrance, serve};

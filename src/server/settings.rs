@@ -126,6 +126,7 @@ pub struct Settings {
     pub log: LogFormat,
     /// What callers are verified with, where that is said.
     pub callers: Option<Callers>,
+    pub ignored_claims: Vec<String>,
     /// What was understood but is probably not what was meant, for the log.
     pub warnings: Vec<String>,
 }
@@ -206,6 +207,7 @@ impl Settings {
             max_connections: read.connections(text_or(&flags.max_connections, MAX_CONNECTIONS)),
             log: read.log(text_or(&flags.log, LOG)),
             callers: read.callers(&flags.callers),
+            ignored_claims: flags.callers.ignored_claims.names(),
             warnings: read.warnings(),
         };
         if read.mistakes.is_empty() { Ok(settings) } else { Err(read.mistakes) }

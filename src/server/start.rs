@@ -256,7 +256,11 @@ fn warn_if_narrowed(rules: &RuleSet, settings: &Settings) {
 }
 
 fn context(settings: &Settings) -> Context {
-    Context { default_schema: settings.default_schema.clone(), upstream: settings.upstream.to_string() }
+    Context {
+        default_schema: settings.default_schema.clone(),
+        upstream: settings.upstream.to_string(),
+        ignored_claims: settings.ignored_claims.clone(),
+    }
 }
 
 /// Reads and compiles the rules; warnings go to the log.

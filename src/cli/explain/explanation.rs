@@ -243,6 +243,9 @@ fn why_unknown(plan: &WritePlan, placeholder: &str, has_body: bool) -> &'static 
     if placeholder.starts_with("{body.") {
         return if has_body { "the body has no plain value there" } else { "no --body was given" };
     }
+    if placeholder.starts_with("{claims.") {
+        return "the caller is not verified as a user, or its token does not say that";
+    }
     if plan.needs_rows() {
         return "not told so far; the proxy also looks at the returned rows";
     }

@@ -101,7 +101,8 @@ fn compile(flags: &Flags) -> Result<RuleSet, String> {
         Ok(uri) => uri.to_string(),
         Err(_) => flags.upstream.clone(),
     };
-    let context = Context { default_schema: flags.default_schema.clone(), upstream };
+    let ignored_claims = flags.callers.ignored_claims.names();
+    let context = Context { default_schema: flags.default_schema.clone(), upstream, ignored_claims };
     let compiled = RuleSet::parse(&text, &context);
     compiled.map(|(rules, _)| rules).map_err(|mistakes| check::mistakes_text(&file, &mistakes))
 }

@@ -33,7 +33,11 @@ fn flags(method: &str, target: &str, headers: &[&str]) -> Flags {
 }
 
 fn explained(method: &str, target: &str, headers: &[&str]) -> (String, Value) {
-    let context = Context { default_schema: "public".into(), upstream: "http://upstream".into() };
+    let context = Context {
+        default_schema: "public".into(),
+        upstream: "http://upstream".into(),
+        ignored_claims: Vec::new(),
+    };
     let (rules, _) = RuleSet::parse(RULES, &context).unwrap();
     let asked = Asked::parse(&flags(method, target, headers)).unwrap();
     let explanation = Explanation::of(&Planner::new(rules, None), &asked, NOW);
