@@ -21,6 +21,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // C: decision
     ("rules", &["units", "postgrest", "key"]),
     ("plan", &["postgrest", "identity", "key", "rules"]),
+    ("explain", &["units", "postgrest", "identity", "key", "rules", "plan"]),
     // D: means
     ("cache", &["clock", "key"]),
     ("upstream", &[]),
@@ -42,7 +43,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "invalidation",
         ],
     ),
-    ("admin", &["metrics"]),
+    ("admin", &["explain", "metrics"]),
     // G: process
     (
         "server",
@@ -54,6 +55,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "key",
             "rules",
             "plan",
+            "explain",
             "cache",
             "upstream",
             "invalidation",
@@ -61,7 +63,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "admin",
         ],
     ),
-    ("cli", &["units", "postgrest", "identity", "key", "rules", "plan", "clock", "metrics", "server"]),
+    (
+        "cli",
+        &["units", "postgrest", "identity", "key", "rules", "plan", "explain", "clock", "metrics", "server"],
+    ),
     ("main", &["cli"]),
     ("lib", &[]),
 ];

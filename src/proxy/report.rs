@@ -50,6 +50,11 @@ impl Counted {
 }
 
 impl Proxy {
+    /// Looks at the planner in use, as `explain` does.
+    pub fn with_planner<T>(&self, look: impl FnOnce(&Planner) -> T) -> T {
+        look(&self.rules.load().planner)
+    }
+
     /// Counts a request and writes its log line. Neither holds a query, a header
     /// or a body: any of them may hold a secret.
     pub(super) fn report(&self, rules: &Counted, seen: &Seen, outcome: &Outcome, status: StatusCode) {

@@ -12,9 +12,10 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
-use crate::admin::{Admin, Health, Phase, Token};
+use crate::admin::{Admin, Health, Phase, Sources, Token};
 use crate::cache::{Cache, MemoryStore};
 use crate::clock::Clock;
+use crate::explain::Explanation;
 use crate::identity::Issuers;
 use crate::key::Scope;
 use crate::metrics::Metrics;
@@ -85,7 +86,8 @@ impl Server {
             health: Health::default(),
             shutdown: Shutdown::default(),
         };
-        let proxy = ground.proxy(&settings, rules, clock);
+        let proxy = ground.proxy(&settings, rules, clock.clone());
+        let explained = Arc::clone(&proxy);
         let (reload, asked) = watch::channel(());
         ground.watch_rules(&settings, &proxy, asked.clone());
         ground.watch_certificate(&settings, tls.as_ref(), asked);
@@ -96,7 +98,8 @@ impl Server {
         let admin_shutdown = Shutdown::default();
         let admin = operators.map(|(listener, asked)| {
             let address = address_of(&listener, asked);
-            ground.serve_operators(listener, limits, settings.admin_token.clone(), &admin_shutdown);
+            let admin = ground.admin(settings.admin_token.clone(), &explained, clock.clone());
+            ground.serve_operators(listener, limits, admin, &admin_shutdown);
             address
         });
         ground.health.enter(Phase::Ready);
@@ -202,16 +205,20 @@ impl Ground {
         self.shutdown.tasks().spawn(serve(listener, entrance));
     }
 
-    fn serve_operators(
-        &self,
-        listener: TcpListener,
-        limits: Limits,
-        token: Option<Token>,
-        shutdown: &Shutdown,
-    ) {
-        let cache = Arc::clone(&self.cache);
-        let refresh = Box::new(move |metrics: &Metrics| refresh(&cache, metrics));
-        let admin = Arc::new(Admin::new(token, self.health.clone(), self.metrics.clone(), refresh));
+    fn admin(&self, token: Option<Token>, proxy: &Arc<Proxy>, clock: Clock) -> Arc<Admin> {
+        let (cache, proxy) = (Arc::clone(&self.cache), Arc::clone(proxy));
+        let sources = Sources {
+            health: self.health.clone(),
+            metrics: self.metrics.clone(),
+            refresh: Box::new(move |metrics| refresh(&cache, metrics)),
+            explain: Box::new(move |asked| {
+                proxy.with_planner(|planner| Explanation::of(planner, asked, clock.unix_seconds()))
+            }),
+        };
+        Arc::new(Admin::new(token, sources))
+    }
+
+    fn serve_operators(&self, listener: TcpListener, limits: Limits, admin: Arc<Admin>, shutdown: &Shutdown) {
         let entrance = Entrance {
             limits: Limits { connections: ADMIN_CONNECTIONS_MAX, ..limits },
             tls: None,
@@ -220,8 +227,8 @@ impl Ground {
             open: None,
             panics: self.metrics.panics.clone(),
             handler: move |request: Request<Incoming>, _peer: Peer| {
-                let answer = admin.handle(&request.into_parts().0);
-                std::future::ready(answer)
+                let admin = Arc::clone(&admin);
+                async move { admin.handle(request).await }
             },
         };
         shutdown.tasks().spawn(serve(listener, entrance));

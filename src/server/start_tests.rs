@@ -114,18 +114,26 @@ async fn operators_are_answered_on_their_own_address() {
         ("GET /healthz", "host: localhost\r\n", "HTTP/1.1 200 ", r#"{"status":"alive"}"#),
         ("GET /readyz", "host: 127.0.0.1:8081\r\n", "HTTP/1.1 200 ", r#""status":"ready""#),
         ("GET /metrics", "host: [::1]\r\n", "HTTP/1.1 200 ", "larder_entry_bytes_max "),
+        (
+            "GET /api/explain?target=/rest/v1/properties",
+            "host: localhost\r\n",
+            "HTTP/1.1 200 ",
+            r#""outcome": "read""#,
+        ),
         ("GET /shutdown", "host: localhost\r\n", "HTTP/1.1 404 ", "LARDER404"),
-        ("POST /readyz", "host: localhost\r\n", "HTTP/1.1 405 ", "allow: GET, HEAD"),
+        ("POST /readyz", "host: localhost\r\n", "HTTP/1.1 405 ", "allow: GET, HEAD\r\n"),
         ("GET /metrics", "host: evil.example\r\n", "HTTP/1.1 403 ", "LARDER403"),
     ];
     for (line, headers, status, within) in rows {
         let answer = ask(admin, line, headers).await;
         assert!(answer.starts_with(status) && answer.contains(within), "{line}: {answer}");
     }
-    for path in ["/metrics", "/%6detrics", "//metrics", "/readyz"] {
+    for path in ["/metrics", "/%6detrics", "//metrics", "/readyz", "/api/explain?target=/"] {
         let answer = ask(running.address, &format!("GET {path}"), "host: localhost\r\n").await;
         assert!(
-            !answer.starts_with("HTTP/1.1 200 ") && !answer.contains("larder_entries"),
+            !answer.starts_with("HTTP/1.1 200 ")
+                && !answer.contains("larder_entries")
+                && !answer.contains("outcome"),
             "{path}: {answer}"
         );
     }

@@ -3,10 +3,7 @@
 //! Prints the very plan that the proxy would execute: the same planner, given
 //! the same head. Nothing is sent anywhere.
 
-mod asked;
-mod explanation;
 mod shown;
-mod tags;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +12,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::clock::Clock;
+use crate::explain::{Asked, Explanation, NoRequest, header_line};
 use crate::plan::Planner;
 use crate::rules::{Context, RuleSet};
 use crate::server::{CallerFlags, callers};
@@ -22,9 +20,6 @@ use crate::server::{CallerFlags, callers};
 use super::check;
 use super::exit::{Exit, print, say};
 use super::serve::chain;
-
-use asked::Asked;
-use explanation::Explanation;
 
 /// The request, and the rules to look at it with.
 #[derive(Args, Debug)]
@@ -57,7 +52,7 @@ pub(super) struct Flags {
 
 /// Explains one request.
 pub(super) fn run(flags: &Flags) -> Exit {
-    let asked = match Asked::parse(flags) {
+    let asked = match asked(flags) {
         Ok(asked) => asked,
         Err(error) => {
             say(&chain(&error));
@@ -90,6 +85,11 @@ pub(super) fn run(flags: &Flags) -> Exit {
         }
     }
     Exit::Success
+}
+
+fn asked(flags: &Flags) -> Result<Asked, NoRequest> {
+    let headers: Result<Vec<_>, _> = flags.headers.iter().map(|line| header_line(line)).collect();
+    Asked::new(&flags.method, &flags.target, headers?, flags.body.clone())
 }
 
 fn compile(flags: &Flags) -> Result<RuleSet, String> {

@@ -1,9 +1,10 @@
 //! From a plan to what can be said about it: the same for people and for machines.
 
 use http::header::CONTENT_TYPE;
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, Uri};
 use serde::Serialize;
 
+use crate::identity::APIKEY;
 use crate::plan::{Derived, Evidence, Plan, Planner, ReadPlan, WriteAction, WritePlan};
 use crate::postgrest::{Embed, Path, Payload, Query, Reads, Resource};
 use crate::rules::RuleSet;
@@ -24,17 +25,17 @@ const SHARING_LETTERS: usize = 48;
 
 /// What would happen to one request.
 #[derive(Debug, Serialize)]
-pub(super) struct Explanation {
-    pub(super) method: String,
-    pub(super) target: String,
+pub struct Explanation {
+    pub method: String,
+    pub target: String,
     #[serde(flatten)]
-    pub(super) outcome: Outcome,
+    pub outcome: Outcome,
 }
 
 /// As in [`Plan`].
 #[derive(Debug, Serialize)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
-pub(super) enum Outcome {
+pub enum Outcome {
     /// A rule wants it kept.
     Read(Box<Read>),
     /// It may change something.
@@ -47,60 +48,63 @@ pub(super) enum Outcome {
 
 /// A rule and its place in the file.
 #[derive(Debug, Serialize)]
-pub(super) struct RuleName {
-    pub(super) name: String,
-    pub(super) index: usize,
+pub struct RuleName {
+    pub name: String,
+    pub index: usize,
     #[serde(rename = "match")]
-    pub(super) path: String,
+    pub path: String,
 }
 
 /// A name and what there is to say about it.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Noted {
-    pub(super) name: String,
-    pub(super) note: String,
+pub struct Noted {
+    pub name: String,
+    pub note: String,
 }
 
+/// A read that a rule wants kept.
 #[derive(Debug, Serialize)]
-pub(super) struct Read {
-    pub(super) rule: RuleName,
-    pub(super) scope: &'static str,
+pub struct Read {
+    pub rule: RuleName,
+    pub scope: &'static str,
     /// Who shares the answer, where that is not told by the headers alone.
-    pub(super) shared_by: String,
-    pub(super) namespace: String,
-    pub(super) key: String,
-    pub(super) fingerprint: String,
-    pub(super) upstream_target: String,
-    pub(super) upstream_headers: Vec<Noted>,
+    pub shared_by: String,
+    pub namespace: String,
+    pub key: String,
+    pub fingerprint: String,
+    pub upstream_target: String,
+    pub upstream_headers: Vec<Noted>,
     /// Sent as well, but the answer is shared with whoever is verified to be alike.
-    pub(super) credentials: Vec<Noted>,
-    pub(super) ttl: String,
+    pub credentials: Vec<Noted>,
+    pub ttl: String,
     /// At most the ttl: no answer outlives its caller's token.
-    pub(super) lifetime: String,
-    pub(super) ends_with_token: bool,
-    pub(super) tags: Vec<Noted>,
-    pub(super) unresolved: Vec<Noted>,
+    pub lifetime: String,
+    pub ends_with_token: bool,
+    pub tags: Vec<Noted>,
+    pub unresolved: Vec<Noted>,
 }
 
+/// What a write takes away.
 #[derive(Debug, Serialize)]
-pub(super) struct Write {
-    pub(super) rules: Vec<RuleName>,
-    pub(super) action: &'static str,
-    pub(super) derived: String,
-    pub(super) tags: Vec<Noted>,
-    pub(super) unknown_values: Vec<Noted>,
+pub struct Write {
+    pub rules: Vec<RuleName>,
+    pub action: &'static str,
+    pub derived: String,
+    pub tags: Vec<Noted>,
+    pub unknown_values: Vec<Noted>,
 }
 
 /// Why not.
 #[derive(Debug, Serialize)]
-pub(super) struct Reason {
-    pub(super) reason: &'static str,
-    pub(super) sentence: &'static str,
-    pub(super) hint: &'static str,
+pub struct Reason {
+    pub reason: &'static str,
+    pub sentence: &'static str,
+    pub hint: &'static str,
 }
 
 impl Explanation {
-    pub(super) fn of(planner: &Planner, asked: &Asked, now_unix: u64) -> Self {
+    /// Explains one request as it would be planned now.
+    pub fn of(planner: &Planner, asked: &Asked, now_unix: u64) -> Self {
         let outcome = match planner.plan(&asked.head, asked.framing, now_unix) {
             Plan::Read(plan) => Outcome::Read(Box::new(read(&plan, planner.rules(), asked, now_unix))),
             Plan::Write(plan) => Outcome::Write(write(&plan, asked)),
@@ -113,7 +117,7 @@ impl Explanation {
                 hint: path.hint(),
             }),
         };
-        Self { method: asked.head.method.to_string(), target: asked.head.uri.to_string(), outcome }
+        Self { method: asked.head.method.to_string(), target: shown_target(&asked.head.uri), outcome }
     }
 }
 
@@ -150,6 +154,14 @@ fn read(plan: &ReadPlan, rules: &RuleSet, asked: &Asked, now_unix: u64) -> Read 
             .collect(),
         unresolved: plan.unresolved.iter().map(|word| unresolved(word, asked)).collect(),
     }
+}
+
+/// The target without an API key that somebody put into it.
+fn shown_target(uri: &Uri) -> String {
+    let Some(query) = uri.query() else { return uri.path().to_owned() };
+    let is_key = |pair: &str| Query::parse(Some(pair)).values(APIKEY).next().is_some();
+    let pairs = query.split('&').map(|pair| if is_key(pair) { "apikey=…" } else { pair });
+    format!("{}?{}", uri.path(), pairs.collect::<Vec<_>>().join("&"))
 }
 
 /// Credentials, and whatever else a rule declares, are shown as a digest.
