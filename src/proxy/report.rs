@@ -1,15 +1,16 @@
 //! Counting and logging what happened, once per request.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use http::{Method, StatusCode, Uri};
 use prometheus::{Histogram, IntCounter};
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::identity::Verifier;
 use crate::metrics::{Metrics, NO_RULE, observe};
-use crate::plan::Planner;
+use crate::plan::{Pass, Planner, ReadPlan};
 use crate::rules::{ReadRule, RuleSet};
 
 use super::Proxy;
@@ -17,6 +18,9 @@ use super::outcome::{Kind, Outcome};
 
 /// Longest path in a log line, in bytes.
 const LOGGED_PATH_BYTES_MAX: usize = 512;
+
+/// Most names that no schema knows which are told, each once. An app embeds a few dozen relations.
+const UNRESOLVED_TOLD_MAX: usize = 100;
 
 /// A planner, and the handles that its rules' most frequent outcome is counted by.
 #[derive(Debug)]
@@ -26,6 +30,8 @@ pub(super) struct Counted {
     hits: Vec<IntCounter>,
     /// By the number of the kind.
     latency: [Histogram; Kind::ALL.len()],
+    /// Rules and what answers of theirs read that no schema knows. Held for a look and an insertion.
+    told: Mutex<BTreeSet<(usize, String)>>,
 }
 
 /// What of a request is told in the log.
@@ -45,6 +51,7 @@ impl Counted {
             planner: Planner::new(rules, verifier),
             hits,
             latency: Kind::ALL.map(|kind| metrics.latency(kind.as_str())),
+            told: Mutex::default(),
         }
     }
 }
@@ -66,6 +73,9 @@ impl Proxy {
             (Outcome::Hit { .. }, Some(hits)) => hits.inc(),
             _ => self.metrics.requests(name, outcome.as_str()).inc(),
         }
+        if let Outcome::Passed(Pass::Unverified(reason)) = outcome {
+            self.metrics.unverified_caller(reason.as_str());
+        }
         let ms = took.as_secs_f64() * 1000.0;
         if rule.is_some_and(|rule| rule.debug) {
             let word = if matches!(outcome, Outcome::Hit { .. }) { "HIT" } else { "MISS" };
@@ -82,6 +92,30 @@ impl Proxy {
             reason = outcome.reason(),
             ms,
         );
+    }
+}
+
+impl Proxy {
+    /// Counts an answer that every write takes away, and says once what no schema knows.
+    /// The upstream has answered 200, so these are names of its own schema, not anything a client made up.
+    pub(super) fn report_unresolved(&self, plan: &ReadPlan) {
+        if plan.unresolved.is_empty() {
+            return;
+        }
+        self.metrics.unresolved_fill(&plan.rule.name);
+        let rules = self.rules.load();
+        for name in &plan.unresolved {
+            let mut told = rules.told.lock().unwrap_or_else(PoisonError::into_inner);
+            if told.len() < UNRESOLVED_TOLD_MAX && told.insert((plan.rule.index, name.clone())) {
+                drop(told);
+                warn!(
+                    rule = &*plan.rule.name,
+                    name,
+                    "no schema knows what this reads, so every write takes these answers away: \
+                     `larder explain` says what to add"
+                );
+            }
+        }
     }
 }
 

@@ -26,7 +26,7 @@ mod streams;
 mod tls;
 
 pub use callers::{CallerFlags, Callers, IgnoredClaims, callers};
-pub use jwks::{KeySource, KeySourceMistake, keep_keys};
+pub use jwks::{KeySource, KeySourceMistake};
 pub use limits::Limits;
 pub use listen::{Entrance, serve};
 pub use log::start_logging;

@@ -24,7 +24,7 @@ use crate::rules::{Context, Mistake, RuleSet, Warning};
 use crate::upstream::{Deadlines, Upstream, client_tls};
 
 use super::files;
-use super::jwks::{KeySource, keep_keys};
+use super::jwks::{KeyRing, KeySource, keep_keys};
 use super::limits::Limits;
 use super::listen::{Entrance, serve};
 use super::reload::{Watched, read_bounded};
@@ -150,7 +150,9 @@ impl Ground {
             Ok(source) => sources.push(source),
             Err(error) => warn!(error = &error as &dyn Error, "the upstream's keys cannot be asked for"),
         }
-        keep_keys(&callers.verifier, callers.secrets.clone(), sources, client_tls(), &self.shutdown);
+        let (verifier, secrets) = (Arc::clone(&callers.verifier), callers.secrets.clone());
+        let key_ring = KeyRing::new(verifier, secrets, &sources, self.metrics.clone());
+        keep_keys(&key_ring, sources, client_tls(), &self.shutdown);
     }
 
     /// Applies the rules whenever their file changes and compiles; otherwise the old ones stay.
@@ -251,14 +253,22 @@ fn refresh(cache: &Cache, metrics: &Metrics) {
     }
 }
 
-/// Says once what callers cannot be verified with, where rules share answers.
+/// Says once what callers cannot be verified with, where rules share answers. What the issuers'
+/// keys leave open is said when they are fetched.
 fn warn_if_narrowed(rules: &RuleSet, settings: &Settings) {
-    let is_shared = rules.read_rules().iter().any(|rule| rule.scope != Scope::Token);
-    if is_shared && settings.callers.is_none() {
-        warn!(
+    if rules.read_rules().iter().all(|rule| rule.scope == Scope::Token) {
+        return;
+    }
+    match &settings.callers {
+        None => warn!(
             "callers cannot be verified, so answers are shared only between requests with the same token: \
              set SUPABASE_PUBLISHABLE_KEY (or SUPABASE_ANON_KEY), and SUPABASE_JWT_SECRET if tokens are signed with it"
-        );
+        ),
+        Some(callers) if callers.verifier.api_keys().is_empty() => warn!(
+            "no public API key is configured, so requests that send an `apikey`, as supabase-js does, pass \
+             through uncached: set SUPABASE_PUBLISHABLE_KEY (or SUPABASE_ANON_KEY)"
+        ),
+        Some(_) => {}
     }
 }
 

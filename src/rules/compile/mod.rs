@@ -11,6 +11,7 @@ mod placeholders;
 mod presets;
 mod reads;
 mod schema;
+mod unknown;
 mod vary;
 mod writes;
 
@@ -79,6 +80,7 @@ fn compile(document: &Document, context: &Context, findings: &mut Findings<'_>) 
     let writes = writes::compile(&document.writes, findings);
     overlap::tell_shadowed(&reads, findings);
     patterns::connect(&mut reads, &writes, findings);
+    unknown::tell_unknown(&reads, &document.reads, &schema, findings);
     if findings.has_mistakes() {
         return None;
     }
