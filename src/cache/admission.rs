@@ -2,7 +2,7 @@
 
 use http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_LOCATION,
-    CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED, SET_COOKIE,
+    CONTENT_RANGE, CONTENT_TYPE, EXPIRES, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED, SET_COOKIE,
     TRANSFER_ENCODING, VARY,
 };
 use http::{StatusCode, Version, response};
@@ -16,7 +16,7 @@ pub enum Refusal {
     Status,
     /// It sets a cookie that belongs to its caller.
     SetCookie,
-    /// It says `no-store`, `no-cache`, `private` or that it is stale at once.
+    /// It says `no-store`, `no-cache`, `private`, that it is stale at once, or (as signed URLs do) when it ends.
     CacheControl,
     /// It varies by a header that was not part of the question.
     Vary,
@@ -139,6 +139,15 @@ fn is_edge_cookie(cookie: &HeaderValue) -> bool {
 }
 
 fn forbids_keeping(headers: &HeaderMap) -> bool {
+    // a signed URL ends at that moment, whatever a rule's ttl says; an age beside it counts instead
+    let is_age = |directive: &str| {
+        let name = directive.split('=').next().unwrap_or_default().trim();
+        ["max-age", "s-maxage"].iter().any(|age| name.eq_ignore_ascii_case(age))
+    };
+    let has_age = || list(headers, &CACHE_CONTROL).any(is_age);
+    if headers.contains_key(EXPIRES) && !has_age() {
+        return true;
+    }
     list(headers, &CACHE_CONTROL).any(|directive| {
         let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
         match name.trim().to_ascii_lowercase().as_str() {
@@ -216,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn only_plain_complete_answers_are_kept() {
+    fn trap_50_to_52_56_57_61_64_only_plain_complete_answers_are_kept() {
         let plain = question(&[("accept", "application/json")], &[]);
         for (status, headers, expected) in [
             (200, &[][..], Ok(())),
@@ -235,6 +244,9 @@ mod tests {
             (200, &[("cache-control", "public, no-cache=\"set-cookie\"")], Err(Refusal::CacheControl)),
             (200, &[("cache-control", "max-age=0")], Err(Refusal::CacheControl)),
             (200, &[("cache-control", "max-age=60")], Ok(())),
+            (200, &[("expires", "Wed, 21 Oct 2026 07:28:00 GMT")], Err(Refusal::CacheControl)),
+            (200, &[("expires", "0"), ("cache-control", "public")], Err(Refusal::CacheControl)),
+            (200, &[("expires", "0"), ("cache-control", "public, max-age=60")], Ok(())),
             (200, &[("vary", "Accept, Prefer, Range")], Ok(())),
             (200, &[("vary", "Accept-Encoding"), ("vary", "Origin")], Ok(())),
             (200, &[("vary", "*")], Err(Refusal::Vary)),
@@ -250,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_is_kept_where_it_was_asked_for() {
+    fn trap_53_a_part_is_kept_where_it_was_asked_for() {
         for asked in [question(&[("range", "0-9")], &[]), question(&[("prefer", "count=exact")], &[])] {
             assert!(verdict(206, &[("content-range", "0-9/90")], &asked).is_ok());
         }
@@ -264,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn only_data_headers_are_kept() {
+    fn trap_62_only_data_headers_are_kept() {
         let sent = [
             ("content-type", "application/json"),
             ("content-range", "0-1/*"),

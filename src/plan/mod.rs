@@ -148,3 +148,5 @@ impl Planner {
 mod sharing_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trap_tests;

@@ -109,7 +109,7 @@ fn the_issuer_of_a_self_hosted_project_is_a_setting() {
 }
 
 #[test]
-fn trap_033_several_secrets_each_for_its_own_issuers() {
+fn trap_33_several_secrets_each_for_its_own_issuers() {
     let variables = [
         ("SUPABASE_JWT_SECRET", &*format!("{SECRET}\n{OLDER}\n")),
         ("LARDER_OTHER_SECRETS", &*format!("{FOREIGN}=b={SECRET}\r\n")),

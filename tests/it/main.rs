@@ -9,5 +9,6 @@ mod passing;
 mod racing;
 mod reading;
 mod targets;
+mod traps;
 mod upstreams;
 mod writing;
