@@ -4,6 +4,7 @@
 
 mod support;
 
+mod fingerprints;
 mod framing;
 mod passing;
 mod racing;

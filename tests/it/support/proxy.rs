@@ -43,13 +43,14 @@ pub(crate) struct Builder {
     pub(super) rules: String,
     pub(super) answer_within: Duration,
     pub(super) flags: fn(&mut Flags),
+    pub(super) variables: Vec<(&'static str, String)>,
 }
 
 /// A proxy before this upstream, without rules.
 pub(crate) fn proxy(upstream: &impl Upstream) -> Builder {
     let answer_within = Duration::from_secs(5);
     let rules = "version: 1\nreads: []\n".to_owned();
-    Builder { upstream: upstream.address(), rules, answer_within, flags: |_| {} }
+    Builder { upstream: upstream.address(), rules, answer_within, flags: |_| {}, variables: Vec::new() }
 }
 
 impl Builder {
@@ -68,6 +69,12 @@ impl Builder {
     /// Other settings, as on the command line.
     pub(crate) fn flags(mut self, change: fn(&mut Flags)) -> Self {
         self.flags = change;
+        self
+    }
+
+    /// A variable of its environment, which is empty otherwise.
+    pub(crate) fn variable(mut self, name: &'static str, value: &str) -> Self {
+        self.variables.push((name, value.to_owned()));
         self
     }
 
