@@ -26,7 +26,7 @@
 //!    ------------ async above, pure below ------------
 //! C  decision     rules/   plan/   explain/
 //! B  words        postgrest/  identity/  key/
-//! A  ground       metrics.rs  clock.rs  units.rs
+//! A  ground       log/  metrics.rs  clock.rs  units.rs
 //! ```
 //!
 //! # Words
@@ -37,6 +37,7 @@
 //! | rule | one compiled entry of `rules.yaml` |
 //! | plan | what should happen to one request, decided before anything happens |
 //! | question | everything that is sent upstream for a cacheable read, and nothing else |
+//! | terms | what of a question headers say: in which form it is asked, and for whom |
 //! | fingerprint | a hash over a question: what keeps two answers apart |
 //! | key | the name of an answer, for people and patterns |
 //! | tag | anything an answer depends on; what a write names |
@@ -60,6 +61,7 @@ pub mod explain;
 pub mod identity;
 pub mod invalidation;
 pub mod key;
+pub mod log;
 pub mod metrics;
 pub mod plan;
 pub mod postgrest;

@@ -57,6 +57,8 @@ pub struct Metrics {
     pub flights: IntGauge,
     /// Client connections open.
     pub connections: IntGauge,
+    /// Log lines that were dropped.
+    pub lost_log_lines: IntGauge,
     /// Handlers that panicked: each is a bug.
     pub panics: IntCounter,
     /// Keys that tokens are verified with.
@@ -132,6 +134,10 @@ impl Metrics {
             evictions: declare.gauge("larder_evictions", "Entries pushed out to make room since the start."),
             flights: declare.gauge("larder_flights", "Fetches under way that others can join."),
             connections: declare.gauge("larder_connections", "Client connections open."),
+            lost_log_lines: declare.gauge(
+                "larder_lost_log_lines",
+                "Log lines dropped since the start because standard output was too slow.",
+            ),
             panics: declare.counter("larder_panics_total", "Handlers that panicked: each is a bug."),
             token_keys: declare.gauge("larder_token_keys", "Keys that callers' tokens are verified with."),
             registry,

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     // A: ground
     ("clock", &[]),
+    ("log", &[]),
     ("metrics", &[]),
     ("units", &[]),
     // B: words
@@ -32,6 +33,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "proxy",
         &[
             "clock",
+            "log",
             "metrics",
             "postgrest",
             "identity",
@@ -49,6 +51,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "server",
         &[
             "clock",
+            "log",
             "metrics",
             "units",
             "identity",
@@ -65,7 +68,19 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     (
         "cli",
-        &["units", "postgrest", "identity", "key", "rules", "plan", "explain", "clock", "metrics", "server"],
+        &[
+            "log",
+            "units",
+            "postgrest",
+            "identity",
+            "key",
+            "rules",
+            "plan",
+            "explain",
+            "clock",
+            "metrics",
+            "server",
+        ],
     ),
     ("main", &["cli"]),
     ("lib", &[]),

@@ -7,7 +7,7 @@ use http::header::{
 };
 use http::{StatusCode, Version, response};
 
-use crate::key::Question;
+use crate::key::Terms;
 
 /// Why an answer is not kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -97,15 +97,15 @@ const DATA_HEADERS: [HeaderName; 8] = [
 const EDGE_COOKIES: [&str; 3] = ["__cf_bm=", "_cfuvid=", "__cfruid="];
 
 /// Judges an answer by its head.
-pub fn judge(head: &response::Parts, question: &Question, body_bytes_max: u64) -> Result<Admitted, Refusal> {
+pub fn judge(head: &response::Parts, terms: &Terms, body_bytes_max: u64) -> Result<Admitted, Refusal> {
     let headers = &head.headers;
-    refuse_if(!is_kept_status(head.status, question), Refusal::Status)?;
+    refuse_if(!is_kept_status(head.status, terms), Refusal::Status)?;
     refuse_if(headers.contains_key("proxy-status"), Refusal::ProxyStatus)?;
     refuse_if(headers.get_all(SET_COOKIE).iter().any(|cookie| !is_edge_cookie(cookie)), Refusal::SetCookie)?;
     refuse_if(forbids_keeping(headers), Refusal::CacheControl)?;
-    refuse_if(varies_beyond(headers, question), Refusal::Vary)?;
+    refuse_if(varies_beyond(headers, terms), Refusal::Vary)?;
     refuse_if(is_encoded(headers), Refusal::Encoded)?;
-    refuse_if(is_other_media(headers, question), Refusal::MediaType)?;
+    refuse_if(is_other_media(headers, terms), Refusal::MediaType)?;
     refuse_if(is_unframed(head), Refusal::Unframed)?;
     refuse_if(content_length(headers).is_some_and(|length| length > body_bytes_max), Refusal::TooLarge)?;
     let mut kept = Vec::with_capacity(DATA_HEADERS.len());
@@ -128,9 +128,9 @@ fn refuse_if(condition: bool, refusal: Refusal) -> Result<(), Refusal> {
     if condition { Err(refusal) } else { Ok(()) }
 }
 
-fn is_kept_status(status: StatusCode, question: &Question) -> bool {
+fn is_kept_status(status: StatusCode, terms: &Terms) -> bool {
     // PostgREST answers 206 for a Range and for a count that exceeds the page
-    let asked_for_part = || question.headers.iter().any(|(name, _)| name == "range" || name == "prefer");
+    let asked_for_part = || terms.headers().iter().any(|(name, _)| name == "range" || name == "prefer");
     status == StatusCode::OK || (status == StatusCode::PARTIAL_CONTENT && asked_for_part())
 }
 
@@ -158,7 +158,7 @@ fn forbids_keeping(headers: &HeaderMap) -> bool {
     })
 }
 
-fn varies_beyond(headers: &HeaderMap, question: &Question) -> bool {
+fn varies_beyond(headers: &HeaderMap, terms: &Terms) -> bool {
     // The fill asks for identity coding and sends no Origin: both are the same for every caller.
     let is_constant =
         |name: &str| ["accept-encoding", "origin"].iter().any(|same| name.eq_ignore_ascii_case(same));
@@ -166,7 +166,7 @@ fn varies_beyond(headers: &HeaderMap, question: &Question) -> bool {
     let is_asked = |name: &str| {
         let always = ["accept", "accept-profile", "prefer", "range", "authorization", "apikey"];
         always.iter().any(|known| name.eq_ignore_ascii_case(known))
-            || question.vary.iter().any(|known| name.eq_ignore_ascii_case(known.as_str()))
+            || terms.vary().iter().any(|known| name.eq_ignore_ascii_case(known.as_str()))
     };
     list(headers, &VARY).any(|name| !is_constant(name) && !is_asked(name))
 }
@@ -175,10 +175,10 @@ fn is_encoded(headers: &HeaderMap) -> bool {
     list(headers, &CONTENT_ENCODING).any(|coding| !coding.eq_ignore_ascii_case("identity"))
 }
 
-fn is_other_media(headers: &HeaderMap, question: &Question) -> bool {
+fn is_other_media(headers: &HeaderMap, terms: &Terms) -> bool {
     let Some(media) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
     let media = media.to_ascii_lowercase();
-    let asked_for_html = question.headers.iter().any(|(name, value)| {
+    let asked_for_html = terms.headers().iter().any(|(name, value)| {
         name == "accept" && value.to_str().is_ok_and(|accept| accept.contains("text/html"))
     });
     media.contains("vnd.pgrst.plan") || (media.starts_with("text/html") && !asked_for_html)
@@ -202,19 +202,18 @@ fn list<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item = &
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::{Method, Response};
+    use http::Response;
 
-    fn question(headers: &[(&'static str, &'static str)], vary: &[&'static str]) -> Question {
+    fn terms(headers: &[(&'static str, &'static str)], vary: &[&'static str]) -> Terms {
         let headers = headers
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
             .collect();
         let vary = vary.iter().map(|name| HeaderName::from_static(name)).collect();
-        let (credentials, sharing) = (Vec::new(), String::new());
-        Question { method: Method::GET, target: "/rest/v1/t".into(), headers, credentials, sharing, vary }
+        Terms::new(headers, Vec::new(), String::new(), vary)
     }
 
-    fn verdict(status: u16, headers: &[(&str, &str)], asked: &Question) -> Result<Vec<String>, Refusal> {
+    fn verdict(status: u16, headers: &[(&str, &str)], asked: &Terms) -> Result<Vec<String>, Refusal> {
         let mut response = Response::builder().status(status).header("content-length", "2");
         for (name, value) in headers {
             response = response.header(*name, *value);
@@ -226,7 +225,7 @@ mod tests {
 
     #[test]
     fn trap_50_to_52_56_57_61_64_only_plain_complete_answers_are_kept() {
-        let plain = question(&[("accept", "application/json")], &[]);
+        let plain = terms(&[("accept", "application/json")], &[]);
         for (status, headers, expected) in [
             (200, &[][..], Ok(())),
             (201, &[], Err(Refusal::Status)),
@@ -263,14 +262,14 @@ mod tests {
 
     #[test]
     fn trap_53_a_part_is_kept_where_it_was_asked_for() {
-        for asked in [question(&[("range", "0-9")], &[]), question(&[("prefer", "count=exact")], &[])] {
+        for asked in [terms(&[("range", "0-9")], &[]), terms(&[("prefer", "count=exact")], &[])] {
             assert!(verdict(206, &[("content-range", "0-9/90")], &asked).is_ok());
         }
     }
 
     #[test]
     fn a_declared_header_may_vary() {
-        let declared = question(&[], &["x-app-version"]);
+        let declared = terms(&[], &["x-app-version"]);
         assert!(verdict(200, &[("vary", "X-App-Version")], &declared).is_ok());
         assert_eq!(verdict(200, &[("vary", "X-App-Other")], &declared), Err(Refusal::Vary));
     }
@@ -288,12 +287,12 @@ mod tests {
             ("sb-request-id", "1"),
             ("set-cookie", "__cf_bm=x"),
         ];
-        assert_eq!(verdict(200, &sent, &question(&[], &[])).unwrap(), ["content-type", "content-range"]);
+        assert_eq!(verdict(200, &sent, &terms(&[], &[])).unwrap(), ["content-type", "content-range"]);
     }
 
     #[test]
     fn what_is_too_large_or_unframed_is_refused() {
-        let asked = question(&[], &[]);
+        let asked = terms(&[], &[]);
         let head = |version, length: Option<&str>| {
             let mut response = Response::builder().version(version);
             if let Some(length) = length {

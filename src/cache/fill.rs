@@ -14,7 +14,7 @@ use crate::key::Fingerprint;
 use super::admission::Refusal;
 use super::body::{Interrupted, Room};
 use super::entry::{Entry, Lifetime};
-use super::flight::{SharedHead, Ticket};
+use super::flight::{Answer, SharedHead, Ticket};
 use super::store::Store;
 
 /// Longest wait for the next piece of a body that is being kept.
@@ -81,7 +81,12 @@ impl Fill {
         Self { ticket, head }
     }
 
-    /// Moves the whole body. Runs detached from every client.
+    /// What whoever fetches gets of it, as everybody else aboard does.
+    pub fn answer(&self) -> Option<Answer> {
+        self.head.answer()
+    }
+
+    /// Moves the whole body, whichever clients stay.
     pub async fn run<B>(self, body: B, wish: Wish) -> Filled
     where
         B: Body<Data = Bytes> + Unpin,

@@ -21,7 +21,7 @@ pub use body::{BodyReader, Interrupted};
 pub use entry::{Entry, Lifetime};
 pub use fill::{Fill, Filled, Wish};
 pub use flight::{Answer, Flight, Landing, Ticket};
-pub use store::{MemoryStore, Name, Store, Usage};
+pub use store::{Dependent, MemoryStore, Name, Store, Usage};
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -85,7 +85,7 @@ impl Cache {
             Boarding::Leads(flight) => {
                 let ticket = self.ticket(name, flight);
                 // A flight may have landed between the look-up and the boarding. The generations are known.
-                let entry = Name { tags: &[], ..*name };
+                let entry = Name { answer: &Vec::new(), ..*name };
                 match self.store.look_up(&entry, self.clock.now()).await {
                     Found::Valid(entry) => Lookup::Hit(entry),
                     Found::Missing(_) => Lookup::Miss(ticket),

@@ -13,7 +13,7 @@ use http_body_util::channel::Channel;
 use http_body_util::{BodyExt, Full};
 
 use super::*;
-use crate::key::{Key, Question};
+use crate::key::{Key, Question, Terms};
 
 const TTL: Duration = Duration::from_secs(60);
 const WISH: Wish = Wish { ttl: TTL, body_bytes_max: 1024, is_error: |body| body.starts_with(b"{\"code\"") };
@@ -38,14 +38,8 @@ fn story_within(bytes_max: u64) -> Story {
 }
 
 fn fingerprint(target: &str) -> Fingerprint {
-    let question = Question {
-        method: http::Method::GET,
-        target: target.into(),
-        headers: Vec::new(),
-        credentials: Vec::new(),
-        sharing: String::new(),
-        vary: Vec::new(),
-    };
+    let terms = Terms::new(Vec::new(), Vec::new(), String::new(), Vec::new());
+    let question = Question { method: http::Method::GET, target: target.into(), terms: Arc::new(terms) };
     question.fingerprint(&[0; 32])
 }
 
@@ -60,7 +54,7 @@ fn admitted() -> Admitted {
 
 impl Story {
     async fn look_up(&self) -> Lookup {
-        let name = Name { key: &self.key, fingerprint: &self.fingerprint, tags: &self.tags };
+        let name = Name { key: &self.key, fingerprint: &self.fingerprint, answer: &self.tags };
         self.cache.look_up(&name).await
     }
 

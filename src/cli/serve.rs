@@ -3,7 +3,8 @@
 use std::error::Error;
 use std::fmt::Write;
 
-use crate::server::{Ended, Flags, Running, Server, Settings, StartError, start_logging};
+use crate::log::start_logging;
+use crate::server::{Ended, Flags, Running, Server, Settings, StartError};
 
 use super::check;
 use super::exit::Exit;
@@ -17,7 +18,7 @@ pub(super) fn run(flags: &Flags) -> Exit {
             return fail(&lines.collect::<String>(), Exit::Usage);
         }
     };
-    start_logging(settings.log);
+    let _logging = start_logging(settings.log);
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }

@@ -134,7 +134,7 @@ fn read(plan: &ReadPlan, rules: &RuleSet, asked: &Asked, now_unix: u64) -> Read 
             path: plan.rule.path.to_string(),
         },
         scope: plan.rule.scope.as_str(),
-        shared_by: match plan.question.sharing.as_str() {
+        shared_by: match plan.question.terms.sharing() {
             "" => "requests with the same credentials".to_owned(),
             sharing => sharing.chars().take(SHARING_LETTERS).collect(),
         },
@@ -142,17 +142,17 @@ fn read(plan: &ReadPlan, rules: &RuleSet, asked: &Asked, now_unix: u64) -> Read 
         key: plan.key.to_string(),
         fingerprint: plan.fingerprint.to_string(),
         upstream_target: plan.question.target.clone(),
-        upstream_headers: plan.question.headers.iter().map(header).collect(),
-        credentials: plan.question.credentials.iter().map(header).collect(),
+        upstream_headers: plan.question.terms.headers().iter().map(header).collect(),
+        credentials: plan.question.terms.credentials().iter().map(header).collect(),
         ttl: display_duration(plan.ttl),
         lifetime: display_duration(lifetime),
         ends_with_token: lifetime < plan.ttl,
         tags: plan
-            .tags
+            .tags()
             .iter()
             .map(|tag| Noted { name: tag.to_string(), note: why_carried(tag, rules) })
             .collect(),
-        unresolved: plan.unresolved.iter().map(|word| unresolved(word, asked)).collect(),
+        unresolved: plan.unresolved().iter().map(|word| unresolved(word, asked)).collect(),
     }
 }
 

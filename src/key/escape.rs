@@ -1,7 +1,6 @@
 //! How does data get into a name without acting as syntax?
 
 use std::borrow::Cow;
-use std::fmt::Write;
 
 /// Escapes a value so that it can stand inside a key, a pattern or a tag.
 ///
@@ -11,22 +10,38 @@ use std::fmt::Write;
 /// everything outside printable ASCII, become `%XX`, so that two values are
 /// equal exactly when their escaped forms are.
 pub fn escape(value: &str) -> Cow<'_, str> {
-    if value.bytes().all(stands_for_itself) {
+    let Some(first) = value.bytes().position(|byte| !stands_for_itself(byte)) else {
         return Cow::Borrowed(value);
-    }
+    };
     let mut escaped = String::with_capacity(value.len() + 16);
-    for byte in value.bytes() {
+    escaped.push_str(&value[..first]);
+    for byte in value[first..].bytes() {
         if stands_for_itself(byte) {
             escaped.push(char::from(byte));
         } else {
-            let _infallible = write!(escaped, "%{byte:02X}");
+            let digits = [byte >> 4, byte & 15].map(|digit| char::from(HEX[usize::from(digit)]));
+            escaped.push('%');
+            escaped.extend(digits);
         }
     }
     Cow::Owned(escaped)
 }
 
+const HEX: [u8; 16] = *b"0123456789ABCDEF";
+
+/// By byte, whether it stands for itself.
+static PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0x21;
+    while byte < 0x7f {
+        plain[byte] = !matches!(byte as u8, b':' | b'*' | b'#' | b'{' | b'}' | b'%' | b'~' | b'"' | b'\\');
+        byte += 1;
+    }
+    plain
+};
+
 fn stands_for_itself(byte: u8) -> bool {
-    byte.is_ascii_graphic() && !b":*#{}%~\"\\".contains(&byte)
+    PLAIN[usize::from(byte)]
 }
 
 #[cfg(test)]

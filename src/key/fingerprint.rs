@@ -1,11 +1,13 @@
 //! What keeps two different answers apart?
 //!
 //! A [`Question`] holds everything that is sent upstream for a cacheable read
-//! and nothing else; its [`Fingerprint`] is a cryptographic hash over all of it.
+//! and nothing else; its [`Fingerprint`] is a cryptographic hash over all of it, the
+//! [`Terms`] on which it is asked included.
 //! Equal fingerprints therefore mean byte-identical upstream requests, up to
 //! the credentials of those who are verified to be the same for the rule's scope.
 
 use std::fmt;
+use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue, Method};
 
@@ -37,57 +39,107 @@ impl fmt::Debug for Fingerprint {
 }
 
 /// Everything that is sent upstream for a cacheable read.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
     /// Always GET today; part of the fingerprint so that it can never be confused.
     pub method: Method,
     /// Path and canonical query, exactly as sent.
     pub target: String,
-    /// The request's headers that may change the answer, in a fixed order.
-    pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// Headers that prove who asks and are sent, but do not keep the answer apart:
-    /// `sharing` does.
-    pub credentials: Vec<(HeaderName, HeaderValue)>,
-    /// Whom the answer is for, where that is not told by `headers` alone.
-    pub sharing: String,
-    /// Names of further headers that the rule declares; those that the caller
-    /// sent are in `headers`. Fixed by the rules, which are hashed as context.
-    pub vary: Vec<HeaderName>,
+    /// In which form it is asked and for whom; the same for many targets.
+    pub terms: Arc<Terms>,
 }
 
-impl Question {
-    /// Hashes every part with its length before it, so that no two lists of
-    /// parts run together. `context` is what is the same for a whole rule set:
-    /// the upstream and the digest of the rules.
-    pub fn fingerprint(&self, context: &[u8; 32]) -> Fingerprint {
-        // one buffer: hashing many small pieces costs more than hashing them together
-        let mut parts = Vec::with_capacity(2048);
-        let mut part = |bytes: &[u8]| {
-            parts.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
-            parts.extend_from_slice(bytes);
-        };
-        part(context);
-        part(self.method.as_str().as_bytes());
-        part(self.target.as_bytes());
-        part(self.sharing.as_bytes());
-        for (name, value) in &self.headers {
-            part(name.as_str().as_bytes());
-            part(value.as_bytes());
+/// On which terms a question is asked: everything of it that headers say.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Terms {
+    /// The request's headers that may change the answer, in a fixed order.
+    headers: Vec<(HeaderName, HeaderValue)>,
+    /// Headers that prove who asks and are sent, but do not keep the answer apart:
+    /// `sharing` does.
+    credentials: Vec<(HeaderName, HeaderValue)>,
+    /// Whom the answer is for, where that is not told by `headers` alone.
+    sharing: String,
+    /// Names of further headers that the rule declares; those that the caller
+    /// sent are in `headers`. Fixed by the rules, which are hashed as context.
+    vary: Vec<HeaderName>,
+    /// Over `headers` and `sharing`: hashed once for all targets.
+    digest: [u8; 32],
+}
+
+impl Terms {
+    /// Puts the terms together, and hashes what keeps answers apart.
+    pub fn new(
+        headers: Vec<(HeaderName, HeaderValue)>,
+        credentials: Vec<(HeaderName, HeaderValue)>,
+        sharing: String,
+        vary: Vec<HeaderName>,
+    ) -> Self {
+        let mut parts = Parts::default();
+        parts.add(sharing.as_bytes());
+        for (name, value) in &headers {
+            parts.add(name.as_str().as_bytes());
+            parts.add(value.as_bytes());
         }
-        Fingerprint(*blake3::hash(&parts).as_bytes())
+        let digest = parts.digest();
+        Self { headers, credentials, sharing, vary, digest }
+    }
+
+    /// The headers that are sent and keep the answer apart.
+    pub fn headers(&self) -> &[(HeaderName, HeaderValue)] {
+        &self.headers
+    }
+
+    /// The headers that are sent as well, but do not.
+    pub fn credentials(&self) -> &[(HeaderName, HeaderValue)] {
+        &self.credentials
+    }
+
+    /// What keeps the answer apart in their place; empty where nothing does.
+    pub fn sharing(&self) -> &str {
+        &self.sharing
+    }
+
+    /// Further headers that keep answers apart, sent or not.
+    pub fn vary(&self) -> &[HeaderName] {
+        &self.vary
     }
 }
 
-/// Shows names and sizes only: the values hold credentials.
-impl fmt::Debug for Question {
+impl Question {
+    /// Hashes everything that is asked. `context` is what is the same for a
+    /// whole rule set: the upstream and the digest of the rules.
+    pub fn fingerprint(&self, context: &[u8; 32]) -> Fingerprint {
+        let mut parts = Parts::default();
+        parts.add(context);
+        parts.add(self.method.as_str().as_bytes());
+        parts.add(self.target.as_bytes());
+        parts.add(&self.terms.digest);
+        Fingerprint(parts.digest())
+    }
+}
+
+/// Parts to be hashed, each with its length before it, so that no two lists of
+/// parts run together. One buffer: hashing many small pieces costs more than
+/// hashing them together.
+#[derive(Default)]
+struct Parts(Vec<u8>);
+
+impl Parts {
+    fn add(&mut self, part: &[u8]) {
+        self.0.extend_from_slice(&(part.len() as u64).to_le_bytes());
+        self.0.extend_from_slice(part);
+    }
+
+    fn digest(&self) -> [u8; 32] {
+        *blake3::hash(&self.0).as_bytes()
+    }
+}
+
+/// Shows names only: the values hold credentials.
+impl fmt::Debug for Terms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
-        f.debug_struct("Question")
-            .field("method", &self.method)
-            .field("target", &self.target)
-            .field("headers", &names)
-            .field("sharing", &self.sharing)
-            .finish()
+        f.debug_struct("Terms").field("headers", &names).field("sharing", &self.sharing).finish()
     }
 }
 
@@ -101,15 +153,8 @@ mod tests {
             .iter()
             .map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap()))
             .collect();
-        let (credentials, sharing) = (Vec::new(), String::new());
-        Question {
-            method: Method::GET,
-            target: target.into(),
-            headers,
-            credentials,
-            sharing,
-            vary: Vec::new(),
-        }
+        let terms = Arc::new(Terms::new(headers, Vec::new(), String::new(), Vec::new()));
+        Question { method: Method::GET, target: target.into(), terms }
     }
 
     #[test]

@@ -15,7 +15,7 @@ mod tag;
 mod template;
 
 pub use escape::escape;
-pub use fingerprint::{Fingerprint, Question};
+pub use fingerprint::{Fingerprint, Question, Terms};
 pub use pattern::{Pattern, PatternMistake};
 pub use scope::Scope;
 pub use tag::{Table, Tag};

@@ -1,96 +1,247 @@
-//! Which reads were planned lately?
+//! What was planned lately?
 //!
 //! Planning is pure: the same words under the same rules give the same plan. So
-//! a read that comes again, byte for byte in everything that planning looks at,
-//! is not parsed again. Each set of rules has a memo of its own.
+//! a caller's headers are read once for all its targets, because reading tokens
+//! is dear, and a read that comes again word for word is not planned again. Each
+//! set of rules has a memo of its own.
 
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use http::header::{CONNECTION, COOKIE};
+use foldhash::fast::RandomState;
 use http::request::Parts;
 use http::{HeaderName, Method};
-use quick_cache::Weighter;
 use quick_cache::sync::Cache;
+use quick_cache::{Equivalent, Weighter};
 
 use crate::rules::RuleSet;
 
 use super::Framing;
-use super::question::ANSWERED_BY;
 use super::read::ReadPlan;
+use super::terms::{ANSWERED_BY, Told};
 
-/// Bytes of plans remembered: a few thousand, more than the hot URLs of a site.
-const MEMO_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Bytes of headers remembered: some thousands of callers.
+const MANNERS_BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// Bytes of terms remembered; a caller has one for each rule that it meets.
+const TERMS_BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// Bytes of plans remembered: some tens of thousands of reads, more than the hot ones of a site.
+const PLANS_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// What one of any of them costs beside its text.
+const ONE_BYTES: u64 = 640;
+/// Most header lines that one manner has; nobody's hot read has more.
+const LINES_MAX: usize = 16;
+/// Longest headers that are remembered, in bytes, all together.
+const MANNER_BYTES_MAX: usize = 8 * 1024;
 
-/// What a plan weighs beside the bytes that it was made from, which it holds once more.
-const PLAN_BYTES: u64 = 2048;
+/// Everything that planning looks at in the headers of a request, known by a
+/// number: equal numbers mean equal headers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Manner(u64);
 
-/// Longest request that is remembered, in bytes: anything longer is no hot URL.
-const WORDS_BYTES_MAX: usize = 8 * 1024;
-
-/// Reads planned lately, by everything that planning looks at.
+/// What was planned lately.
 #[derive(Debug)]
 pub(super) struct Memo {
-    plans: Cache<Box<[u8]>, Arc<ReadPlan>, ByWords>,
-    /// The headers that any rule declares in `vary`.
-    declared: Vec<HeaderName>,
+    manners: Cache<Written, Manner, ByLength>,
+    terms: Cache<Meeting, Told, ByLength>,
+    plans: Cache<Read, Arc<ReadPlan>, ByLength>,
+    /// The headers that planning looks at; after the usual ones those that any rule declares.
+    read: Vec<HeaderName>,
+    hasher: RandomState,
+    last: AtomicU64,
 }
 
-/// All that planning looks at in one read, as bytes.
-#[derive(Debug)]
-pub struct Words(Box<[u8]>);
+/// A caller meets a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Meeting {
+    manner: Manner,
+    rule: usize,
+    is_rest: bool,
+}
+
+/// What is asked, and in which manner.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Read {
+    manner: Manner,
+    target: Box<str>,
+}
+
+/// The same, borrowed from a request.
+#[derive(Hash)]
+struct Asked<'r> {
+    manner: Manner,
+    target: &'r str,
+}
 
 impl Memo {
     pub(super) fn new(rules: &RuleSet) -> Self {
-        let mut declared: Vec<HeaderName> =
-            rules.read_rules().iter().flat_map(|rule| rule.vary.iter().cloned()).collect();
-        declared.sort_by(|one, other| one.as_str().cmp(other.as_str()));
-        declared.dedup();
-        let typical = MEMO_BYTES_MAX / (2 * PLAN_BYTES);
-        let reserved = usize::try_from(typical).unwrap_or(usize::MAX);
-        Self { plans: Cache::with_weighter(reserved, MEMO_BYTES_MAX, ByWords), declared }
+        let mut read: Vec<HeaderName> = ANSWERED_BY.into();
+        for name in rules.read_rules().iter().flat_map(|rule| &rule.vary) {
+            if !read.contains(name) {
+                read.push(name.clone());
+            }
+        }
+        Self {
+            manners: bounded(MANNERS_BYTES_MAX),
+            terms: bounded(TERMS_BYTES_MAX),
+            plans: bounded(PLANS_BYTES_MAX),
+            read,
+            hasher: RandomState::default(),
+            last: AtomicU64::new(0),
+        }
     }
 
-    /// The words of a read, in an era of the keys that callers are verified with; `None` if it is not of the kind that is remembered.
-    pub(super) fn words(&self, head: &Parts, framing: Framing, era: u64) -> Option<Words> {
+    /// The headers that rules declare.
+    pub(super) fn declared(&self) -> &[HeaderName] {
+        &self.read[ANSWERED_BY.len()..]
+    }
+
+    /// The manner of a read, in an era of the keys that callers are verified
+    /// with; `None` if it is not of the kind that is remembered.
+    pub(super) fn manner(&self, head: &Parts, framing: Framing, era: u64) -> Option<Manner> {
         if head.method != Method::GET || framing.has_body || framing.wants_upgrade {
             return None;
         }
-        let mut words = Vec::with_capacity(2048);
-        // Each part is preceded by its length, so that no two requests give the same bytes.
-        let mut part = |bytes: &[u8]| {
-            words.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes());
-            words.extend_from_slice(bytes);
-        };
-        part(&era.to_le_bytes());
-        part(head.uri.path().as_bytes());
-        let query = head.uri.query();
-        part(&[u8::from(query.is_some())]);
-        part(query.unwrap_or_default().as_bytes());
-        for (index, name) in
-            ANSWERED_BY.iter().chain([&COOKIE, &CONNECTION]).chain(&self.declared).enumerate()
-        {
-            for value in head.headers.get_all(name) {
-                part(&index.to_le_bytes());
-                part(value.as_bytes());
-            }
+        let words = self.words(head, era)?;
+        if let Some(manner) = self.manners.get(&words) {
+            return Some(manner);
         }
-        (words.len() <= WORDS_BYTES_MAX).then(|| Words(words.into_boxed_slice()))
+        let manner = Manner(self.last.fetch_add(1, Ordering::Relaxed));
+        self.manners.insert(words.written(), manner);
+        Some(manner)
     }
 
-    pub(super) fn recall(&self, words: &Words) -> Option<Arc<ReadPlan>> {
-        self.plans.get(&*words.0)
+    fn words<'r>(&self, head: &'r Parts, era: u64) -> Option<Words<'r>> {
+        let mut words = Words { hash: 0, era, lines: [(0, &[]); LINES_MAX], count: 0 };
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write_u64(era);
+        let mut bytes = 0;
+        for (name, value) in &head.headers {
+            let Some(place) = self.read.iter().position(|read| read == name) else { continue };
+            let line = (place, value.as_bytes());
+            *words.lines.get_mut(words.count)? = line;
+            words.count += 1;
+            bytes += line.1.len();
+            hasher.write_usize(place);
+            hasher.write(line.1);
+        }
+        words.hash = hasher.finish();
+        (bytes <= MANNER_BYTES_MAX).then_some(words)
     }
 
-    pub(super) fn remember(&self, words: Words, plan: &Arc<ReadPlan>) {
-        self.plans.insert(words.0, Arc::clone(plan));
+    /// The terms on which this manner of asking meets a rule.
+    pub(super) fn terms(&self, manner: Manner, rule: usize, is_rest: bool) -> Option<Told> {
+        self.terms.get(&Meeting { manner, rule, is_rest })
+    }
+
+    pub(super) fn remember_terms(&self, manner: Manner, rule: usize, is_rest: bool, told: &Told) {
+        self.terms.insert(Meeting { manner, rule, is_rest }, told.clone());
+    }
+
+    /// The plan of the very same read.
+    pub(super) fn plan(&self, manner: Manner, target: &str) -> Option<Arc<ReadPlan>> {
+        self.plans.get(&Asked { manner, target })
+    }
+
+    pub(super) fn remember_plan(&self, manner: Manner, target: &str, plan: &Arc<ReadPlan>) {
+        self.plans.insert(Read { manner, target: target.into() }, Arc::clone(plan));
+    }
+}
+
+fn bounded<K: Hash + Eq, V: Clone>(bytes_max: u64) -> Cache<K, V, ByLength>
+where
+    ByLength: Weighter<K, V>,
+{
+    let typical = usize::try_from(bytes_max / (4 * ONE_BYTES)).unwrap_or(usize::MAX);
+    Cache::with_weighter(typical, bytes_max, ByLength)
+}
+
+/// The header lines of one request that planning looks at, and where each stands in [`Memo::read`].
+struct Words<'r> {
+    hash: u64,
+    era: u64,
+    lines: [(usize, &'r [u8]); LINES_MAX],
+    count: usize,
+}
+
+/// The same as one text of its own.
+#[derive(Debug, PartialEq, Eq)]
+struct Written {
+    hash: u64,
+    era: u64,
+    text: Box<[u8]>,
+}
+
+impl Words<'_> {
+    /// Each line with its place and its length before it, so that no two lists of lines run together.
+    fn pieces(&self) -> impl Iterator<Item = ([u8; 8], &[u8])> {
+        self.lines.iter().take(self.count).map(|(place, line)| {
+            let mark = (*place as u64) << 32 | line.len() as u64;
+            (mark.to_le_bytes(), *line)
+        })
+    }
+
+    fn written(&self) -> Written {
+        let text: Vec<u8> = self.pieces().flat_map(|(mark, line)| [&mark[..], line].concat()).collect();
+        Written { hash: self.hash, era: self.era, text: text.into() }
+    }
+}
+
+impl Hash for Words<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+impl Hash for Written {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+impl Equivalent<Written> for Words<'_> {
+    fn equivalent(&self, other: &Written) -> bool {
+        let mut rest = &*other.text;
+        let mut next = |piece: &[u8]| match rest.strip_prefix(piece) {
+            Some(behind) => {
+                rest = behind;
+                true
+            }
+            None => false,
+        };
+        let is_begun = (self.hash, self.era) == (other.hash, other.era)
+            && self.pieces().all(|(mark, line)| next(&mark) && next(line));
+        is_begun && rest.is_empty()
+    }
+}
+
+impl Equivalent<Read> for Asked<'_> {
+    fn equivalent(&self, other: &Read) -> bool {
+        self.manner == other.manner && *self.target == *other.target
     }
 }
 
 #[derive(Clone, Debug)]
-struct ByWords;
+struct ByLength;
 
-impl Weighter<Box<[u8]>, Arc<ReadPlan>> for ByWords {
-    fn weight(&self, words: &Box<[u8]>, _: &Arc<ReadPlan>) -> u64 {
-        words.len() as u64 * 2 + PLAN_BYTES
+impl Weighter<Written, Manner> for ByLength {
+    fn weight(&self, written: &Written, _: &Manner) -> u64 {
+        ONE_BYTES + written.text.len() as u64
+    }
+}
+
+impl Weighter<Meeting, Told> for ByLength {
+    fn weight(&self, _: &Meeting, told: &Told) -> u64 {
+        let lines = told.terms.headers().iter().chain(told.terms.credentials());
+        let claims = told.claims.iter().map(|(path, value)| (path.len() + value.len()) as u64);
+        let lines = lines.map(|(_, value)| size_of_val(value) as u64 + value.len() as u64);
+        ONE_BYTES + lines.chain(claims).sum::<u64>()
+    }
+}
+
+impl Weighter<Read, Arc<ReadPlan>> for ByLength {
+    fn weight(&self, read: &Read, plan: &Arc<ReadPlan>) -> u64 {
+        let texts = [&*read.target, &plan.question.target, plan.key.as_str()];
+        ONE_BYTES + texts.map(|text| text.len() as u64).iter().sum::<u64>()
     }
 }

@@ -5,14 +5,13 @@
 
 mod memo;
 mod pass;
-mod question;
 mod reach;
 mod read;
 mod sharing;
 mod tables;
+mod terms;
 mod write;
 
-pub use memo::Words;
 pub use pass::{BadPath, Pass};
 pub use reach::{Evidence, Reach};
 pub use read::ReadPlan;
@@ -20,14 +19,15 @@ pub use write::{Derived, WriteAction, WritePlan};
 
 use std::sync::Arc;
 
-use http::Method;
 use http::request::Parts;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Method};
 
 use crate::identity::Verifier;
 use crate::postgrest::{Oddity, Path, Query, Resource};
 use crate::rules::{RuleSet, WriteMatch};
 
-use memo::Memo;
+use memo::{Manner, Memo};
 
 /// What should happen to one request.
 #[derive(Debug)]
@@ -54,20 +54,9 @@ pub struct Framing {
 /// The rules, applied to requests.
 #[derive(Debug)]
 pub struct Planner {
-    rules: RuleSet,
+    rules: Arc<RuleSet>,
     memo: Memo,
     verifier: Option<Arc<Verifier>>,
-}
-
-/// A read that was planned before, or what to remember its plan by.
-#[derive(Debug)]
-pub enum Recalled {
-    /// The plan of an earlier read with the very same words.
-    Planned(Arc<ReadPlan>),
-    /// Not planned lately.
-    New(Words),
-    /// Not of the kind that is remembered.
-    Unusual,
 }
 
 /// A request as the planner's parts look at it.
@@ -79,11 +68,18 @@ struct Request<'r> {
     raw_query: Option<&'r str>,
 }
 
+impl Request<'_> {
+    /// Whether PostgREST answers it.
+    fn is_rest(&self) -> bool {
+        matches!(self.resource, Resource::Table(_) | Resource::Function(_))
+    }
+}
+
 impl Planner {
     /// A planner for one set of rules. Without a verifier every scope is as narrow as `token`.
     pub fn new(rules: RuleSet, verifier: Option<Arc<Verifier>>) -> Self {
         let memo = Memo::new(&rules);
-        Self { rules, memo, verifier }
+        Self { rules: Arc::new(rules), memo, verifier }
     }
 
     /// The rules it applies.
@@ -91,26 +87,31 @@ impl Planner {
         &self.rules
     }
 
-    /// Looks whether the very same read was planned lately. Takes the head as it came.
-    pub fn recall(&self, head: &Parts, framing: Framing, now_unix: u64) -> Recalled {
-        let era = self.verifier.as_ref().map_or(0, |verifier| verifier.era());
-        let Some(words) = self.memo.words(head, framing, era) else { return Recalled::Unusual };
-        match self.memo.recall(&words) {
-            Some(plan) if plan.expires.is_none_or(|end| end > now_unix) => Recalled::Planned(plan),
-            Some(_) | None => Recalled::New(words),
-        }
-    }
-
-    /// Remembers a plan by the words that led to it.
-    pub fn remember(&self, words: Words, plan: &Plan) {
-        match plan {
-            Plan::Read(plan) => self.memo.remember(words, plan),
-            Plan::Write(_) | Plan::Pass(_) | Plan::Refuse(_) => {}
-        }
+    /// Whether a request has headers that planning looks at because a rule declares them.
+    pub fn looks_further(&self, headers: &HeaderMap) -> bool {
+        self.memo.declared().iter().any(|name| headers.contains_key(name))
     }
 
     /// Decides what happens to a request, whose head holds what will be sent and nothing of its connection.
     pub fn plan(&self, head: &Parts, framing: Framing, now_unix: u64) -> Plan {
+        let era = self.verifier.as_ref().map_or(0, |verifier| verifier.era());
+        let target = head.uri.path_and_query().map_or("", PathAndQuery::as_str);
+        let Some(manner) = self.memo.manner(head, framing, era) else {
+            return self.decide(head, framing, None, now_unix);
+        };
+        match self.memo.plan(manner, target) {
+            Some(plan) if plan.is_alive(now_unix) => Plan::Read(plan),
+            Some(_) | None => {
+                let plan = self.decide(head, framing, Some(manner), now_unix);
+                if let Plan::Read(plan) = &plan {
+                    self.memo.remember_plan(manner, target, plan);
+                }
+                plan
+            }
+        }
+    }
+
+    fn decide(&self, head: &Parts, framing: Framing, manner: Option<Manner>, now_unix: u64) -> Plan {
         let path = Path::parse(head.uri.path());
         let resource = Resource::of(&path);
         let is_ambiguous = path.oddity().is_some_and(Oddity::refused_under_rest);
@@ -128,12 +129,10 @@ impl Planner {
             Method::OPTIONS => Plan::Pass(Pass::Options),
             Method::GET | Method::HEAD if !rules.is_empty() => self.write(&request, &rules, now_unix),
             Method::HEAD => Plan::Pass(Pass::Head),
-            Method::GET => {
-                match read::plan(&self.rules, self.verifier.as_deref(), &request, framing, now_unix) {
-                    Ok(plan) => Plan::Read(Arc::new(plan)),
-                    Err(pass) => Plan::Pass(pass),
-                }
-            }
+            Method::GET => match self.read(&request, framing, manner, now_unix) {
+                Ok(plan) => Plan::Read(Arc::new(plan)),
+                Err(pass) => Plan::Pass(pass),
+            },
             _ => self.write(&request, &rules, now_unix),
         }
     }

@@ -1,20 +1,19 @@
 //! A read: its rule, its names, what it depends on, how long it lives.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use http::header::{ACCEPT, COOKIE};
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, Method};
 
-use crate::identity::{APIKEY, Claim, User, Verifier};
+use crate::identity::APIKEY;
 use crate::key::{Fingerprint, Key, Placeholder, Question, Tag};
-use crate::postgrest::{Accept, Resource};
+use crate::postgrest::{Path, Query, Resource};
 use crate::rules::{Caching, QueryView, ReadMatch, ReadRule, RuleSet};
 
-use super::question::{SINGLE, question};
-use super::sharing::sharing;
-use super::{Framing, Pass, Request, tables};
+use super::memo::Manner;
+use super::terms::{Told, terms};
+use super::{Framing, Pass, Planner, Request, tables};
 
 /// A read that a rule wants kept.
 #[derive(Debug)]
@@ -27,14 +26,22 @@ pub struct ReadPlan {
     pub fingerprint: Fingerprint,
     /// Everything that is sent upstream.
     pub question: Question,
-    /// Everything that its answer depends on.
-    pub tags: Vec<Tag>,
-    /// Embeds that no schema knows; because of them it depends on every table.
-    pub unresolved: Vec<String>,
     /// How long its answer is kept at most.
     pub ttl: Duration,
     /// When the caller's token ends, in seconds since 1970; no answer outlives it.
     pub expires: Option<u64>,
+    /// The patterns of write rules that its key falls under.
+    patterns: Box<[Tag]>,
+    /// Found out when it is first needed, which for a hit is never.
+    dependence: OnceLock<Dependence>,
+    rules: Arc<RuleSet>,
+}
+
+/// What an answer depends on.
+#[derive(Debug)]
+struct Dependence {
+    tags: Vec<Tag>,
+    unresolved: Vec<String>,
 }
 
 impl ReadPlan {
@@ -44,120 +51,178 @@ impl ReadPlan {
             self.expires.map_or(Duration::MAX, |end| Duration::from_secs(end.saturating_sub(now_unix)));
         self.ttl.min(left)
     }
-}
 
-/// Plans a GET, or says why it passes through.
-pub(super) fn plan(
-    rules: &RuleSet,
-    verifier: Option<&Verifier>,
-    request: &Request<'_>,
-    framing: Framing,
-    now_unix: u64,
-) -> Result<ReadPlan, Pass> {
-    let all_values = |name: &str| {
-        request
-            .query
-            .values(name)
-            .map(|value| Cow::Owned(value.unwrap_or_default().to_owned()))
-            .collect::<Vec<_>>()
-    };
-    let matched = rules.read(request.path.decoded(), QueryView::new(&all_values)).ok_or(Pass::NoRule)?;
-    let Caching::Keep { ttl } = matched.rule.caching else { return Err(Pass::Never) };
-    refuse_doubt(request, framing, &matched)?;
-    let sharing = sharing(&matched.rule.scope, verifier, &request.head.headers, now_unix)?;
-    let expires = sharing.expires;
-    let user = sharing.user.as_deref();
-    let value = |placeholder: &Placeholder| value(placeholder, request, &matched, user);
-    let rendered = matched.rule.key.render(value).ok_or(Pass::NoValue)?;
-    let full_key = format!("{}:{rendered}", matched.rule.namespace);
-    let key = Key::new(&matched.rule.namespace, &rendered);
-    let (tags, unresolved) = depend(rules, request, &matched, &full_key, &key);
-    let question = question(request, &matched, sharing);
-    Ok(ReadPlan {
-        rule: Arc::clone(matched.rule),
-        fingerprint: question.fingerprint(rules.digest()),
-        key,
-        question,
-        tags,
-        unresolved,
-        ttl,
-        expires,
-    })
-}
-
-/// When in doubt, pass.
-fn refuse_doubt(request: &Request<'_>, framing: Framing, matched: &ReadMatch<'_>) -> Result<(), Pass> {
-    let headers = &request.head.headers;
-    let is_twice = |name: &HeaderName| headers.get_all(name).iter().nth(1).is_some();
-    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
-    let asks_for_plan = Accept::parse(accept).is_plan();
-    let is_rest = matches!(request.resource, Resource::Table(_) | Resource::Function(_));
-    let doubts = [
-        (framing.has_body, Pass::Body),
-        (request.path.oddity().is_some(), Pass::OddPath),
-        (request.query.has_semicolon(), Pass::Semicolon),
-        (!request.query.is_utf8(), Pass::NotUtf8),
-        (SINGLE.iter().any(is_twice), Pass::DuplicateHeader),
-        (headers.contains_key(COOKIE) && !matched.rule.vary.contains(&COOKIE), Pass::Cookie),
-        (asks_for_plan, Pass::QueryPlan),
-        (is_rest && request.query.values("select").nth(1).is_some(), Pass::RepeatedSelect),
-        (request.query.values(APIKEY).next().is_some(), Pass::ApikeyInQuery),
-        (is_rest && request.query.has_moving_time(), Pass::MovingTime),
-    ];
-    match doubts.into_iter().find(|(doubtful, _)| *doubtful) {
-        Some((_, pass)) => Err(pass),
-        None => Ok(()),
+    /// Whether its terms still hold: a plan may be remembered for longer than a token lives.
+    pub(super) fn is_alive(&self, now_unix: u64) -> bool {
+        self.expires.is_none_or(|end| end > now_unix)
     }
+
+    /// Everything that its answer depends on.
+    pub fn tags(&self) -> &[Tag] {
+        &self.dependence().tags
+    }
+
+    /// Embeds that no schema knows; because of them it depends on every table.
+    pub fn unresolved(&self) -> &[String] {
+        &self.dependence().unresolved
+    }
+
+    fn dependence(&self) -> &Dependence {
+        self.dependence.get_or_init(|| self.depend())
+    }
+
+    /// A function of the question alone, so that it says what the upstream is asked, however the client put it.
+    fn depend(&self) -> Dependence {
+        let mut tags = vec![Tag::everything(), Tag::namespace(&self.rule.namespace), Tag::key(&self.key)];
+        tags.extend_from_slice(&self.patterns);
+        let (path, query) = match self.question.target.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (self.question.target.as_str(), None),
+        };
+        let (resource, query) = (Resource::of(&Path::parse(path)), Query::parse(query));
+        let profile = self.question.terms.headers().iter().find(|(name, _)| name == "accept-profile");
+        let profile = profile.and_then(|(_, value)| value.to_str().ok());
+        let schema = self.rules.schema();
+        let named = tables::named(schema, &resource, &query, profile);
+        if !named.unresolved.is_empty() {
+            tags.push(Tag::any_table());
+        }
+        tags.extend(named.tags(schema, &query));
+        Dependence { tags, unresolved: named.unresolved }
+    }
+}
+
+impl Planner {
+    /// Plans a GET, or says why it passes through.
+    pub(super) fn read(
+        &self,
+        request: &Request<'_>,
+        framing: Framing,
+        manner: Option<Manner>,
+        now_unix: u64,
+    ) -> Result<ReadPlan, Pass> {
+        let all_values = |name: &str| {
+            request
+                .query
+                .values(name)
+                .map(|value| Cow::Owned(value.unwrap_or_default().to_owned()))
+                .collect::<Vec<_>>()
+        };
+        let rules = &self.rules;
+        let matched = rules.read(request.path.decoded(), QueryView::new(&all_values)).ok_or(Pass::NoRule)?;
+        let Caching::Keep { ttl } = matched.rule.caching else { return Err(Pass::Never) };
+        refuse_doubt(request, framing)?;
+        let told = self.terms(request, matched.rule, manner, now_unix)?;
+        let canonical = request.query.canonical();
+        let rendered =
+            matched.rule.key.render(|placeholder| value(placeholder, request, &matched, (&canonical, &told)));
+        let rendered = rendered.ok_or(Pass::NoValue)?;
+        let question = Question {
+            method: Method::GET,
+            target: target(request, &canonical),
+            terms: Arc::clone(&told.terms),
+        };
+        Ok(ReadPlan {
+            rule: Arc::clone(matched.rule),
+            fingerprint: question.fingerprint(rules.digest()),
+            key: Key::new(&matched.rule.namespace, &rendered),
+            question,
+            ttl,
+            expires: told.expires,
+            patterns: patterns(matched.rule, &rendered),
+            dependence: OnceLock::new(),
+            rules: Arc::clone(rules),
+        })
+    }
+
+    fn terms(
+        &self,
+        request: &Request<'_>,
+        rule: &ReadRule,
+        manner: Option<Manner>,
+        now_unix: u64,
+    ) -> Result<Told, Pass> {
+        let is_rest = request.is_rest();
+        let remembered = manner.and_then(|manner| self.memo.terms(manner, rule.index, is_rest));
+        if let Some(told) = remembered.filter(|told| told.expires.is_none_or(|end| end > now_unix)) {
+            return Ok(told);
+        }
+        let told = terms(rule, is_rest, self.verifier.as_deref(), &request.head.headers, now_unix)?;
+        if let Some(manner) = manner {
+            self.memo.remember_terms(manner, rule.index, is_rest, &told);
+        }
+        Ok(told)
+    }
+}
+
+/// When in doubt about what is asked, pass.
+fn refuse_doubt(request: &Request<'_>, framing: Framing) -> Result<(), Pass> {
+    let is_rest = request.is_rest();
+    let query = &request.query;
+    if framing.has_body {
+        Err(Pass::Body)
+    } else if request.path.oddity().is_some() {
+        Err(Pass::OddPath)
+    } else if query.has_semicolon() {
+        Err(Pass::Semicolon)
+    } else if !query.is_utf8() {
+        Err(Pass::NotUtf8)
+    } else if is_rest && query.values("select").nth(1).is_some() {
+        Err(Pass::RepeatedSelect)
+    } else if query.values(APIKEY).next().is_some() {
+        Err(Pass::ApikeyInQuery)
+    } else if is_rest && query.has_moving_time() {
+        Err(Pass::MovingTime)
+    } else {
+        Ok(())
+    }
+}
+
+/// Path and canonical query.
+fn target(request: &Request<'_>, canonical: &str) -> String {
+    let path = request.path.raw();
+    match request.raw_query {
+        Some(_) => [path, "?", canonical].concat(),
+        None => path.to_owned(),
+    }
+}
+
+fn patterns(rule: &ReadRule, rendered: &str) -> Box<[Tag]> {
+    if rule.patterns.is_empty() {
+        return Box::default();
+    }
+    // the whole key, not the one that is cut for people
+    let full_key = format!("{}:{rendered}", rule.namespace);
+    rule.patterns.iter().flat_map(|pattern| pattern.tags_of_key(&full_key)).collect()
 }
 
 fn value<'v>(
     placeholder: &Placeholder,
     request: &'v Request<'_>,
     matched: &'v ReadMatch<'_>,
-    user: Option<&'v User>,
+    (canonical, told): (&'v str, &'v Told),
 ) -> Option<Cow<'v, str>> {
     match placeholder {
         Placeholder::Column(column) => request.query.eq_value(column).map(Cow::Borrowed),
-        Placeholder::Query => Some(request.query.canonical()),
+        Placeholder::Query => Some(Cow::Borrowed(canonical)),
         Placeholder::Path(index) => matched.captures.get(index - 1).map(|part| Cow::Borrowed(part.as_str())),
         Placeholder::Header(name) => {
             request.head.headers.get(name).and_then(|value| value.to_str().ok()).map(Cow::Borrowed)
         }
-        Placeholder::Claim(path) => user?.claim(path).and_then(Claim::to_text),
+        Placeholder::Claim(path) => told.claim(path).map(Cow::Borrowed),
         // the compiler of the rules lets none of these into a read's key
         Placeholder::Body(_) | Placeholder::Row(_) => None,
     }
 }
 
-/// Every tag that the answer depends on, and the embeds that made it depend on every table.
-fn depend(
-    rules: &RuleSet,
-    request: &Request<'_>,
-    matched: &ReadMatch<'_>,
-    full_key: &str,
-    key: &Key,
-) -> (Vec<Tag>, Vec<String>) {
-    let mut tags = vec![Tag::everything(), Tag::namespace(&matched.rule.namespace), Tag::key(key)];
-    for pattern in &matched.rule.patterns {
-        tags.extend(pattern.tags_of_key(full_key));
-    }
-    let named = tables::named(rules.schema(), request);
-    if !named.unresolved.is_empty() {
-        tags.push(Tag::any_table());
-    }
-    tags.extend(named.tags(rules.schema(), &request.query));
-    (tags, named.unresolved)
-}
-
 /// The headers of a question as a map, to be sent.
 impl From<&ReadPlan> for HeaderMap {
     fn from(plan: &ReadPlan) -> Self {
-        plan.question.headers.iter().chain(&plan.question.credentials).cloned().fold(
-            HeaderMap::new(),
-            |mut map, (name, value)| {
-                map.append(name, value);
-                map
-            },
-        )
+        let terms = &plan.question.terms;
+        let mut map = HeaderMap::with_capacity(terms.headers().len() + terms.credentials().len());
+        for (name, value) in terms.headers().iter().chain(terms.credentials()) {
+            map.append(name, value.clone());
+        }
+        map
     }
 }

@@ -14,7 +14,7 @@ use crate::identity::{APIKEY, Identity, Unkept, User, Verifier, caller};
 use crate::key::Scope;
 
 use super::Pass;
-use super::question::verbatim;
+use super::terms::verbatim;
 
 /// Who shares an answer.
 #[derive(Debug, Default)]

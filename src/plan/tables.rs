@@ -6,8 +6,6 @@ use crate::key::{Table, Tag};
 use crate::postgrest::{Query, Reads, Resource};
 use crate::rules::Schema;
 
-use super::Request;
-
 /// Most rows that a read may name one by one; one that names more depends on the whole table.
 const NAMED_ROWS_MAX: usize = 100;
 
@@ -24,10 +22,9 @@ pub(super) struct Named {
 
 /// Reads the tables from path and `select`. Outside PostgREST nothing is
 /// derived: rules alone say what changes an answer there.
-pub(super) fn named(schema: &Schema, request: &Request<'_>) -> Named {
-    let profile = request.head.headers.get("accept-profile").and_then(|value| value.to_str().ok());
+pub(super) fn named(schema: &Schema, resource: &Resource, query: &Query<'_>, profile: Option<&str>) -> Named {
     let mut named = Named::default();
-    let from = match &request.resource {
+    let from = match resource {
         Resource::Table(name) => {
             let table = schema.table(profile, name);
             named.root = Some(table.clone());
@@ -50,7 +47,7 @@ pub(super) fn named(schema: &Schema, request: &Request<'_>) -> Named {
         | Resource::OddRest
         | Resource::Elsewhere => return named,
     };
-    match Reads::of(&request.resource, &request.query) {
+    match Reads::of(resource, query) {
         Reads::Known(embeds) => {
             for embed in &embeds {
                 let parent = embed.parent().map_or_else(|| from.clone(), |name| schema.table(profile, name));

@@ -52,7 +52,7 @@ fn meets(read_target: &str, method: &str, target: &str, body: Option<&str>) -> b
     let Plan::Write(write) = plan(method, target, &[]) else { panic!("{method} {target}") };
     let body = body.map(|text| Payload::parse(Some("application/json"), text.as_bytes(), write.columns()));
     let bumped = write.reach(&Evidence { body, rows: None }).tags;
-    read(read_target, &[]).tags.iter().any(|tag| bumped.contains(tag))
+    read(read_target, &[]).tags().iter().any(|tag| bumped.contains(tag))
 }
 
 #[test]
@@ -106,7 +106,9 @@ fn trap_40_and_43_what_sql_reads_is_part_of_the_question_once_it_is_declared() {
     for (index, one) in all.iter().enumerate() {
         assert!(all[index + 1..].iter().all(|other| other.fingerprint != one.fingerprint), "{index}");
     }
-    assert!(all[0].question.headers.iter().any(|(name, value)| name == "x-client-info" && value == "v1"));
+    assert!(
+        all[0].question.terms.headers().iter().any(|(name, value)| name == "x-client-info" && value == "v1")
+    );
 }
 
 #[test]

@@ -8,6 +8,7 @@
 mod body;
 mod glimpse;
 mod outcome;
+mod outlive;
 mod pass;
 mod read;
 mod reject;
@@ -34,7 +35,7 @@ use crate::clock::Clock;
 use crate::identity::Verifier;
 use crate::invalidation::Invalidator;
 use crate::metrics::Metrics;
-use crate::plan::{Framing, Plan, Recalled};
+use crate::plan::{Framing, Plan};
 use crate::rules::RuleSet;
 use crate::upstream::{Arrival, TrustedProxies, Upstream, clean_request, put_back_upgrade};
 
@@ -176,17 +177,17 @@ impl Proxy {
         let has_body = vetted.has_body || !body.is_end_stream();
         let framing = Framing { has_body, wants_upgrade: vetted.wants_upgrade };
         let now_unix = self.clock.unix_seconds();
-        let recalled = rules.planner.recall(&head, framing, now_unix);
-        if let Recalled::Planned(plan) = recalled {
-            return Ok((head, Plan::Read(plan)));
+        // Unless cleaning could take away what planning looks at, it can wait for the
+        // plan: a read that is kept is asked upstream in words of our own.
+        let is_clean = !vetted.takes_away && !rules.planner.looks_further(&head.headers);
+        let plan = is_clean.then(|| rules.planner.plan(&head, framing, now_unix));
+        if let Some(plan @ Plan::Read(_)) = plan {
+            return Ok((head, plan));
         }
         let authority = vetted.authority.to_owned();
         let arrival = Arrival { peer: peer.address.ip(), is_tls: peer.is_tls, authority: &authority };
         self.limits.clean(&mut head, framing, arrival);
-        let plan = rules.planner.plan(&head, framing, now_unix);
-        if let Recalled::New(words) = recalled {
-            rules.planner.remember(words, &plan);
-        }
+        let plan = plan.unwrap_or_else(|| rules.planner.plan(&head, framing, now_unix));
         Ok((head, plan))
     }
 }

@@ -1,6 +1,5 @@
 //! What happened to a request? One value feeds `Cache-Status`, metrics and the log.
 
-use std::fmt::Write;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
@@ -85,18 +84,23 @@ impl Outcome {
 
     /// What the client is told.
     pub(super) fn cache_status(&self) -> HeaderValue {
-        let mut text = String::with_capacity(96);
-        let _infallible = match self {
-            Self::Hit { key, left } => write!(text, "larder; hit; ttl={}; key=\"{key}\"", left.as_secs()),
-            Self::Stored { key } => write!(text, "larder; fwd=miss; stored; key=\"{key}\""),
-            Self::Joined { key } => write!(text, "larder; fwd=miss; collapsed; key=\"{key}\""),
-            Self::Unkept { key, refusal } => {
-                write!(text, "larder; fwd=miss; key=\"{key}\"; detail={}", refusal.as_str())
+        let mut number = itoa::Buffer::new();
+        let text = match self {
+            Self::Hit { key, left } => {
+                let ttl = number.format(left.as_secs());
+                ["larder; hit; ttl=", ttl, "; key=\"", key.as_str(), "\""].concat()
             }
-            Self::Passed(pass) => write!(text, "larder; fwd=bypass; detail={}", pass.as_str()),
-            Self::Written { tags } => write!(text, "larder; fwd=method; detail=\"invalidated {tags}\""),
-            Self::Refused(reason) => write!(text, "larder; detail=refused-{reason}"),
-            Self::Failed(reason) => write!(text, "larder; fwd=miss; detail={reason}"),
+            Self::Stored { key } => ["larder; fwd=miss; stored; key=\"", key.as_str(), "\""].concat(),
+            Self::Joined { key } => ["larder; fwd=miss; collapsed; key=\"", key.as_str(), "\""].concat(),
+            Self::Unkept { key, refusal } => {
+                ["larder; fwd=miss; key=\"", key.as_str(), "\"; detail=", refusal.as_str()].concat()
+            }
+            Self::Passed(pass) => ["larder; fwd=bypass; detail=", pass.as_str()].concat(),
+            Self::Written { tags } => {
+                ["larder; fwd=method; detail=\"invalidated ", number.format(*tags), "\""].concat()
+            }
+            Self::Refused(reason) => ["larder; detail=refused-", reason].concat(),
+            Self::Failed(reason) => ["larder; fwd=miss; detail=", reason].concat(),
         };
         // keys are escaped to printable ASCII without quotes, everything else is ours
         HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("larder"))

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, Method, Response, Uri};
+use http::{HeaderMap, Method, Response, StatusCode, Uri};
 use http_body::Body as _;
 use tokio::sync::oneshot;
 use tracing::info;
 
-use crate::cache::{Filled, Flight, Landing, Lookup, Name, Refusal, Ticket, Wish, judge};
+use crate::cache::{Answer, Dependent, Filled, Flight, Landing, Lookup, Name, Refusal, Ticket, Wish, judge};
+use crate::key::Tag;
 use crate::metrics::observe;
 use crate::plan::ReadPlan;
 use crate::postgrest::is_error_object;
@@ -15,6 +16,7 @@ use crate::upstream::{self, Outgoing};
 
 use super::body::Body;
 use super::outcome::Outcome;
+use super::outlive::outlive;
 use super::reject::Rejection;
 use super::{Done, Proxy, respond};
 
@@ -27,7 +29,8 @@ impl Proxy {
     ///
     /// Cancel safe: a fetch is a task of its own and goes on for the others.
     pub(super) async fn read(self: &Arc<Self>, plan: Arc<ReadPlan>, request: &HeaderMap) -> Done {
-        let name = Name { key: &plan.key, fingerprint: &plan.fingerprint, tags: &plan.tags };
+        let answer = Planned(&plan);
+        let name = Name { key: &plan.key, fingerprint: &plan.fingerprint, answer: &answer };
         for _ in 0..LOOK_UPS_MAX {
             let outcome = match self.cache.look_up(&name).await {
                 Lookup::Hit(entry) => {
@@ -49,40 +52,44 @@ impl Proxy {
         Box::pin(self.ask_alone(&plan, request)).await
     }
 
-    /// Fetches in a task of its own, and waits for it like everybody else aboard.
+    /// Fetches for everybody aboard, and answers with what comes. If this client
+    /// leaves, or once it has its answer and more is to come, a task goes on.
     async fn fetch(self: &Arc<Self>, ticket: Ticket, plan: &Arc<ReadPlan>, request: &HeaderMap) -> Done {
-        let flight = ticket.flight();
-        let (apart, mut unshared) = oneshot::channel();
+        let (tell, mut told) = oneshot::channel();
         let (proxy, fetched) = (Arc::clone(self), Arc::clone(plan));
-        self.tasks.spawn(async move { proxy.fill(ticket, &fetched, apart).await });
-        match flight.landing().await {
-            Landing::Shared(head) => match head.answer() {
-                Some(answer) => {
-                    let outcome = Outcome::Stored { key: plan.key.clone() };
-                    Ok((respond::from_shared(answer, request), outcome))
-                }
-                None => self.ask_alone(plan, request).await,
-            },
-            Landing::Apart => match unshared.try_recv() {
-                Ok(unshared) => Ok(unkept(unshared, plan, request)),
-                Err(_) => Err(Rejection::Lost),
-            },
-            Landing::Failed(status) => Err(Rejection::Shared(status)),
-            Landing::Abandoned => Err(Rejection::Lost),
+        let filling = outlive(&self.tasks, async move { proxy.fill(ticket, &fetched, tell).await });
+        let fetched = tokio::select! {
+            biased;
+            () = filling => told.try_recv().ok(),
+            told = &mut told => told.ok(),
+        };
+        match fetched {
+            Some(Fetched::Shared(answer)) => {
+                let outcome = Outcome::Stored { key: plan.key.clone() };
+                Ok((respond::from_shared(answer, request), outcome))
+            }
+            Some(Fetched::Unshared(unshared)) => Ok(unkept(unshared, plan, request)),
+            Some(Fetched::Failed(status)) => Err(Rejection::Shared(status)),
+            None => Err(Rejection::Lost),
         }
     }
 
-    /// The fetch itself, detached from the client that caused it.
-    async fn fill(&self, ticket: Ticket, plan: &ReadPlan, apart: oneshot::Sender<Unshared>) {
+    /// The fetch itself, which outlives the client that caused it.
+    async fn fill(&self, ticket: Ticket, plan: &ReadPlan, tell: oneshot::Sender<Fetched>) {
         let answer = match self.ask(plan).await {
             Ok(answer) => answer,
-            Err(failure) => return ticket.fail(failure.status()),
+            Err(failure) => {
+                let _gone = tell.send(Fetched::Failed(failure.status()));
+                return ticket.fail(failure.status());
+            }
         };
         let (head, body) = answer.into_parts();
-        match judge(&head, &plan.question, self.limits.body_bytes_max as u64) {
+        match judge(&head, &plan.question.terms, self.limits.body_bytes_max as u64) {
             Ok(admitted) => {
-                let length = body.size_hint().exact();
-                let fill = ticket.share(admitted, length);
+                let fill = ticket.share(admitted, body.size_hint().exact());
+                if let Some(answer) = fill.answer() {
+                    let _gone = tell.send(Fetched::Shared(answer));
+                }
                 let wish = Wish {
                     ttl: plan.lifetime(self.clock.unix_seconds()),
                     body_bytes_max: self.limits.body_bytes_max,
@@ -93,8 +100,9 @@ impl Proxy {
             }
             Err(refusal) => {
                 self.report_fill(plan, Filled::Refused(refusal));
-                // before the waiters hear of it: whoever began this takes the answer along
-                let _gone = apart.send(Unshared { answer: Response::from_parts(head, body), refusal });
+                // whoever began this takes the answer along; the others hear that there is none for them
+                let unshared = Unshared { answer: Response::from_parts(head, body), refusal };
+                let _gone = tell.send(Fetched::Unshared(unshared));
                 ticket.refuse();
             }
         }
@@ -162,11 +170,30 @@ impl Proxy {
     }
 }
 
+/// The answer to a planned read.
+struct Planned<'p>(&'p ReadPlan);
+
+impl Dependent for Planned<'_> {
+    fn tags(&self) -> &[Tag] {
+        self.0.tags()
+    }
+}
+
 /// An answer that only the one who fetched it gets.
 #[derive(Debug)]
 struct Unshared {
     answer: upstream::Answer,
     refusal: Refusal,
+}
+
+/// What a fetch brings to the one who began it.
+enum Fetched {
+    /// What everybody gets.
+    Shared(Answer),
+    /// What nobody else gets.
+    Unshared(Unshared),
+    /// There is no answer; everybody gets this gateway status.
+    Failed(StatusCode),
 }
 
 /// What waiting for somebody else's fetch comes to.

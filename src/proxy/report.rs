@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::{Method, StatusCode, Uri};
 use prometheus::{Histogram, IntCounter};
 use tracing::{info, warn};
 
 use crate::identity::Verifier;
+use crate::log::RequestLine;
 use crate::metrics::{Metrics, NO_RULE, observe};
 use crate::plan::{Pass, Planner, ReadPlan};
 use crate::rules::{ReadRule, RuleSet};
@@ -76,35 +77,30 @@ impl Proxy {
         if let Outcome::Passed(Pass::Unverified(reason)) = outcome {
             self.metrics.unverified_caller(reason.as_str());
         }
-        let ms = took.as_secs_f64() * 1000.0;
         if rule.is_some_and(|rule| rule.debug) {
-            let word = if matches!(outcome, Outcome::Hit { .. }) { "HIT" } else { "MISS" };
-            let key = outcome.key().map_or("", |key| key.as_str());
-            info!(target: "larder::debug", key, ms, outcome = outcome.as_str(), reason = outcome.reason(), "{word}");
+            tell_debug(outcome, took);
         }
-        info!(
-            target: "larder::request",
-            method = seen.method.as_str(),
-            path = logged_path(&seen.uri),
-            status = status.as_u16(),
-            rule = name,
-            outcome = outcome.as_str(),
-            reason = outcome.reason(),
-            ms,
-        );
+        let line = RequestLine {
+            method: seen.method.as_str(),
+            path: logged_path(&seen.uri),
+            status: status.as_u16(),
+            rule: name,
+            outcome: outcome.as_str(),
+            reason: outcome.reason(),
+            took,
+        };
+        line.write();
     }
-}
 
-impl Proxy {
     /// Counts an answer that every write takes away, and says once what no schema knows.
     /// The upstream has answered 200, so these are names of its own schema, not anything a client made up.
     pub(super) fn report_unresolved(&self, plan: &ReadPlan) {
-        if plan.unresolved.is_empty() {
+        if plan.unresolved().is_empty() {
             return;
         }
         self.metrics.unresolved_fill(&plan.rule.name);
         let rules = self.rules.load();
-        for name in &plan.unresolved {
+        for name in plan.unresolved() {
             let mut told = rules.told.lock().unwrap_or_else(PoisonError::into_inner);
             if told.len() < UNRESOLVED_TOLD_MAX && told.insert((plan.rule.index, name.clone())) {
                 drop(told);
@@ -117,6 +113,14 @@ impl Proxy {
             }
         }
     }
+}
+
+/// The line for a rule that says `debug: true`.
+fn tell_debug(outcome: &Outcome, took: Duration) {
+    let word = if matches!(outcome, Outcome::Hit { .. }) { "HIT" } else { "MISS" };
+    let key = outcome.key().map_or("", |key| key.as_str());
+    let ms = took.as_secs_f64() * 1000.0;
+    info!(target: "larder::debug", key, ms, outcome = outcome.as_str(), reason = outcome.reason(), "{word}");
 }
 
 fn logged_path(uri: &Uri) -> &str {

@@ -13,6 +13,7 @@ use http::Method;
 use thiserror::Error;
 
 use crate::admin::{Token, TokenError};
+use crate::log::LogFormat;
 use crate::units::{AmountError, ByteSize, parse_duration};
 use crate::upstream::{Origin, TrustedProxies};
 
@@ -136,16 +137,6 @@ pub struct Settings {
 pub struct TlsFiles {
     pub cert: PathBuf,
     pub key: PathBuf,
-}
-
-/// How a log line is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For eyes.
-    #[default]
-    Text,
-    /// One JSON object a line.
-    Json,
 }
 
 /// One setting that cannot be used.

@@ -247,6 +247,7 @@ fn refresh(cache: &Cache, metrics: &Metrics) {
         (&metrics.tags, usage.tags),
         (&metrics.evictions, usage.evictions),
         (&metrics.flights, cache.flights() as u64),
+        (&metrics.lost_log_lines, crate::log::lost()),
     ];
     for (gauge, value) in shown {
         gauge.set(i64::try_from(value).unwrap_or(i64::MAX));

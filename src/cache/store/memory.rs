@@ -83,7 +83,7 @@ impl Store for MemoryStore {
     fn look_up<'a>(&'a self, name: &'a Name<'a>, now: Instant) -> Doing<'a, Found> {
         Box::pin(std::future::ready(match self.get(name.fingerprint, now) {
             Some(entry) => Found::Valid(entry),
-            None => Found::Missing(self.generations.stamp(name.tags)),
+            None => Found::Missing(self.generations.stamp(name.answer.tags())),
         }))
     }
 

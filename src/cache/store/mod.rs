@@ -4,7 +4,7 @@ mod memory;
 
 pub use memory::MemoryStore;
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,14 +19,32 @@ use super::generation::Stamp;
 pub(super) type Doing<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// What names one answer, and what that answer depends on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Name<'a> {
     /// For people and patterns.
     pub key: &'a Key,
     /// What keeps it apart from all others.
     pub fingerprint: &'a Fingerprint,
-    /// Everything the answer depends on.
-    pub tags: &'a [Tag],
+    /// Knows everything the answer depends on.
+    pub answer: &'a dyn Dependent,
+}
+
+/// Something that depends on tags, and can say on which. Asked only by whom it matters to.
+pub trait Dependent: Sync {
+    /// Everything it depends on.
+    fn tags(&self) -> &[Tag];
+}
+
+impl Dependent for Vec<Tag> {
+    fn tags(&self) -> &[Tag] {
+        self
+    }
+}
+
+impl Debug for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Name({} {})", self.key, self.fingerprint)
+    }
 }
 
 /// What a store answers to a look-up.

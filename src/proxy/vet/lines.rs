@@ -1,6 +1,7 @@
 //! What do the header lines say about framing, the host and the connection?
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use memchr::memchr;
 
 use super::authority::vet_authority;
 use super::fault::Fault;
@@ -25,6 +26,8 @@ pub(super) struct Seen<'a> {
     pub(super) host: Option<&'a str>,
     pub(super) has_body: bool,
     pub(super) offers_upgrade: bool,
+    /// `Connection` names a header that is not about connections anyway.
+    pub(super) takes_away: bool,
     connection_names: usize,
     coding: bool,
     length: Option<u64>,
@@ -75,7 +78,11 @@ impl<'a> Seen<'a> {
             if is_end_to_end(option) {
                 return Err(Fault::ConnectionNamesEndToEnd);
             }
-            self.offers_upgrade |= option.eq_ignore_ascii_case(b"upgrade");
+            let is_upgrade = option.eq_ignore_ascii_case(b"upgrade");
+            self.offers_upgrade |= is_upgrade;
+            let is_usual =
+                [&b"keep-alive"[..], b"close"].iter().any(|usual| option.eq_ignore_ascii_case(usual));
+            self.takes_away |= !is_upgrade && !is_usual;
         }
         Ok(())
     }
@@ -138,7 +145,7 @@ fn vet_single(headers: &HeaderMap, name: &HeaderName, value: &HeaderValue) -> Re
     }
     let bytes = value.as_bytes().trim_ascii();
     let may_list = name.as_str() == "authorization" && !starts_with_word(bytes, b"bearer");
-    if !may_list && bytes.contains(&b',') {
+    if !may_list && memchr(b',', bytes).is_some() {
         return Err(Fault::HeaderRepeated);
     }
     Ok(())
@@ -151,7 +158,7 @@ fn starts_with_word(bytes: &[u8], word: &[u8]) -> bool {
 /// Refuses `content_length` and its like: CGI-like servers read `_` and `-` alike. Other names with `_` are
 /// an application's own and pass through.
 fn vet_spelling(name: &str) -> Result<(), Fault> {
-    if !name.as_bytes().contains(&b'_') {
+    if memchr(b'_', name.as_bytes()).is_none() {
         return Ok(());
     }
     let mut dashed = [0_u8; ALIASED_NAME_BYTES_MAX];

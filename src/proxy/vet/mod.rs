@@ -31,6 +31,8 @@ pub(super) struct Vetted<'a> {
     pub(super) has_body: bool,
     /// It asks to switch protocols, as websockets do.
     pub(super) wants_upgrade: bool,
+    /// Cleaning it takes away more than what belongs to every connection.
+    pub(super) takes_away: bool,
 }
 
 /// Looks at the head of a request and says whether it may be served.
@@ -49,7 +51,7 @@ pub(super) fn vet<'a>(head: &'a Parts, extra_methods: &[Method], is_tls: bool) -
 
     let upgradable = head.version == Version::HTTP_11 && head.method == Method::GET && !seen.has_body;
     let wants_upgrade = upgradable && seen.offers_upgrade && asks_for_upgrade(&head.headers);
-    Ok(Vetted { authority, has_body: seen.has_body, wants_upgrade })
+    Ok(Vetted { authority, has_body: seen.has_body, wants_upgrade, takes_away: seen.takes_away })
 }
 
 fn vet_method(method: &Method, extra_methods: &[Method]) -> Result<(), Fault> {

@@ -1,0 +1,119 @@
+//! Standard output, written by a thread of its own.
+//!
+//! A full disk, a stopped terminal or a slow pipe holds up whoever writes: here
+//! that is nobody who answers requests. Lines wait in memory for a moment, so
+//! that many go out together; too many are dropped, counted, and owned up to.
+
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// Most bytes that wait to be written.
+const WAITING_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// How long the first of some lines waits for others.
+const GATHER: Duration = Duration::from_millis(5);
+
+/// Longest wait for the last lines at the end of the process.
+const FINISH: Duration = Duration::from_secs(1);
+
+/// Lines dropped since the start.
+static LOST: AtomicU64 = AtomicU64::new(0);
+
+/// How many log lines were dropped since the start because standard output was too slow.
+pub fn lost() -> u64 {
+    LOST.load(Ordering::Relaxed)
+}
+
+/// Lines on their way to standard output.
+#[derive(Debug, Default)]
+pub(super) struct Output {
+    /// A plain mutex: held to append a line, or to take all of them.
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    bytes: Vec<u8>,
+    /// Dropped since the writer last said so.
+    lost: u64,
+    is_writing: bool,
+}
+
+impl Output {
+    /// One for the rest of the process, with its thread.
+    pub(super) fn start() -> &'static Output {
+        let output: &'static Output = Box::leak(Box::default());
+        let writer = thread::Builder::new().name("log".into());
+        if writer.spawn(|| output.write_on()).is_err() {
+            // no thread, no lines: the buffer fills, and `lost` counts
+            return output;
+        }
+        output
+    }
+
+    /// Hands over one whole line.
+    pub(super) fn push(&self, line: &[u8]) {
+        let mut waiting = self.lock();
+        if waiting.bytes.len() + line.len() > WAITING_BYTES_MAX {
+            waiting.lost += 1;
+            LOST.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let is_first = waiting.bytes.is_empty();
+        waiting.bytes.extend_from_slice(line);
+        drop(waiting);
+        if is_first {
+            self.changed.notify_all();
+        }
+    }
+
+    /// Waits until everything is written, but not for ever.
+    pub(super) fn finish(&self) {
+        let is_left = |waiting: &mut Waiting| waiting.is_writing || !waiting.bytes.is_empty();
+        let _late = self.changed.wait_timeout_while(self.lock(), FINISH, is_left);
+    }
+
+    fn write_on(&self) {
+        let mut taken = Vec::new();
+        loop {
+            let is_idle = |waiting: &mut Waiting| waiting.bytes.is_empty();
+            drop(self.changed.wait_while(self.lock(), is_idle).unwrap_or_else(PoisonError::into_inner));
+            thread::sleep(GATHER);
+            let mut waiting = self.lock();
+            std::mem::swap(&mut waiting.bytes, &mut taken);
+            waiting.is_writing = true;
+            let lost = std::mem::take(&mut waiting.lost);
+            drop(waiting);
+            // standard output may be gone: that costs the lines, never the process
+            let mut stdout = io::stdout().lock();
+            let _gone = stdout.write_all(&taken).and_then(|()| stdout.flush());
+            drop(stdout);
+            taken.clear();
+            self.lock().is_writing = false;
+            self.changed.notify_all();
+            if lost > 0 {
+                tracing::warn!(lines = lost, "standard output is too slow: log lines were dropped");
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// `tracing` writes each line at once.
+impl Write for &Output {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.push(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
