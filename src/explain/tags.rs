@@ -86,3 +86,29 @@ fn value_words(pattern: &str, any: &str) -> String {
 fn values(pattern: &str) -> Vec<&str> {
     pattern.split('#').skip(1).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::key::Table;
+
+    use super::*;
+
+    #[test]
+    fn a_tag_says_which_rows_go_with_it() {
+        let todos = Table::new("public", "todos");
+        for (tag, words) in [
+            (Tag::everything(), "every entry"),
+            (Tag::any_table(), "every entry that reads something no schema names"),
+            (Tag::table(&todos), "every entry that reads public.todos"),
+            (Tag::unpinned(&todos), "every entry that reads rows of public.todos and names none of them"),
+            (Tag::column(&todos, "owner"), "every entry that reads rows of public.todos by their owner"),
+            (Tag::row(&todos, "id", "5"), "every entry that reads rows of public.todos whose id is 5"),
+            (
+                Tag::row(&todos, "title", "a.b=c"),
+                "every entry that reads rows of public.todos whose title is a.b=c",
+            ),
+        ] {
+            assert_eq!(what_goes(&tag), words);
+        }
+    }
+}
