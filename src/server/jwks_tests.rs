@@ -244,6 +244,30 @@ async fn one_issuer_down_takes_no_key_from_another() {
     assert!(!knows(&verifier, 1) && knows(&verifier, 2));
 }
 
+#[tokio::test(start_paused = true)]
+async fn that_no_token_can_be_verified_is_told_only_where_it_is_so() {
+    for (secrets, seeds, told) in [
+        (Keys::default(), Some(&[][..]), true),
+        (Keys::default(), None, true),
+        (Keys::default(), Some(&[1][..]), false),
+        (Keys::new(&["a secret of at least thirty-two bytes"], Issuers::Any).unwrap(), None, false),
+    ] {
+        let issuer = Scripted::default();
+        *issuer.keys.lock().unwrap() = seeds.map(<[u8]>::to_vec);
+        let source = KeySource::of_issuer("https://id.example/keys", issuers()).unwrap();
+        let verifier = Arc::new(Verifier::new(secrets.clone(), ApiKeys::default()));
+        let key_ring = KeyRing::new(verifier, secrets, &[source], issuer.metrics.clone());
+        assert!(!key_ring.is_told.load(Ordering::Relaxed), "not before the first fetch");
+        let keeper = Keeper::new(0, "test".into(), Arc::clone(&key_ring), PACE);
+        tokio::select! {
+            biased;
+            () = keeper.keep(|| async { issuer.answer() }) => {}
+            () = pass(MINUTE) => {}
+        }
+        assert_eq!(key_ring.is_told.load(Ordering::Relaxed), told, "{seeds:?}");
+    }
+}
+
 /// What an issuer with a socket does with each connection.
 #[derive(Clone)]
 enum Habit {
