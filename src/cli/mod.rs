@@ -4,6 +4,7 @@ pub mod check;
 mod demo;
 mod exit;
 mod explain;
+mod running;
 mod serve;
 
 use std::path::PathBuf;
@@ -88,4 +89,16 @@ fn run_check(flags: &CheckFlags) -> Exit {
         Some(Err(error)) => say(&format!("error: {error}\n")),
     }
     if compiled.is_ok() { Exit::Success } else { Exit::Configuration }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn every_command_can_be_typed() {
+        Line::command().debug_assert();
+    }
 }

@@ -2,7 +2,7 @@
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue, Uri};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::identity::APIKEY;
 use crate::plan::{Derived, Evidence, Plan, Planner, ReadPlan, WriteAction, WritePlan};
@@ -24,7 +24,7 @@ const DIGEST_LETTERS: usize = 8;
 const SHARING_LETTERS: usize = 48;
 
 /// What would happen to one request.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 pub struct Explanation {
     pub method: String,
     pub target: String,
@@ -33,7 +33,7 @@ pub struct Explanation {
 }
 
 /// As in [`Plan`].
-#[derive(Debug, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
 pub enum Outcome {
     /// A rule wants it kept.
@@ -47,7 +47,7 @@ pub enum Outcome {
 }
 
 /// A rule and its place in the file.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 pub struct RuleName {
     pub name: String,
     pub index: usize,
@@ -56,17 +56,17 @@ pub struct RuleName {
 }
 
 /// A name and what there is to say about it.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Noted {
     pub name: String,
     pub note: String,
 }
 
 /// A read that a rule wants kept.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 pub struct Read {
     pub rule: RuleName,
-    pub scope: &'static str,
+    pub scope: String,
     /// Who shares the answer, where that is not told by the headers alone.
     pub shared_by: String,
     pub namespace: String,
@@ -85,21 +85,21 @@ pub struct Read {
 }
 
 /// What a write takes away.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 pub struct Write {
     pub rules: Vec<RuleName>,
-    pub action: &'static str,
+    pub action: String,
     pub derived: String,
     pub tags: Vec<Noted>,
     pub unknown_values: Vec<Noted>,
 }
 
 /// Why not.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 pub struct Reason {
-    pub reason: &'static str,
-    pub sentence: &'static str,
-    pub hint: &'static str,
+    pub reason: String,
+    pub sentence: String,
+    pub hint: String,
 }
 
 impl Explanation {
@@ -108,13 +108,15 @@ impl Explanation {
         let outcome = match planner.plan(&asked.head, asked.framing, now_unix) {
             Plan::Read(plan) => Outcome::Read(Box::new(read(&plan, planner.rules(), asked, now_unix))),
             Plan::Write(plan) => Outcome::Write(write(&plan, asked)),
-            Plan::Pass(pass) => {
-                Outcome::Pass(Reason { reason: pass.as_str(), sentence: pass.sentence(), hint: pass.hint() })
-            }
+            Plan::Pass(pass) => Outcome::Pass(Reason {
+                reason: pass.as_str().to_owned(),
+                sentence: pass.sentence().to_owned(),
+                hint: pass.hint().to_owned(),
+            }),
             Plan::Refuse(path) => Outcome::Refused(Reason {
-                reason: path.as_str(),
-                sentence: path.sentence(),
-                hint: path.hint(),
+                reason: path.as_str().to_owned(),
+                sentence: path.sentence().to_owned(),
+                hint: path.hint().to_owned(),
             }),
         };
         Self { method: asked.head.method.to_string(), target: shown_target(&asked.head.uri), outcome }
@@ -133,7 +135,7 @@ fn read(plan: &ReadPlan, rules: &RuleSet, asked: &Asked, now_unix: u64) -> Read 
             index: plan.rule.index,
             path: plan.rule.path.to_string(),
         },
-        scope: plan.rule.scope.as_str(),
+        scope: plan.rule.scope.as_str().to_owned(),
         shared_by: match plan.question.terms.sharing() {
             "" => "requests with the same credentials".to_owned(),
             sharing => sharing.chars().take(SHARING_LETTERS).collect(),
@@ -229,7 +231,7 @@ fn write(plan: &WritePlan, asked: &Asked) -> Write {
     });
     Write {
         rules: rules.collect(),
-        action: action(plan.action),
+        action: action(plan.action).to_owned(),
         derived,
         tags: tags.collect(),
         unknown_values: unknown.collect(),

@@ -36,7 +36,7 @@ pub struct CallerFlags {
     pub issuer: Option<String>,
     /// Issuers besides it, comma separated, as ISSUER or as ISSUER=URL where its keys are not at
     /// ISSUER/.well-known/jwks.json; LARDER_OTHER_SECRETS holds the secrets of those that use HS256
-    #[arg(long, env = "LARDER_OTHER_ISSUERS", value_name = "ISSUERS")]
+    #[arg(long, env = "LARDER_OTHER_ISSUERS", value_name = "ISSUERS", hide_env_values = true)]
     pub other_issuers: Option<String>,
     /// Audiences, comma separated: only tokens that name one of them in `aud` count [default: `aud` is not looked at]
     #[arg(long, env = "LARDER_AUDIENCES", value_name = "NAMES")]

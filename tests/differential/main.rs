@@ -9,6 +9,9 @@
 //!   never sees; the answers must be equal but for what a trigger takes from the clock.
 //! - With **many clients** there is no such order. See `crowd.rs` for what can be compared all the same.
 //!
+//! Where everything is derived, callers are told apart by the bytes of their tokens; where rows are matched,
+//! they are verified, and share as their rules' scopes say.
+//!
 //! Reads are repeated at once and after writes, in other words too, and enough of them must be hits:
 //! never keeping anything would prove nothing. A difference is told with the seed, the request, both
 //! answers and the writes since Larder last fetched that answer.
@@ -63,7 +66,7 @@ fn one_client_gets_equal_answers_where_everything_is_derived() {
 
 #[test]
 fn one_client_gets_equal_answers_where_rows_are_matched() {
-    let stage = Stage::start(&format!("{DERIVED}{ROWS}"), &["--servers", "2"]);
+    let stage = Stage::verifying(&format!("{DERIVED}{ROWS}"), &["--servers", "2"]);
     check(&stage, |seed, steps| stage.play(alone::run(&stage, seed, steps)));
 }
 
@@ -75,7 +78,7 @@ fn eight_clients_get_equal_answers_where_everything_is_derived() {
 
 #[test]
 fn eight_clients_get_equal_answers_where_rows_are_matched() {
-    let stage = Stage::start(&format!("{DERIVED}{ROWS}"), &["--servers", "1"]);
+    let stage = Stage::verifying(&format!("{DERIVED}{ROWS}"), &["--servers", "1"]);
     check(&stage, |seed, steps| stage.play(crowd::run(&stage, seed, steps)));
 }
 

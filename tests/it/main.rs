@@ -4,6 +4,7 @@
 
 mod support;
 
+mod explaining;
 mod fingerprints;
 mod framing;
 mod passing;

@@ -28,6 +28,8 @@ fn flags(method: &str, target: &str, headers: &[&str]) -> Flags {
         upstream: String::new(),
         default_schema: "public".into(),
         callers: CallerFlags::default(),
+        live: false,
+        running: RunningProxy { admin: String::new(), admin_token_file: None },
         json: false,
     }
 }

@@ -94,6 +94,11 @@ impl Proxy {
         self.running.address()
     }
 
+    /// Where operators are answered.
+    pub(crate) fn admin(&self) -> SocketAddr {
+        self.running.admin()
+    }
+
     /// A client with connections of its own.
     pub(crate) fn client(&self) -> Client {
         Client::new(self.address())
