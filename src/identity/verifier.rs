@@ -83,7 +83,7 @@ impl Verifier {
         Self { audiences, ..self }
     }
 
-    /// Tells users apart by every claim but these, in place of [`IGNORED_CLAIMS`]. `iss` always counts.
+    /// Tells users apart by every claim but these, in place of [`IGNORED_CLAIMS`]. `iss`, `sub` and `role` always count.
     #[must_use]
     pub fn ignoring(self, ignored: Vec<String>) -> Self {
         Self { ignored, ..self }

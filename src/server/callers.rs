@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use crate::identity::{ApiKeys, Issuers, Keys, Verifier};
+use crate::identity::{ApiKeys, Issuers, Keys, NEVER_IGNORED, Verifier};
 
 use super::jwks::KeySource;
 use super::settings::SettingMistake;
@@ -83,6 +83,10 @@ pub fn callers(
     let api_keys = api_keys(&variable, &mut mistakes);
     let secrets = secrets(&variable, &mut mistakes);
     let sources = sources(flags.other_issuers.as_deref(), &mut mistakes);
+    for name in flags.ignored_claims.names().iter().filter(|name| NEVER_IGNORED.contains(&name.as_str())) {
+        let problem = format!("`{name}` tells users apart: share among them with `scope: {{ claims: […] }}`");
+        mistakes.push(SettingMistake::of_flag("ignored-claims", problem));
+    }
     let named = words(flags.issuer.as_deref());
     let upstream_issuers = (!named.is_empty()).then_some(Issuers::Only(named));
     if !mistakes.is_empty() {

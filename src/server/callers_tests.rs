@@ -67,6 +67,7 @@ fn every_mistake_is_told_at_once_and_nothing_is_repeated() {
     let flags = flags(|flags| {
         flags.other_issuers =
             Some("https://good.example,http://id.example,https://x=https://a:canary@b/".into());
+        flags.ignored_claims.ignored_claims = "exp, sub".into();
     });
     let variables = [
         ("SUPABASE_ANON_KEY", "sb_secret_canary"),
@@ -82,6 +83,7 @@ fn every_mistake_is_told_at_once_and_nothing_is_repeated() {
         "LARDER_OTHER_SECRETS: line 3: not `ISSUER=SECRET`",
         "--other-issuers: number 2: the URL of a key set begins with https://",
         "--other-issuers: number 3: the URL of a key set has no user and no password",
+        "--ignored-claims: `sub` tells users apart: share among them with `scope: { claims: […] }`",
     ];
     assert_eq!(mistakes, expected);
 }
