@@ -1,10 +1,8 @@
 //! May this answer be kept? Pure: head in, verdict out.
 
-use http::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_LOCATION,
-    CONTENT_RANGE, CONTENT_TYPE, EXPIRES, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED, SET_COOKIE,
-    TRANSFER_ENCODING, VARY,
-};
+use std::sync::Arc;
+
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use http::{StatusCode, Version, response};
 
 use crate::key::Terms;
@@ -76,47 +74,79 @@ pub struct Admitted {
     /// 200 or 206.
     pub status: StatusCode,
     /// The headers that are data.
-    pub headers: Box<[(HeaderName, HeaderValue)]>,
+    pub headers: Arc<[(HeaderName, HeaderValue)]>,
 }
 
-/// Headers that are part of an answer. Everything else is about one connection,
-/// one moment or one caller, and is made for each response or left out.
-const DATA_HEADERS: [HeaderName; 8] = [
-    CONTENT_TYPE,
-    CONTENT_RANGE, // supabase-js reads the count from it
-    CONTENT_LOCATION,
-    CONTENT_DISPOSITION,
-    CONTENT_LANGUAGE,
-    LAST_MODIFIED,
-    HeaderName::from_static("content-profile"),
-    HeaderName::from_static("preference-applied"),
-];
+/// Room for the headers of most answers that are data.
+const TYPICAL_HEADERS: usize = 4;
+
+/// What PostgREST says of nearly every answer.
+const USUAL_VALUES: [&str; 4] = ["application/json; charset=utf-8", "public", "*/*", "count=none"];
 
 /// Cookies that a content delivery network in front of Supabase sets on its own
 /// account; they say nothing about the caller's data and are never replayed.
 const EDGE_COOKIES: [&str; 3] = ["__cf_bm=", "_cfuvid=", "__cfruid="];
 
+/// Whether a header is part of an answer. Everything else is about one connection,
+/// one moment or one caller, and is made for each response or left out.
+fn is_data(name: &str) -> bool {
+    match name {
+        "content-type"
+        | "content-location"
+        | "content-disposition"
+        | "content-language"
+        | "content-profile"
+        | "last-modified"
+        | "preference-applied" => true,
+        "content-range" => true, // supabase-js reads the count from it
+        _ => false,
+    }
+}
+
 /// Judges an answer by its head.
 pub fn judge(head: &response::Parts, terms: &Terms, body_bytes_max: u64) -> Result<Admitted, Refusal> {
     let headers = &head.headers;
     refuse_if(!is_kept_status(head.status, terms), Refusal::Status)?;
-    refuse_if(headers.contains_key("proxy-status"), Refusal::ProxyStatus)?;
-    refuse_if(headers.get_all(SET_COOKIE).iter().any(|cookie| !is_edge_cookie(cookie)), Refusal::SetCookie)?;
-    refuse_if(forbids_keeping(headers), Refusal::CacheControl)?;
-    refuse_if(varies_beyond(headers, terms), Refusal::Vary)?;
-    refuse_if(is_encoded(headers), Refusal::Encoded)?;
-    refuse_if(is_other_media(headers, terms), Refusal::MediaType)?;
-    refuse_if(is_unframed(head), Refusal::Unframed)?;
-    refuse_if(content_length(headers).is_some_and(|length| length > body_bytes_max), Refusal::TooLarge)?;
-    let mut kept = Vec::with_capacity(DATA_HEADERS.len());
-    for name in DATA_HEADERS {
-        for value in headers.get_all(&name) {
-            // a copy: the value is a slice of the connection's read buffer, which an entry must not keep alive
-            let own = HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone());
-            kept.push((name.clone(), own));
+    let mut kept = Vec::with_capacity(TYPICAL_HEADERS);
+    for (name, value) in headers {
+        judge_header(name, value, headers, terms)?;
+        if is_data(name.as_str()) {
+            kept.push((name.clone(), own(value)));
         }
     }
-    Ok(Admitted { status: head.status, headers: kept.into_boxed_slice() })
+    refuse_if(is_unframed(head), Refusal::Unframed)?;
+    refuse_if(content_length(headers).is_some_and(|length| length > body_bytes_max), Refusal::TooLarge)?;
+    Ok(Admitted { status: head.status, headers: kept.into() })
+}
+
+/// A copy: the value is a slice of the connection's read buffer, which an entry must not
+/// keep alive. What nearly every answer says needs no memory, and no counting of its users.
+fn own(value: &HeaderValue) -> HeaderValue {
+    let usual = USUAL_VALUES.iter().find(|usual| usual.as_bytes() == value.as_bytes());
+    match usual {
+        Some(usual) => HeaderValue::from_static(usual),
+        None => HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone()),
+    }
+}
+
+/// Refuses an answer for what one of its headers says.
+fn judge_header(
+    name: &HeaderName,
+    value: &HeaderValue,
+    headers: &HeaderMap,
+    terms: &Terms,
+) -> Result<(), Refusal> {
+    match name.as_str() {
+        "proxy-status" => Err(Refusal::ProxyStatus),
+        "set-cookie" => refuse_if(!is_edge_cookie(value), Refusal::SetCookie),
+        "cache-control" => refuse_if(forbids_keeping(value), Refusal::CacheControl),
+        // a signed URL ends at that moment, whatever a rule's ttl says; an age beside it counts instead
+        "expires" => refuse_if(!has_age(headers), Refusal::CacheControl),
+        "vary" => refuse_if(varies_beyond(value, terms), Refusal::Vary),
+        "content-encoding" => refuse_if(is_encoded(value), Refusal::Encoded),
+        "content-type" => refuse_if(is_other_media(value, terms), Refusal::MediaType),
+        _ => Ok(()),
+    }
 }
 
 /// The length the upstream announced, if it announced one.
@@ -138,17 +168,8 @@ fn is_edge_cookie(cookie: &HeaderValue) -> bool {
     EDGE_COOKIES.iter().any(|name| cookie.as_bytes().starts_with(name.as_bytes()))
 }
 
-fn forbids_keeping(headers: &HeaderMap) -> bool {
-    // a signed URL ends at that moment, whatever a rule's ttl says; an age beside it counts instead
-    let is_age = |directive: &str| {
-        let name = directive.split('=').next().unwrap_or_default().trim();
-        ["max-age", "s-maxage"].iter().any(|age| name.eq_ignore_ascii_case(age))
-    };
-    let has_age = || list(headers, &CACHE_CONTROL).any(is_age);
-    if headers.contains_key(EXPIRES) && !has_age() {
-        return true;
-    }
-    list(headers, &CACHE_CONTROL).any(|directive| {
+fn forbids_keeping(value: &HeaderValue) -> bool {
+    list(value).any(|directive| {
         let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
         match name.trim().to_ascii_lowercase().as_str() {
             "no-store" | "no-cache" | "private" => true,
@@ -158,7 +179,15 @@ fn forbids_keeping(headers: &HeaderMap) -> bool {
     })
 }
 
-fn varies_beyond(headers: &HeaderMap, terms: &Terms) -> bool {
+fn has_age(headers: &HeaderMap) -> bool {
+    let is_age = |directive: &str| {
+        let name = directive.split('=').next().unwrap_or_default().trim();
+        ["max-age", "s-maxage"].iter().any(|age| name.eq_ignore_ascii_case(age))
+    };
+    headers.get_all(CACHE_CONTROL).iter().flat_map(list).any(is_age)
+}
+
+fn varies_beyond(value: &HeaderValue, terms: &Terms) -> bool {
     // The fill asks for identity coding and sends no Origin: both are the same for every caller.
     let is_constant =
         |name: &str| ["accept-encoding", "origin"].iter().any(|same| name.eq_ignore_ascii_case(same));
@@ -168,20 +197,21 @@ fn varies_beyond(headers: &HeaderMap, terms: &Terms) -> bool {
         always.iter().any(|known| name.eq_ignore_ascii_case(known))
             || terms.vary().iter().any(|known| name.eq_ignore_ascii_case(known.as_str()))
     };
-    list(headers, &VARY).any(|name| !is_constant(name) && !is_asked(name))
+    list(value).any(|name| !is_constant(name) && !is_asked(name))
 }
 
-fn is_encoded(headers: &HeaderMap) -> bool {
-    list(headers, &CONTENT_ENCODING).any(|coding| !coding.eq_ignore_ascii_case("identity"))
+fn is_encoded(value: &HeaderValue) -> bool {
+    list(value).any(|coding| !coding.eq_ignore_ascii_case("identity"))
 }
 
-fn is_other_media(headers: &HeaderMap, terms: &Terms) -> bool {
-    let Some(media) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
+fn is_other_media(value: &HeaderValue, terms: &Terms) -> bool {
+    let Ok(media) = value.to_str() else { return false };
     let media = media.to_ascii_lowercase();
-    let asked_for_html = terms.headers().iter().any(|(name, value)| {
-        name == "accept" && value.to_str().is_ok_and(|accept| accept.contains("text/html"))
-    });
-    media.contains("vnd.pgrst.plan") || (media.starts_with("text/html") && !asked_for_html)
+    let asked_for_html = || {
+        let accepts = terms.headers().iter().filter(|(name, _)| name == "accept");
+        accepts.into_iter().any(|(_, value)| value.to_str().is_ok_and(|accept| accept.contains("text/html")))
+    };
+    media.contains("vnd.pgrst.plan") || (media.starts_with("text/html") && !asked_for_html())
 }
 
 fn is_unframed(head: &response::Parts) -> bool {
@@ -189,14 +219,10 @@ fn is_unframed(head: &response::Parts) -> bool {
     head.version < Version::HTTP_11 || (head.version == Version::HTTP_11 && !is_framed)
 }
 
-fn list<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'h str> {
-    headers
-        .get_all(name)
-        .iter()
-        // an unreadable value is refused by never matching what is allowed
-        .flat_map(|value| value.to_str().unwrap_or("*").split(','))
-        .map(str::trim)
-        .filter(|item| !item.is_empty())
+fn list(value: &HeaderValue) -> impl Iterator<Item = &str> {
+    // an unreadable value is refused by never matching what is allowed
+    let items = value.to_str().unwrap_or("*").split(',');
+    items.map(str::trim).filter(|item| !item.is_empty())
 }
 
 #[cfg(test)]

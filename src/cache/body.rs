@@ -1,9 +1,11 @@
 //! One upstream body, read by many.
 //!
-//! While it is being kept, chunks stay from the first one on, so that whoever
+//! Chunks go as soon as every reader has them: they are slices of the
+//! connection's read buffer, which is used again once they are gone. While the
+//! body is being kept, it is also put together in one piece, so that whoever
 //! joins late starts at the beginning, and nobody waits for anybody. Once it has
-//! outgrown what is kept, chunks go as soon as every reader has them, and the
-//! fetch waits for the slowest reader instead of filling memory.
+//! outgrown what is kept, the fetch waits for the slowest reader instead of
+//! filling memory.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -32,15 +34,28 @@ struct Inner {
     /// How many chunks were let go before the first one in `chunks`.
     gone: usize,
     held_bytes: usize,
-    keeping: bool,
+    kept: Kept,
     end: Option<Result<(), Interrupted>>,
     readers: Vec<Option<Place>>,
     fetcher: Option<Waker>,
 }
 
+/// What is kept of the body.
+#[derive(Debug)]
+enum Kept {
+    /// Everything so far.
+    Growing(BytesMut),
+    /// Everything there is.
+    Whole(Bytes),
+    /// It has outgrown what is kept: the beginning may be gone.
+    Nothing,
+}
+
 /// Where one reader is.
 #[derive(Debug)]
 struct Place {
+    /// What had come before it joined.
+    missed: Bytes,
     next: usize,
     waker: Option<Waker>,
     cut: bool,
@@ -61,7 +76,7 @@ impl SharedBody {
             chunks: VecDeque::new(),
             gone: 0,
             held_bytes: 0,
-            keeping: true,
+            kept: Kept::Growing(BytesMut::new()),
             end: None,
             readers: Vec::new(),
             fetcher: None,
@@ -72,10 +87,13 @@ impl SharedBody {
     /// A reader from the first byte on; `None` once the beginning is gone.
     pub(super) fn reader(self: &Arc<Self>) -> Option<BodyReader> {
         let mut inner = self.lock();
-        if !inner.keeping {
-            return None;
-        }
-        let place = Some(Place { next: 0, waker: None, cut: false });
+        let missed = match &inner.kept {
+            Kept::Growing(so_far) => Bytes::copy_from_slice(so_far),
+            Kept::Whole(whole) => whole.clone(),
+            Kept::Nothing => return None,
+        };
+        let next = inner.gone + inner.chunks.len();
+        let place = Some(Place { missed, next, waker: None, cut: false });
         let slot = inner.readers.iter().position(Option::is_none);
         let slot = slot.unwrap_or_else(|| {
             inner.readers.push(None);
@@ -88,6 +106,13 @@ impl SharedBody {
 
     pub(super) fn push(&self, chunk: Bytes) {
         let mut inner = self.lock();
+        if let Kept::Growing(so_far) = &mut inner.kept {
+            if so_far.is_empty() {
+                let announced = self.length.and_then(|length| usize::try_from(length).ok());
+                *so_far = BytesMut::with_capacity(announced.unwrap_or(chunk.len()));
+            }
+            so_far.extend_from_slice(&chunk);
+        }
         inner.held_bytes += chunk.len();
         inner.chunks.push_back(chunk);
         inner.let_go_of_read();
@@ -97,7 +122,7 @@ impl SharedBody {
     /// From now on only what some reader still needs is held, and nobody can join.
     pub(super) fn stop_keeping(&self) {
         let mut inner = self.lock();
-        inner.keeping = false;
+        inner.kept = Kept::Nothing;
         inner.let_go_of_read();
     }
 
@@ -108,15 +133,16 @@ impl SharedBody {
         inner.wake_readers();
     }
 
-    /// The whole body in one piece of its own: the chunks are slices of the
-    /// connection's read buffers, which an entry must not keep alive.
+    /// The whole body in one piece of its own, once it has come; nothing if it was not kept.
     pub(super) fn whole(&self) -> Bytes {
-        let inner = self.lock();
-        let mut whole = BytesMut::with_capacity(inner.held_bytes);
-        for chunk in &inner.chunks {
-            whole.extend_from_slice(chunk);
-        }
-        whole.freeze()
+        let mut inner = self.lock();
+        let whole = match std::mem::replace(&mut inner.kept, Kept::Nothing) {
+            Kept::Growing(so_far) => without_waste(so_far),
+            Kept::Whole(whole) => whole,
+            Kept::Nothing => return Bytes::new(),
+        };
+        inner.kept = Kept::Whole(whole.clone());
+        whole
     }
 
     /// Waits until at most `bytes_max` are held for slow readers.
@@ -153,9 +179,6 @@ impl SharedBody {
 
 impl Inner {
     fn let_go_of_read(&mut self) {
-        if self.keeping {
-            return;
-        }
         let needed = self.readers.iter().flatten().filter(|place| !place.cut).map(|place| place.next).min();
         let needed = needed.unwrap_or(self.gone + self.chunks.len());
         while self.gone < needed {
@@ -181,6 +204,9 @@ impl Inner {
         if place.cut {
             return Poll::Ready(Some(Err(Interrupted)));
         }
+        if !place.missed.is_empty() {
+            return Poll::Ready(Some(Ok(std::mem::take(&mut place.missed))));
+        }
         if let Some(chunk) = self.chunks.get(place.next - self.gone).cloned() {
             place.next += 1;
             self.let_go_of_read();
@@ -194,6 +220,15 @@ impl Inner {
                 Poll::Pending
             }
         }
+    }
+}
+
+/// An entry lives long: one that grew without a length known is copied rather than kept with room to spare.
+fn without_waste(grown: BytesMut) -> Bytes {
+    if grown.capacity() - grown.len() > grown.len() / 8 {
+        Bytes::copy_from_slice(&grown)
+    } else {
+        grown.freeze()
     }
 }
 

@@ -1,5 +1,6 @@
 //! A stored answer.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -45,7 +46,7 @@ pub struct Entry {
     /// 200 or 206.
     pub status: StatusCode,
     /// What of the upstream's headers is data; the rest is made for each response.
-    pub headers: Box<[(HeaderName, HeaderValue)]>,
+    pub headers: Arc<[(HeaderName, HeaderValue)]>,
     /// The whole body.
     pub body: Bytes,
     /// From when until when.

@@ -6,8 +6,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use foldhash::fast::RandomState;
 use http::{HeaderName, HeaderValue, StatusCode};
-use tokio::sync::watch;
+use tokio::sync::SetOnce;
 
 use crate::key::{Fingerprint, Key};
 
@@ -21,7 +22,7 @@ use super::store::Name;
 /// the largest size that is kept; beyond this, requests fetch alone.
 const FLIGHTS_MAX: usize = 1024;
 
-type FlightKey = (Fingerprint, Box<[u64]>);
+type Open = HashMap<(Fingerprint, Box<[u64]>), Arc<Flight>, RandomState>;
 
 /// How a flight went, as its waiters see it.
 #[derive(Clone, Debug)]
@@ -40,7 +41,7 @@ pub enum Landing {
 #[derive(Debug)]
 pub struct SharedHead {
     pub(super) status: StatusCode,
-    pub(super) headers: Box<[(HeaderName, HeaderValue)]>,
+    pub(super) headers: Arc<[(HeaderName, HeaderValue)]>,
     pub(super) body: Arc<SharedBody>,
 }
 
@@ -50,7 +51,7 @@ pub struct Answer {
     /// As the upstream said.
     pub status: StatusCode,
     /// What of the upstream's headers is data.
-    pub headers: Box<[(HeaderName, HeaderValue)]>,
+    pub headers: Arc<[(HeaderName, HeaderValue)]>,
     /// From the first byte on.
     pub body: BodyReader,
 }
@@ -59,30 +60,29 @@ pub struct Answer {
 #[derive(Debug)]
 pub struct Flight {
     stamp: Stamp,
-    landing: watch::Sender<Option<Landing>>,
+    landing: SetOnce<Landing>,
 }
 
 impl Flight {
     /// A flight that nobody can join.
     pub(super) fn alone(stamp: Stamp) -> Arc<Self> {
-        Arc::new(Self { stamp, landing: watch::Sender::new(None) })
+        Arc::new(Self { stamp, landing: SetOnce::new() })
     }
 
     /// Waits until it is known whether the answer can be shared.
     ///
     /// Cancel safe: a waiter that leaves changes nothing for the others.
     pub async fn landing(&self) -> Landing {
-        let mut landing = self.landing.subscribe();
-        let landed = landing.wait_for(Option::is_some).await;
-        landed.ok().and_then(|landed| landed.clone()).unwrap_or(Landing::Abandoned)
+        self.landing.wait().await.clone()
     }
 
     pub(super) fn stamp(&self) -> &Stamp {
         &self.stamp
     }
 
+    /// The first landing counts.
     fn land(&self, landing: Landing) {
-        self.landing.send_replace(Some(landing));
+        let _landed_before = self.landing.set(landing);
     }
 }
 
@@ -110,7 +110,7 @@ pub(super) enum Boarding {
 #[derive(Debug, Default)]
 pub(super) struct Flights {
     /// A plain mutex: held for one map operation, and only on misses.
-    open: Mutex<HashMap<FlightKey, Arc<Flight>>>,
+    open: Mutex<Open>,
 }
 
 impl Flights {
@@ -141,7 +141,7 @@ impl Flights {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<FlightKey, Arc<Flight>>> {
+    fn lock(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -197,9 +197,7 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         self.close();
-        let not_landed = self.flight.landing.borrow().is_none();
-        if not_landed {
-            self.flight.land(Landing::Abandoned);
-        }
+        // where it has not landed
+        self.flight.land(Landing::Abandoned);
     }
 }

@@ -70,6 +70,11 @@ impl Cache {
         Self { store, flights: Arc::default(), refused, clock }
     }
 
+    /// An entry that is at hand and valid: a hit that needs no waiting.
+    pub fn recall(&self, fingerprint: &Fingerprint, now: Instant) -> Option<Arc<Entry>> {
+        self.store.recall(fingerprint, now)
+    }
+
     /// Says what to do about a question.
     pub async fn look_up(&self, name: &Name<'_>) -> Lookup {
         let stamp = match self.store.look_up(name, self.clock.now()).await {

@@ -74,7 +74,7 @@ impl Terms {
         sharing: String,
         vary: Vec<HeaderName>,
     ) -> Self {
-        let mut parts = Parts::default();
+        let mut parts = Parts::with_capacity(2048);
         parts.add(sharing.as_bytes());
         for (name, value) in &headers {
             parts.add(name.as_str().as_bytes());
@@ -109,7 +109,7 @@ impl Question {
     /// Hashes everything that is asked. `context` is what is the same for a
     /// whole rule set: the upstream and the digest of the rules.
     pub fn fingerprint(&self, context: &[u8; 32]) -> Fingerprint {
-        let mut parts = Parts::default();
+        let mut parts = Parts::with_capacity(128 + self.target.len());
         parts.add(context);
         parts.add(self.method.as_str().as_bytes());
         parts.add(self.target.as_bytes());
@@ -121,10 +121,13 @@ impl Question {
 /// Parts to be hashed, each with its length before it, so that no two lists of
 /// parts run together. One buffer: hashing many small pieces costs more than
 /// hashing them together.
-#[derive(Default)]
 struct Parts(Vec<u8>);
 
 impl Parts {
+    fn with_capacity(bytes: usize) -> Self {
+        Self(Vec::with_capacity(bytes))
+    }
+
     fn add(&mut self, part: &[u8]) {
         self.0.extend_from_slice(&(part.len() as u64).to_le_bytes());
         self.0.extend_from_slice(part);

@@ -3,6 +3,7 @@
 //! A tag has one text form, in which every part that came from data is escaped,
 //! so that two tags are equal exactly when they mean the same.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -49,23 +50,20 @@ impl Tag {
 
     /// Every entry that reads this table.
     pub fn table(table: &Table) -> Self {
-        let schema = escape(&table.schema).replace('.', "%2E");
-        let name = escape(&table.name).replace('.', "%2E");
-        Self(format!("table:{schema}.{name}").into())
+        let (schema, name) = (part(&table.schema), part(&table.name));
+        Self(["table:", &schema, ".", &name].concat().into())
     }
 
     /// Every entry that reads rows of this table without naming any of them.
     pub fn unpinned(table: &Table) -> Self {
-        Self(format!("{}#unpinned", Self::table(table)).into())
+        Self([Self::table(table).as_str(), "#unpinned"].concat().into())
     }
 
     /// Every entry that reads the rows of this table that have one value or
     /// another in this column.
     pub fn column(table: &Table, column: &str) -> Self {
-        Self(
-            format!("{}.{}", Self::table(table), escape(column).replace('.', "%2E").replace('=', "%3D"))
-                .into(),
-        )
+        let column = part(column).replace('=', "%3D");
+        Self([Self::table(table).as_str(), ".", &column].concat().into())
     }
 
     /// Every entry that reads the rows of this table that have this value in this column.
@@ -75,12 +73,12 @@ impl Tag {
 
     /// Every entry of this namespace.
     pub fn namespace(namespace: &str) -> Self {
-        Self(format!("namespace:{}", escape(namespace)).into())
+        Self(["namespace:", &*escape(namespace)].concat().into())
     }
 
     /// Every entry of this key, whatever its fingerprint.
     pub fn key(key: &Key) -> Self {
-        Self(format!("key:{key}").into())
+        Self(["key:", key.as_str()].concat().into())
     }
 
     /// Every entry whose key falls under a rule's pattern, with these values
@@ -104,6 +102,12 @@ impl Tag {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// A part of a tag that ends at a dot: it holds none of its own.
+fn part(text: &str) -> Cow<'_, str> {
+    let escaped = escape(text);
+    if escaped.contains('.') { Cow::Owned(escaped.replace('.', "%2E")) } else { escaped }
 }
 
 impl fmt::Display for Tag {

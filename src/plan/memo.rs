@@ -27,6 +27,8 @@ const MANNERS_BYTES_MAX: u64 = 8 * 1024 * 1024;
 const TERMS_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// Bytes of plans remembered: some tens of thousands of reads, more than the hot ones of a site.
 const PLANS_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Reads of which it is known that they were planned before.
+const TRACES: u64 = 16 * 1024;
 /// What one of any of them costs beside its text.
 const ONE_BYTES: u64 = 640;
 /// Most header lines that one manner has; nobody's hot read has more.
@@ -45,6 +47,9 @@ pub(super) struct Memo {
     manners: Cache<Written, Manner, ByLength>,
     terms: Cache<Meeting, Told, ByLength>,
     plans: Cache<Read, Arc<ReadPlan>, ByLength>,
+    /// Traces of reads that were planned once: most are never asked for again, and
+    /// remembering those would cost more than planning them.
+    seen: Box<[AtomicU64]>,
     /// The headers that planning looks at; after the usual ones those that any rule declares.
     read: Vec<HeaderName>,
     hasher: RandomState,
@@ -85,6 +90,7 @@ impl Memo {
             manners: bounded(MANNERS_BYTES_MAX),
             terms: bounded(TERMS_BYTES_MAX),
             plans: bounded(PLANS_BYTES_MAX),
+            seen: (0..TRACES).map(|_| AtomicU64::new(0)).collect(),
             read,
             hasher: RandomState::default(),
             last: AtomicU64::new(0),
@@ -143,8 +149,13 @@ impl Memo {
         self.plans.get(&Asked { manner, target })
     }
 
+    /// Remembers a plan from the second time on.
     pub(super) fn remember_plan(&self, manner: Manner, target: &str, plan: &Arc<ReadPlan>) {
-        self.plans.insert(Read { manner, target: target.into() }, Arc::clone(plan));
+        let trace = self.hasher.hash_one(Asked { manner, target });
+        let place = usize::try_from(trace % TRACES).unwrap_or(0);
+        if self.seen[place].swap(trace, Ordering::Relaxed) == trace {
+            self.plans.insert(Read { manner, target: target.into() }, Arc::clone(plan));
+        }
     }
 }
 

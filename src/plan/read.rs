@@ -73,7 +73,8 @@ impl ReadPlan {
 
     /// A function of the question alone, so that it says what the upstream is asked, however the client put it.
     fn depend(&self) -> Dependence {
-        let mut tags = vec![Tag::everything(), Tag::namespace(&self.rule.namespace), Tag::key(&self.key)];
+        let mut tags = Vec::with_capacity(8 + self.patterns.len());
+        tags.extend([Tag::everything(), Tag::namespace(&self.rule.namespace), Tag::key(&self.key)]);
         tags.extend_from_slice(&self.patterns);
         let (path, query) = match self.question.target.split_once('?') {
             Some((path, query)) => (path, Some(query)),

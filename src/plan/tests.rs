@@ -387,6 +387,7 @@ fn the_same_words_recall_the_same_plan_and_others_none() {
         (Plan::Read(first), Plan::Read(other)) => Arc::ptr_eq(&first, other),
         _ => false,
     };
+    assert!(!is_first(&plan(target, &[("apikey", "a")])), "once is not enough to be remembered");
     assert!(is_first(&plan(target, &[("apikey", "a")])));
     assert!(is_first(&plan(target, &[("apikey", "a"), ("x-client-info", "js"), ("traceparent", "1")])));
     for (target, headers) in [

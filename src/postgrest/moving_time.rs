@@ -6,6 +6,9 @@
 
 const MOVING_WORDS: [&str; 4] = ["now", "today", "tomorrow", "yesterday"];
 
+/// Bytes of such a word.
+const LENGTHS: std::ops::RangeInclusive<usize> = "now".len()..="yesterday".len();
+
 /// Whether one of the words stands in the value, with no letter beside it.
 pub(super) fn names_a_moving_time(value: &str) -> bool {
     if value.contains('\\') {
@@ -16,8 +19,10 @@ pub(super) fn names_a_moving_time(value: &str) -> bool {
 }
 
 fn names_one_literally(value: &str) -> bool {
-    let words = value.split(|c: char| !c.is_ascii_alphabetic());
-    words.into_iter().any(|word| MOVING_WORDS.iter().any(|moving| word.eq_ignore_ascii_case(moving)))
+    let words = value.as_bytes().split(|byte| !byte.is_ascii_alphabetic());
+    words
+        .filter(|word| LENGTHS.contains(&word.len()))
+        .any(|word| MOVING_WORDS.iter().any(|moving| word.eq_ignore_ascii_case(moving.as_bytes())))
 }
 
 #[cfg(test)]

@@ -27,17 +27,20 @@ pub enum Role {
 impl Role {
     /// Classifies a decoded name.
     pub fn of(name: &str) -> Self {
-        match name {
-            "select" => return Self::Select,
-            "columns" => return Self::Columns,
-            "on_conflict" => return Self::OnConflict,
-            _ => {}
-        }
-        match name.rsplit('.').next() {
-            Some("order") => Self::Order,
-            Some("limit") => Self::Limit,
-            Some("offset") => Self::Offset,
-            Some("and" | "or") => Self::Logic,
+        let last = match name.as_bytes().iter().rposition(|&byte| byte == b'.') {
+            Some(dot) => &name[dot + 1..],
+            None => match name {
+                "select" => return Self::Select,
+                "columns" => return Self::Columns,
+                "on_conflict" => return Self::OnConflict,
+                _ => name,
+            },
+        };
+        match last {
+            "order" => Self::Order,
+            "limit" => Self::Limit,
+            "offset" => Self::Offset,
+            "and" | "or" => Self::Logic,
             _ => Self::Filter,
         }
     }

@@ -90,6 +90,9 @@ impl fmt::Display for Oddity {
 impl<'a> Path<'a> {
     /// Reads a path without its query.
     pub fn parse(raw: &'a str) -> Self {
+        if is_plain(raw.as_bytes()) {
+            return Self { raw, decoded: Cow::Borrowed(raw), oddity: None };
+        }
         let bytes = decode(raw, Plus::Itself);
         let oddity = oddity_of(raw, &bytes);
         let decoded = match bytes {
@@ -113,6 +116,22 @@ impl<'a> Path<'a> {
     pub fn oddity(&self) -> Option<Oddity> {
         self.oddity
     }
+}
+
+/// Whether there is certainly nothing odd and nothing to decode, as in nearly all paths.
+fn is_plain(raw: &[u8]) -> bool {
+    let mut before = None;
+    let all = raw.iter().all(|&byte| {
+        let is_begun = before.is_some_and(|before| before != b'/');
+        let is_fine = match byte {
+            b'/' => before.is_none() || is_begun,
+            b'.' => is_begun,
+            _ => before.is_some() && (byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')),
+        };
+        before = Some(byte);
+        is_fine
+    });
+    all && before.is_some_and(|last| last != b'/')
 }
 
 fn oddity_of(raw: &str, decoded: &[u8]) -> Option<Oddity> {
@@ -168,6 +187,17 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    proptest! {
+        #[test]
+        fn a_plain_path_is_what_the_long_way_makes_of_it(raw in "/?[a-z0-9_./%;\\\\-]{0,12}") {
+            let decoded = decode(&raw, Plus::Itself);
+            if is_plain(raw.as_bytes()) {
+                prop_assert_eq!(&*decoded, raw.as_bytes());
+                prop_assert_eq!(oddity_of(&raw, &decoded), None);
+            }
+        }
+    }
 
     #[test]
     fn oddities() {

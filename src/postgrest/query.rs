@@ -14,6 +14,9 @@ use super::parameter::Role;
 use super::percent::{Plus, decode_text};
 use super::select::Select;
 
+/// Room for the parameters of most queries.
+const TYPICAL_PAIRS: usize = 8;
+
 /// A query string, split.
 #[derive(Clone, Debug)]
 pub struct Query<'a> {
@@ -31,6 +34,25 @@ struct Pair<'a> {
     name: Cow<'a, str>,
     /// Decoded; `None` without a `=`: PostgREST drops such a parameter.
     value: Option<Cow<'a, str>>,
+    role: Role,
+    /// The name has a dot. One inside quotes only keeps a pair from moving.
+    is_nested: bool,
+}
+
+/// A parameter whose end is not known yet.
+#[derive(Debug)]
+struct Piece {
+    start: usize,
+    /// Where its first `=` stands.
+    equals: Option<usize>,
+    /// It has something to decode.
+    is_encoded: bool,
+}
+
+impl Piece {
+    fn at(start: usize) -> Self {
+        Self { start, equals: None, is_encoded: false }
+    }
 }
 
 /// What keeps a query from being put in order.
@@ -49,35 +71,44 @@ impl<'a> Query<'a> {
         if raw.is_empty() {
             return query;
         }
-        query.pairs.reserve_exact(raw.bytes().filter(|byte| is_separator(*byte)).count() + 1);
-        let mut rest = raw;
-        while let Some(at) = rest.bytes().position(is_separator) {
-            query.shape.has_semicolon |= rest.as_bytes()[at] == b';';
-            query.take(&rest[..at]);
-            rest = &rest[at + 1..];
+        query.pairs.reserve(TYPICAL_PAIRS);
+        let mut piece = Piece::at(0);
+        for (at, &byte) in raw.as_bytes().iter().enumerate() {
+            match byte {
+                b'&' | b';' => {
+                    query.shape.has_semicolon |= byte == b';';
+                    query.take(&piece, at);
+                    piece = Piece::at(at + 1);
+                }
+                b'=' if piece.equals.is_none() => piece.equals = Some(at),
+                b'%' | b'+' => piece.is_encoded = true,
+                _ => {}
+            }
         }
-        query.take(rest);
+        query.take(&piece, raw.len());
         query
     }
 
-    fn take(&mut self, piece: &'a str) {
-        if piece.is_empty() {
+    fn take(&mut self, piece: &Piece, end: usize) {
+        let text = &self.raw[piece.start..end];
+        if text.is_empty() {
             self.shape.has_empty_pair = true;
             return;
         }
-        let mut decoded = |text| {
-            decode_text(text, Plus::Blank).unwrap_or_else(|| {
-                self.shape.is_not_utf8 = true;
-                Cow::Borrowed(text)
-            })
-        };
-        let pair = match piece.bytes().position(|byte| byte == b'=') {
-            None => Pair { raw: piece, name: decoded(piece), value: None },
-            Some(at) => {
-                Pair { raw: piece, name: decoded(&piece[..at]), value: Some(decoded(&piece[at + 1..])) }
-            }
-        };
-        self.pairs.push(pair);
+        let name = self.decoded(&self.raw[piece.start..piece.equals.unwrap_or(end)], piece.is_encoded);
+        let value = piece.equals.map(|equals| self.decoded(&self.raw[equals + 1..end], piece.is_encoded));
+        let (role, is_nested) = (Role::of(&name), name.contains('.'));
+        self.pairs.push(Pair { raw: text, name, value, role, is_nested });
+    }
+
+    fn decoded(&mut self, text: &'a str, is_encoded: bool) -> Cow<'a, str> {
+        if !is_encoded {
+            return Cow::Borrowed(text);
+        }
+        decode_text(text, Plus::Blank).unwrap_or_else(|| {
+            self.shape.is_not_utf8 = true;
+            Cow::Borrowed(text)
+        })
     }
 
     /// The query as the client wrote it, empty if there was none.
@@ -184,7 +215,7 @@ impl<'a> Query<'a> {
     }
 
     fn filtering_values(&self) -> impl Iterator<Item = &str> {
-        let filtering = self.pairs.iter().filter(|pair| Role::of(&pair.name).restricts_rows());
+        let filtering = self.pairs.iter().filter(|pair| pair.role.restricts_rows());
         filtering.filter_map(|pair| pair.value.as_deref())
     }
 }
@@ -192,13 +223,8 @@ impl<'a> Query<'a> {
 impl Pair<'_> {
     /// Where the pair stands in a canonical query.
     fn place(&self) -> (bool, &str) {
-        // a dot inside quotes only keeps a pair from moving
-        if self.name.contains('.') { (true, "") } else { (false, &self.name) }
+        if self.is_nested { (true, "") } else { (false, &self.name) }
     }
-}
-
-fn is_separator(byte: u8) -> bool {
-    matches!(byte, b'&' | b';')
 }
 
 /// The values of `(a,"b")`. PostgREST takes a list of one empty value for "no row at all"; nothing is

@@ -1,10 +1,11 @@
 //! A client's request, from arrival to answer.
 //!
-//! [`Proxy::handle`] is the whole journey: vet, plan, then read, write or pass,
-//! and report once. Everything larder refuses itself is answered in `reject`,
+//! [`Proxy::handle`] is the whole journey: vet, plan, recall; or go on to read,
+//! write or pass; and report once. Everything larder refuses itself is answered in `reject`,
 //! every outcome is told in `outcome`, and everything that disappears goes
 //! through `invalidation`.
 
+mod answering;
 mod body;
 mod glimpse;
 mod outcome;
@@ -17,12 +18,14 @@ mod respond;
 mod vet;
 mod write;
 
+pub use answering::Answering;
 pub use body::{Body, BodyBroken};
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use http::header::UPGRADE;
 use http::request::Parts;
 use http::{Method, Request, Response};
@@ -137,42 +140,57 @@ impl Proxy {
         self.rules.store(Arc::new(counted));
     }
 
-    /// Decides what a request needs, does it, and reports it once.
-    ///
-    /// hyper drops this future when the client leaves; each step says what that means.
-    pub async fn handle(self: Arc<Self>, request: Request<Incoming>, peer: Peer) -> Response<Body> {
+    /// Decides what a request needs. What memory holds is answered at once, everything
+    /// else in a future of its own, which hyper drops when the client leaves; each step
+    /// says what that means.
+    pub fn handle(self: &Arc<Self>, request: Request<Incoming>, peer: Peer) -> Answering {
         let arrived = self.clock.now();
-        let rules = self.rules.load_full();
-        let (head, body) = request.into_parts();
-        let mut seen = Seen { method: head.method.clone(), uri: head.uri.clone(), arrived, rule: None };
+        let rules = self.rules.load();
+        let (mut head, body) = request.into_parts();
+        let planned = self.plan(&rules, &mut head, &body, peer);
+        if let Ok(Plan::Read(plan)) = &planned
+            && let Some(done) = self.recall(plan, &head.headers, arrived)
+        {
+            let seen = Seen { method: &head.method, uri: &head.uri, plan: Some(plan), arrived };
+            return Answering::Now(Some(self.finish(&rules, &seen, done)));
+        }
+        let (proxy, rules) = (Arc::clone(self), Guard::into_inner(rules));
+        Answering::Later(Box::pin(proxy.go_on(rules, planned, head, body, arrived)))
+    }
 
-        let done = match self.plan(&rules, head, &body, peer) {
+    /// Does what was decided.
+    async fn go_on(
+        self: Arc<Self>,
+        rules: Arc<Counted>,
+        planned: Result<Plan, Fault>,
+        head: Parts,
+        body: Incoming,
+        arrived: Instant,
+    ) -> Response<Body> {
+        let (method, uri) = (head.method.clone(), head.uri.clone());
+        let mut read = None;
+        let done = match planned {
             Err(fault) => Err(Rejection::Fault(fault)),
-            Ok((head, Plan::Read(plan))) => {
-                seen.rule = Some(Arc::clone(&plan.rule));
-                self.read(plan, &head.headers).await
-            }
-            // boxed: hyper keeps room for this future in every idle connection, and hits need little
-            Ok((head, Plan::Write(plan))) => Box::pin(self.write(*plan, WriteRequest::new(head, body))).await,
-            Ok((head, Plan::Pass(pass))) => Box::pin(self.pass(pass, head, body)).await,
-            Ok((_, Plan::Refuse(path))) => Err(Rejection::Path(path)),
+            Ok(Plan::Read(plan)) => self.read(read.insert(plan), &head.headers).await,
+            Ok(Plan::Write(plan)) => self.write(*plan, WriteRequest::new(head, body)).await,
+            Ok(Plan::Pass(pass)) => self.pass(pass, head, body).await,
+            Ok(Plan::Refuse(path)) => Err(Rejection::Path(path)),
         };
+        let seen = Seen { method: &method, uri: &uri, plan: read.as_deref(), arrived };
+        self.finish(&rules, &seen, done)
+    }
 
+    /// Says what happened: to the client, and once to whoever counts and logs.
+    fn finish(&self, rules: &Counted, seen: &Seen<'_>, done: Done) -> Response<Body> {
         let (mut response, outcome) = done.unwrap_or_else(|rejection| reject::answer(&rejection));
-        response.headers_mut().insert(outcome::CACHE_STATUS, outcome.cache_status());
-        self.report(&rules, &seen, &outcome, response.status());
+        response.headers_mut().insert(outcome::CACHE_STATUS, outcome.cache_status(seen.key()));
+        self.report(rules, seen, &outcome, response.status());
         response
     }
 
     /// Vets a head, decides what happens, and leaves of the head what will be sent.
-    fn plan(
-        &self,
-        rules: &Counted,
-        mut head: Parts,
-        body: &Incoming,
-        peer: Peer,
-    ) -> Result<(Parts, Plan), Fault> {
-        let vetted = vet(&head, &self.limits.extra_methods, peer.is_tls)?;
+    fn plan(&self, rules: &Counted, head: &mut Parts, body: &Incoming, peer: Peer) -> Result<Plan, Fault> {
+        let vetted = vet(head, &self.limits.extra_methods, peer.is_tls)?;
         // an HTTP/2 body may come unannounced
         let has_body = vetted.has_body || !body.is_end_stream();
         let framing = Framing { has_body, wants_upgrade: vetted.wants_upgrade };
@@ -180,15 +198,14 @@ impl Proxy {
         // Unless cleaning could take away what planning looks at, it can wait for the
         // plan: a read that is kept is asked upstream in words of our own.
         let is_clean = !vetted.takes_away && !rules.planner.looks_further(&head.headers);
-        let plan = is_clean.then(|| rules.planner.plan(&head, framing, now_unix));
+        let plan = is_clean.then(|| rules.planner.plan(head, framing, now_unix));
         if let Some(plan @ Plan::Read(_)) = plan {
-            return Ok((head, plan));
+            return Ok(plan);
         }
         let authority = vetted.authority.to_owned();
         let arrival = Arrival { peer: peer.address.ip(), is_tls: peer.is_tls, authority: &authority };
-        self.limits.clean(&mut head, framing, arrival);
-        let plan = plan.unwrap_or_else(|| rules.planner.plan(&head, framing, now_unix));
-        Ok((head, plan))
+        self.limits.clean(head, framing, arrival);
+        Ok(plan.unwrap_or_else(|| rules.planner.plan(head, framing, now_unix)))
     }
 }
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue};
 
 use crate::cache::Refusal;
-use crate::key::Key;
 use crate::plan::Pass;
 
 /// The header of RFC 9211.
@@ -15,13 +14,13 @@ pub(super) const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-statu
 #[derive(Debug)]
 pub(super) enum Outcome {
     /// Served from memory.
-    Hit { key: Key, left: Duration },
+    Hit { left: Duration },
     /// Fetched, and kept if it arrives whole.
-    Stored { key: Key },
+    Stored,
     /// Shared a fetch that somebody else had begun.
-    Joined { key: Key },
+    Joined,
     /// Fetched for a rule, but not to be kept.
-    Unkept { key: Key, refusal: Refusal },
+    Unkept { refusal: Refusal },
     /// Passed through.
     Passed(Pass),
     /// A write, and how many tags it took away.
@@ -37,7 +36,7 @@ impl Outcome {
     pub(super) fn kind(&self) -> Kind {
         match self {
             Self::Hit { .. } => Kind::Hit,
-            Self::Stored { .. } | Self::Joined { .. } | Self::Unkept { .. } => Kind::Miss,
+            Self::Stored | Self::Joined | Self::Unkept { .. } => Kind::Miss,
             Self::Passed(_) => Kind::Pass,
             Self::Written { .. } => Kind::Write,
             Self::Refused(_) | Self::Failed(_) => Kind::Refused,
@@ -48,8 +47,8 @@ impl Outcome {
     pub(super) fn as_str(&self) -> &'static str {
         match self {
             Self::Hit { .. } => "hit",
-            Self::Stored { .. } => "miss",
-            Self::Joined { .. } => "joined",
+            Self::Stored => "miss",
+            Self::Joined => "joined",
             Self::Unkept { .. } => "unkept",
             Self::Passed(pass) => pass.as_str(),
             Self::Written { .. } => "write",
@@ -61,39 +60,24 @@ impl Outcome {
     /// Why, where the outcome alone does not say.
     pub(super) fn reason(&self) -> &'static str {
         match self {
-            Self::Unkept { refusal, .. } => refusal.as_str(),
+            Self::Unkept { refusal } => refusal.as_str(),
             Self::Refused(reason) | Self::Failed(reason) => reason,
-            Self::Hit { .. }
-            | Self::Stored { .. }
-            | Self::Joined { .. }
-            | Self::Passed(_)
-            | Self::Written { .. } => "",
+            Self::Hit { .. } | Self::Stored | Self::Joined | Self::Passed(_) | Self::Written { .. } => "",
         }
     }
 
-    /// The key, where a rule gave one.
-    pub(super) fn key(&self) -> Option<&Key> {
-        match self {
-            Self::Hit { key, .. }
-            | Self::Stored { key }
-            | Self::Joined { key }
-            | Self::Unkept { key, .. } => Some(key),
-            Self::Passed(_) | Self::Written { .. } | Self::Refused(_) | Self::Failed(_) => None,
-        }
-    }
-
-    /// What the client is told.
-    pub(super) fn cache_status(&self) -> HeaderValue {
+    /// What the client is told; of a read with its key.
+    pub(super) fn cache_status(&self, key: &str) -> HeaderValue {
         let mut number = itoa::Buffer::new();
         let text = match self {
-            Self::Hit { key, left } => {
+            Self::Hit { left } => {
                 let ttl = number.format(left.as_secs());
-                ["larder; hit; ttl=", ttl, "; key=\"", key.as_str(), "\""].concat()
+                ["larder; hit; ttl=", ttl, "; key=\"", key, "\""].concat()
             }
-            Self::Stored { key } => ["larder; fwd=miss; stored; key=\"", key.as_str(), "\""].concat(),
-            Self::Joined { key } => ["larder; fwd=miss; collapsed; key=\"", key.as_str(), "\""].concat(),
-            Self::Unkept { key, refusal } => {
-                ["larder; fwd=miss; key=\"", key.as_str(), "\"; detail=", refusal.as_str()].concat()
+            Self::Stored => ["larder; fwd=miss; stored; key=\"", key, "\""].concat(),
+            Self::Joined => ["larder; fwd=miss; collapsed; key=\"", key, "\""].concat(),
+            Self::Unkept { refusal } => {
+                ["larder; fwd=miss; key=\"", key, "\"; detail=", refusal.as_str()].concat()
             }
             Self::Passed(pass) => ["larder; fwd=bypass; detail=", pass.as_str()].concat(),
             Self::Written { tags } => {

@@ -1,13 +1,16 @@
 //! GET: look up, wait or fetch, fill.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use http::{HeaderMap, Method, Response, StatusCode, Uri};
 use http_body::Body as _;
 use tokio::sync::oneshot;
 use tracing::info;
 
-use crate::cache::{Answer, Dependent, Filled, Flight, Landing, Lookup, Name, Refusal, Ticket, Wish, judge};
+use crate::cache::{
+    Answer, Dependent, Entry, Filled, Flight, Landing, Lookup, Name, Refusal, Ticket, Wish, judge,
+};
 use crate::key::Tag;
 use crate::metrics::observe;
 use crate::plan::ReadPlan;
@@ -25,31 +28,37 @@ use super::{Done, Proxy, respond};
 const LOOK_UPS_MAX: usize = 3;
 
 impl Proxy {
+    /// Serves what is at hand, without waiting for anything.
+    pub(super) fn recall(&self, plan: &ReadPlan, request: &HeaderMap, now: Instant) -> Option<Done> {
+        let entry = self.cache.recall(&plan.fingerprint, now)?;
+        Some(self.serve(&entry, request, now))
+    }
+
     /// Serves what is remembered; otherwise one caller fetches and the rest share.
     ///
     /// Cancel safe: a fetch is a task of its own and goes on for the others.
-    pub(super) async fn read(self: &Arc<Self>, plan: Arc<ReadPlan>, request: &HeaderMap) -> Done {
-        let answer = Planned(&plan);
+    pub(super) async fn read(self: &Arc<Self>, plan: &Arc<ReadPlan>, request: &HeaderMap) -> Done {
+        let answer = Planned(plan);
         let name = Name { key: &plan.key, fingerprint: &plan.fingerprint, answer: &answer };
         for _ in 0..LOOK_UPS_MAX {
-            let outcome = match self.cache.look_up(&name).await {
-                Lookup::Hit(entry) => {
-                    let now = self.clock.now();
-                    let outcome = Outcome::Hit { key: plan.key.clone(), left: entry.lifetime.left(now) };
-                    self.metrics.saved_bytes.inc_by(entry.body.len() as u64);
-                    return Ok((respond::from_entry(&entry, request, now), outcome));
-                }
+            match self.cache.look_up(&name).await {
+                Lookup::Hit(entry) => return self.serve(&entry, request, self.clock.now()),
                 Lookup::Miss(ticket) | Lookup::Alone(ticket) => {
-                    return Box::pin(self.fetch(ticket, &plan, request)).await;
+                    return self.fetch(ticket, plan, request).await;
                 }
-
-                Lookup::Wait(flight) => Box::pin(self.join(&flight, &plan, request)).await,
-            };
-            if let Joined::Done(done) = outcome {
-                return done;
+                Lookup::Wait(flight) => {
+                    if let Joined::Done(done) = self.join(&flight, request).await {
+                        return done;
+                    }
+                }
             }
         }
-        Box::pin(self.ask_alone(&plan, request)).await
+        self.ask_alone(plan, request).await
+    }
+
+    fn serve(&self, entry: &Entry, request: &HeaderMap, now: Instant) -> Done {
+        self.metrics.saved_bytes.inc_by(entry.body.len() as u64);
+        Ok((respond::from_entry(entry, request, now), Outcome::Hit { left: entry.lifetime.left(now) }))
     }
 
     /// Fetches for everybody aboard, and answers with what comes. If this client
@@ -64,11 +73,8 @@ impl Proxy {
             told = &mut told => told.ok(),
         };
         match fetched {
-            Some(Fetched::Shared(answer)) => {
-                let outcome = Outcome::Stored { key: plan.key.clone() };
-                Ok((respond::from_shared(answer, request), outcome))
-            }
-            Some(Fetched::Unshared(unshared)) => Ok(unkept(unshared, plan, request)),
+            Some(Fetched::Shared(answer)) => Ok((respond::from_shared(answer, request), Outcome::Stored)),
+            Some(Fetched::Unshared(unshared)) => Ok(unkept(unshared, request)),
             Some(Fetched::Failed(status)) => Err(Rejection::Shared(status)),
             None => Err(Rejection::Lost),
         }
@@ -108,13 +114,10 @@ impl Proxy {
         }
     }
 
-    async fn join(&self, flight: &Flight, plan: &ReadPlan, request: &HeaderMap) -> Joined {
+    async fn join(&self, flight: &Flight, request: &HeaderMap) -> Joined {
         match flight.landing().await {
             Landing::Shared(head) => match head.answer() {
-                Some(answer) => {
-                    let outcome = Outcome::Joined { key: plan.key.clone() };
-                    Joined::Done(Ok((respond::from_shared(answer, request), outcome)))
-                }
+                Some(answer) => Joined::Done(Ok((respond::from_shared(answer, request), Outcome::Joined))),
                 None => Joined::LookAgain,
             },
             Landing::Failed(status) => Joined::Done(Err(Rejection::Shared(status))),
@@ -127,7 +130,7 @@ impl Proxy {
     /// shared answer outgrew what is kept before this client could join.
     async fn ask_alone(&self, plan: &ReadPlan, request: &HeaderMap) -> Done {
         let answer = self.ask(plan).await.map_err(Rejection::Upstream)?;
-        Ok(unkept(Unshared { answer, refusal: Refusal::TooLarge }, plan, request))
+        Ok(unkept(Unshared { answer, refusal: Refusal::TooLarge }, request))
     }
 
     /// Asks the upstream what the plan's question says, and nothing else.
@@ -155,7 +158,7 @@ impl Proxy {
         }
     }
 
-    pub(super) fn report_upstream(&self, began: std::time::Instant, failure: Option<&upstream::Failure>) {
+    pub(super) fn report_upstream(&self, began: Instant, failure: Option<&upstream::Failure>) {
         self.metrics.upstream_requests.inc();
         match failure {
             None => {
@@ -202,8 +205,8 @@ enum Joined {
     LookAgain,
 }
 
-fn unkept(unshared: Unshared, plan: &ReadPlan, request: &HeaderMap) -> (Response<Body>, Outcome) {
+fn unkept(unshared: Unshared, request: &HeaderMap) -> (Response<Body>, Outcome) {
     let mut response = respond::from_upstream(unshared.answer, &Method::GET);
     respond::add_reader_headers(response.headers_mut(), request);
-    (response, Outcome::Unkept { key: plan.key.clone(), refusal: unshared.refusal })
+    (response, Outcome::Unkept { refusal: unshared.refusal })
 }

@@ -12,7 +12,7 @@ use crate::identity::Verifier;
 use crate::log::RequestLine;
 use crate::metrics::{Metrics, NO_RULE, observe};
 use crate::plan::{Pass, Planner, ReadPlan};
-use crate::rules::{ReadRule, RuleSet};
+use crate::rules::RuleSet;
 
 use super::Proxy;
 use super::outcome::{Kind, Outcome};
@@ -23,12 +23,13 @@ const LOGGED_PATH_BYTES_MAX: usize = 512;
 /// Most names that no schema knows which are told, each once. An app embeds a few dozen relations.
 const UNRESOLVED_TOLD_MAX: usize = 100;
 
-/// A planner, and the handles that its rules' most frequent outcome is counted by.
+/// A planner, and the handles that its rules' most frequent outcomes are counted by.
 #[derive(Debug)]
 pub(super) struct Counted {
     pub(super) planner: Planner,
     /// By the rule's place in the file.
     hits: Vec<IntCounter>,
+    stored: Vec<IntCounter>,
     /// By the number of the kind.
     latency: [Histogram; Kind::ALL.len()],
     /// Rules and what answers of theirs read that no schema knows. Held for a look and an insertion.
@@ -36,21 +37,32 @@ pub(super) struct Counted {
 }
 
 /// What of a request is told in the log.
-#[derive(Debug)]
-pub(super) struct Seen {
-    pub(super) method: Method,
-    pub(super) uri: Uri,
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen<'r> {
+    pub(super) method: &'r Method,
+    pub(super) uri: &'r Uri,
+    /// What a rule wanted kept.
+    pub(super) plan: Option<&'r ReadPlan>,
     pub(super) arrived: Instant,
-    /// The rule that wanted its answer kept.
-    pub(super) rule: Option<Arc<ReadRule>>,
+}
+
+impl Seen<'_> {
+    /// The key that the rule gave; empty without one.
+    pub(super) fn key(&self) -> &str {
+        self.plan.map_or("", |plan| plan.key.as_str())
+    }
 }
 
 impl Counted {
     pub(super) fn new(rules: RuleSet, verifier: Option<Arc<Verifier>>, metrics: &Metrics) -> Self {
-        let hits = rules.read_rules().iter().map(|rule| metrics.requests(&rule.name, "hit")).collect();
+        let each = |outcome: &str| {
+            rules.read_rules().iter().map(|rule| metrics.requests(&rule.name, outcome)).collect()
+        };
+        let (hits, stored) = (each("hit"), each("miss"));
         Self {
             planner: Planner::new(rules, verifier),
             hits,
+            stored,
             latency: Kind::ALL.map(|kind| metrics.latency(kind.as_str())),
             told: Mutex::default(),
         }
@@ -65,24 +77,29 @@ impl Proxy {
 
     /// Counts a request and writes its log line. Neither holds a query, a header
     /// or a body: any of them may hold a secret.
-    pub(super) fn report(&self, rules: &Counted, seen: &Seen, outcome: &Outcome, status: StatusCode) {
-        let rule = seen.rule.as_deref();
+    pub(super) fn report(&self, rules: &Counted, seen: &Seen<'_>, outcome: &Outcome, status: StatusCode) {
+        let rule = seen.plan.map(|plan| &*plan.rule);
         let took = self.clock.now().saturating_duration_since(seen.arrived);
         observe(&rules.latency[outcome.kind() as usize], took);
         let name = rule.map_or(NO_RULE, |rule| &rule.name);
-        match (outcome, rule.and_then(|rule| rules.hits.get(rule.index))) {
-            (Outcome::Hit { .. }, Some(hits)) => hits.inc(),
-            _ => self.metrics.requests(name, outcome.as_str()).inc(),
+        let frequent = match outcome {
+            Outcome::Hit { .. } => rule.and_then(|rule| rules.hits.get(rule.index)),
+            Outcome::Stored => rule.and_then(|rule| rules.stored.get(rule.index)),
+            _ => None,
+        };
+        match frequent {
+            Some(counter) => counter.inc(),
+            None => self.metrics.requests(name, outcome.as_str()).inc(),
         }
         if let Outcome::Passed(Pass::Unverified(reason)) = outcome {
             self.metrics.unverified_caller(reason.as_str());
         }
         if rule.is_some_and(|rule| rule.debug) {
-            tell_debug(outcome, took);
+            tell_debug(seen.key(), outcome, took);
         }
         let line = RequestLine {
             method: seen.method.as_str(),
-            path: logged_path(&seen.uri),
+            path: logged_path(seen.uri),
             status: status.as_u16(),
             rule: name,
             outcome: outcome.as_str(),
@@ -116,9 +133,8 @@ impl Proxy {
 }
 
 /// The line for a rule that says `debug: true`.
-fn tell_debug(outcome: &Outcome, took: Duration) {
+fn tell_debug(key: &str, outcome: &Outcome, took: Duration) {
     let word = if matches!(outcome, Outcome::Hit { .. }) { "HIT" } else { "MISS" };
-    let key = outcome.key().map_or("", |key| key.as_str());
     let ms = took.as_secs_f64() * 1000.0;
     info!(target: "larder::debug", key, ms, outcome = outcome.as_str(), reason = outcome.reason(), "{word}");
 }

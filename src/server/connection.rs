@@ -24,7 +24,7 @@ use tracing::debug;
 use crate::proxy::Peer;
 
 use super::activity::{Activity, Overdue, Watch};
-use super::exchange;
+use super::exchange::{Exchange, Here};
 use super::limits::{self, Limits};
 use super::listen::{Entrance, Place};
 use super::shutdown::Shutdown;
@@ -63,6 +63,10 @@ impl<H> Connections<H> {
             http2: http2_builder(streams),
             entrance,
         }
+    }
+
+    pub(super) fn entrance(&self) -> &Entrance<H> {
+        &self.entrance
     }
 
     pub(super) fn limits(&self) -> &Limits {
@@ -115,7 +119,7 @@ pub(super) async fn serve<H, F, B>(
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let activity = Activity::new(Instant::now());
-    let cut = shared.shutdown().cut().clone();
+    let cut = shared.shutdown().until_cut();
     let socket = Socket::new(stream, Arc::clone(&activity), *shared.limits(), place);
     let serving = async {
         // In boxes, so that a connection that has begun holds no room for beginning: most are idle.
@@ -125,7 +129,7 @@ pub(super) async fn serve<H, F, B>(
     let served: Result<(), Broken> = tokio::select! {
         biased;
         served = serving => served,
-        () = cut.cancelled() => return,
+        () = cut => return,
     };
     if let Err(error) = served {
         debug!(%address, error = error.as_ref() as &dyn Error, "a connection ended early");
@@ -201,12 +205,8 @@ where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let watch = Watch::new(Arc::clone(&activity), *shared.limits());
-    let asked = Arc::clone(&shared);
-    let service = service_fn(move |request| {
-        let (shared, activity) = (Arc::clone(&asked), Arc::clone(&activity));
-        // hyper keeps room for one such future as long as the connection lives: let it be a pointer's.
-        Box::pin(async move { exchange::answer(&shared.entrance, request, peer, activity).await })
-    });
+    let here = Arc::new(Here { entrance: Arc::clone(&shared), peer, activity });
+    let service = service_fn(move |request| Exchange::begin(&here, request));
     let io = TokioIo::new(io);
     match protocol {
         Protocol::Http1 => {
@@ -288,8 +288,9 @@ async fn drive<C: Connection, H>(
 /// cannot: closing an idle connection may cross a request on its way, so it
 /// stays open a little longer for the client's next request to be its last.
 async fn leave<C: Connection, H>(shared: &Connections<H>) {
+    shared.shutdown().until_draining().await;
     match C::PROTOCOL {
-        Protocol::Http1 => farewell(shared).await,
-        Protocol::Http2 => shared.shutdown().draining().cancelled().await,
+        Protocol::Http1 => sleep(shared.limits().farewell).await,
+        Protocol::Http2 => {}
     }
 }

@@ -2,9 +2,9 @@
 
 use std::any::Any;
 use std::convert::Infallible;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -13,12 +13,13 @@ use http::header::{CONNECTION, CONTENT_TYPE, HeaderValue};
 use http::{Request, Response, StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use pin_project_lite::pin_project;
 use tracing::error;
 
 use crate::proxy::Peer;
 
 use super::activity::{Activity, Busy};
-use super::listen::Entrance;
+use super::connection::Connections;
 use super::streams::Progress;
 
 /// What a client is told when answering its request panicked; the log is told more.
@@ -28,51 +29,89 @@ const PANICKED: &[u8] =
 /// What a stream of HTTP/2 is given at once; a client must take that much within the stall time.
 const PIECE_BYTES_MAX: usize = 64 * 1024;
 
-/// Has a request answered. Cancel safe as far as the handler is: hyper drops this when the client leaves.
-pub(super) async fn answer<H, F, B>(
-    entrance: &Entrance<H>,
-    request: Request<Incoming>,
-    peer: Peer,
-    activity: Arc<Activity>,
-) -> Result<Response<Answer<B>>, Infallible>
+/// What the requests of one connection share.
+#[derive(Debug)]
+pub(super) struct Here<H> {
+    pub(super) entrance: Arc<Connections<H>>,
+    pub(super) peer: Peer,
+    pub(super) activity: Arc<Activity>,
+}
+
+pin_project! {
+    /// A request on its way to its answer. Cancel safe as far as the handler is: hyper drops this when the
+    /// client leaves.
+    ///
+    /// Written by hand, because an `async` block would be several times as large and is moved for each request.
+    pub(super) struct Exchange<H, F> {
+        here: Arc<Here<H>>,
+        busy: Option<Busy>,
+        is_multiplexed: bool,
+        // `None` if the handler panicked before there was anything to wait for
+        #[pin]
+        handling: Option<F>,
+        panic: Option<Panic>,
+    }
+}
+
+type Panic = Box<dyn Any + Send>;
+
+impl<H, F> Exchange<H, F>
 where
     H: Fn(Request<Incoming>, Peer) -> F,
+{
+    /// Hands a request to the handler.
+    pub(super) fn begin(here: &Arc<Here<H>>, request: Request<Incoming>) -> Exchange<H, F> {
+        let is_multiplexed = request.version() == Version::HTTP_2;
+        let busy = here.activity.begin(is_multiplexed, !request.body().is_end_stream());
+        let handler = &here.entrance.entrance().handler;
+        let (handling, panic) = match catch_unwind(AssertUnwindSafe(|| handler(request, here.peer))) {
+            Ok(handling) => (Some(handling), None),
+            Err(panic) => (None, Some(panic)),
+        };
+        Exchange { here: Arc::clone(here), busy: Some(busy), is_multiplexed, handling, panic }
+    }
+}
+
+impl<H, F, B> Future for Exchange<H, F>
+where
     F: Future<Output = Response<B>>,
 {
-    let is_multiplexed = request.version() == Version::HTTP_2;
-    let busy = activity.begin(is_multiplexed, !request.body().is_end_stream());
-    let progress = Progress::of_this_task();
-    let mut response = match catch(|| (entrance.handler)(request, peer)).await {
-        Ok(response) => response.map(|body| Answer::new(Part::Handled(body), progress, busy)),
-        Err(panic) => {
-            entrance.panics.inc();
-            panicked(panic.as_ref(), busy)
+    type Output = Result<Response<Answer<B>>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        // a panic in the handler is a value
+        let handled = match this.handling.as_pin_mut() {
+            Some(handling) => match catch_unwind(AssertUnwindSafe(|| handling.poll(context))) {
+                Ok(polled) => Ok(ready!(polled)),
+                Err(panic) => Err(Some(panic)),
+            },
+            None => Err(this.panic.take()),
+        };
+        let entrance = this.here.entrance.entrance();
+        let (busy, progress) = (this.busy.take(), Progress::of_this_task());
+        let mut response = match handled {
+            Ok(response) => response.map(|body| Answer::new(Part::Handled(body), progress, busy)),
+            Err(panic) => {
+                entrance.panics.inc();
+                panicked(panic.as_deref(), busy)
+            }
+        };
+        // After a panic nothing half-read is continued. When draining, the client's next request goes
+        // to whoever takes over.
+        let is_last = entrance.shutdown.is_draining() || matches!(response.body().part, Part::Panicked(_));
+        if is_last && !*this.is_multiplexed && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-    };
-    // After a panic nothing half-read is continued. When draining, the client's next request goes
-    // to whoever takes over.
-    let is_last =
-        entrance.shutdown.draining().is_cancelled() || matches!(response.body().part, Part::Panicked(_));
-    if is_last && !is_multiplexed && response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        Poll::Ready(Ok(response))
     }
-    Ok(response)
 }
 
-/// Runs the handler; a panic in it is a value.
-async fn catch<F: Future>(begin: impl FnOnce() -> F) -> Result<F::Output, Box<dyn Any + Send>> {
-    let handling = catch_unwind(AssertUnwindSafe(begin))?;
-    let mut handling = pin!(handling);
-    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| handling.as_mut().poll(context))) {
-        Ok(poll) => poll.map(Ok),
-        Err(panic) => Poll::Ready(Err(panic)),
-    })
-    .await
-}
-
-fn panicked<B>(panic: &(dyn Any + Send), busy: Busy) -> Response<Answer<B>> {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+fn panicked<B>(panic: Option<&(dyn Any + Send)>, busy: Option<Busy>) -> Response<Answer<B>> {
+    let text = panic.and_then(|panic| {
+        let literal = panic.downcast_ref::<&str>().copied();
+        literal.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+    });
     error!(panic = text.unwrap_or("not a text"), "answering a request panicked");
     let part = Part::Panicked(Some(Bytes::from_static(PANICKED)));
     let mut response = Response::new(Answer::new(part, None, busy));
@@ -89,7 +128,7 @@ pub(super) struct Answer<B> {
     progress: Option<Arc<Progress>>,
     /// Behind the piece given last, only on HTTP/2.
     rest: Bytes,
-    _busy: Busy,
+    _busy: Option<Busy>,
 }
 
 #[derive(Debug)]
@@ -101,7 +140,7 @@ enum Part<B> {
 }
 
 impl<B> Answer<B> {
-    fn new(part: Part<B>, progress: Option<Arc<Progress>>, busy: Busy) -> Answer<B> {
+    fn new(part: Part<B>, progress: Option<Arc<Progress>>, busy: Option<Busy>) -> Answer<B> {
         Answer { part, progress, rest: Bytes::new(), _busy: busy }
     }
 

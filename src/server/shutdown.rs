@@ -1,8 +1,13 @@
 //! How does this process end? One signal, one grace period, every task joined.
 
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tokio_util::task::TaskTracker;
 
 /// The end of a group of tasks: announced, waited for, and enforced.
@@ -12,7 +17,31 @@ use tokio_util::task::TaskTracker;
 pub struct Shutdown {
     draining: CancellationToken,
     cut: CancellationToken,
+    /// Set before either token is cancelled.
+    has_begun: Arc<AtomicBool>,
     tasks: TaskTracker,
+}
+
+/// Waiting for the end, by tasks that are woken for every packet: a token's own future takes a lock that all
+/// connections share each time it is asked, and this one an atomic.
+#[derive(Debug)]
+pub(super) struct Until {
+    has_begun: Arc<AtomicBool>,
+    cancelled: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// The token knows whom to wake: a task's waker stays the same.
+    is_registered: bool,
+}
+
+impl Future for Until {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.is_registered && !self.has_begun.load(Ordering::Acquire) {
+            return Poll::Pending;
+        }
+        self.is_registered = true;
+        self.cancelled.as_mut().poll(context)
+    }
 }
 
 /// How a grace period ended.
@@ -27,7 +56,28 @@ pub enum Drained {
 impl Shutdown {
     /// Says that nothing new is to be begun.
     pub fn begin(&self) {
+        self.has_begun.store(true, Ordering::Release);
         self.draining.cancel();
+    }
+
+    /// Whether nothing new is to be begun. Cheap enough for every request.
+    pub(super) fn is_draining(&self) -> bool {
+        self.has_begun.load(Ordering::Acquire)
+    }
+
+    /// Waits for [`Shutdown::draining`] in a task that is woken often for other reasons.
+    pub(super) fn until_draining(&self) -> Until {
+        self.until(&self.draining)
+    }
+
+    /// Waits for [`Shutdown::cut`] in a task that is woken often for other reasons.
+    pub(super) fn until_cut(&self) -> Until {
+        self.until(&self.cut)
+    }
+
+    fn until(&self, token: &CancellationToken) -> Until {
+        let cancelled = Box::pin(token.clone().cancelled_owned());
+        Until { has_begun: Arc::clone(&self.has_begun), cancelled, is_registered: false }
     }
 
     /// Cancelled when nothing new is to be begun; what was begun goes on.

@@ -202,7 +202,7 @@ impl Ground {
             shutdown: self.shutdown.clone(),
             open: Some(self.metrics.connections.clone()),
             panics: self.metrics.panics.clone(),
-            handler: move |request: Request<Incoming>, peer: Peer| Arc::clone(&proxy).handle(request, peer),
+            handler: move |request: Request<Incoming>, peer: Peer| proxy.handle(request, peer),
         };
         self.shutdown.tasks().spawn(serve(listener, entrance));
     }

@@ -33,7 +33,7 @@ use http::Response;
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::{HttpConnector, capture_connection};
+use hyper_util::client::legacy::connect::{CaptureConnection, HttpConnector, capture_connection};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 /// How long an unused connection is kept: under the 60 s after which common
@@ -100,7 +100,8 @@ impl Upstream {
         let wants_upgrade = outgoing.wants_upgrade();
         let progress = outgoing.progress();
         let mut request = outgoing.into_request(&self.origin).map_err(Failure::Target)?;
-        let connection = capture_connection(&mut request);
+        // a request without a body is sent as soon as it is begun
+        let connection = (!progress.is_complete()).then(|| capture_connection(&mut request));
         let client = if wants_upgrade { &self.upgrading } else { &self.client };
         // Connecting has its own, shorter wait within this one.
         let answer = match tokio::time::timeout(self.deadlines.answer, client.request(request)).await {
@@ -109,7 +110,9 @@ impl Upstream {
         };
         if !progress.is_complete() {
             // An answer before its request was sent: what follows on this connection belongs to nobody.
-            if let Some(connected) = connection.connection_metadata().as_ref() {
+            if let Some(connected) = connection.as_ref().map(CaptureConnection::connection_metadata)
+                && let Some(connected) = connected.as_ref()
+            {
                 connected.poison();
             }
         }

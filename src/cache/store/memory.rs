@@ -67,8 +67,10 @@ impl MemoryStore {
         };
         Self { entries, generations: Generations::new(), bytes_max, evictions }
     }
+}
 
-    fn get(&self, fingerprint: &Fingerprint, now: Instant) -> Option<Arc<Entry>> {
+impl Store for MemoryStore {
+    fn recall(&self, fingerprint: &Fingerprint, now: Instant) -> Option<Arc<Entry>> {
         let kept = self.entries.get(fingerprint)?;
         if kept.entry.lifetime.is_alive(now) && kept.stamp.is_current() {
             return Some(kept.entry);
@@ -77,11 +79,9 @@ impl MemoryStore {
         self.entries.remove_if(fingerprint, |held| Arc::ptr_eq(&held.entry, &kept.entry));
         None
     }
-}
 
-impl Store for MemoryStore {
     fn look_up<'a>(&'a self, name: &'a Name<'a>, now: Instant) -> Doing<'a, Found> {
-        Box::pin(std::future::ready(match self.get(name.fingerprint, now) {
+        Box::pin(std::future::ready(match self.recall(name.fingerprint, now) {
             Some(entry) => Found::Valid(entry),
             None => Found::Missing(self.generations.stamp(name.answer.tags())),
         }))

@@ -74,6 +74,10 @@ pub struct Usage {
 /// A place where entries live. A store that fails answers `Missing` and drops
 /// what it is given: no method can fail a request.
 pub trait Store: Send + Sync + Debug {
+    /// Gets an entry that is at hand in this process and certainly valid. A store
+    /// that has to ask somebody else has none.
+    fn recall(&self, fingerprint: &Fingerprint, now: Instant) -> Option<Arc<Entry>>;
+
     /// Gets the entry and the generations of its tags, together, so that a
     /// remote store needs one round trip.
     fn look_up<'a>(&'a self, name: &'a Name<'a>, now: Instant) -> Doing<'a, Found>;

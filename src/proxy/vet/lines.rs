@@ -1,6 +1,6 @@
 //! What do the header lines say about framing, the host and the connection?
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderValue};
 use memchr::memchr;
 
 use super::authority::vet_authority;
@@ -28,6 +28,8 @@ pub(super) struct Seen<'a> {
     pub(super) offers_upgrade: bool,
     /// `Connection` names a header that is not about connections anyway.
     pub(super) takes_away: bool,
+    /// Those headers that came and must not come again.
+    singles: [bool; 4],
     connection_names: usize,
     coding: bool,
     length: Option<u64>,
@@ -46,9 +48,12 @@ pub(super) fn read_lines(headers: &HeaderMap) -> Result<Seen<'_>, Fault> {
             "transfer-encoding" => seen.take_coding(value)?,
             "content-length" => seen.take_length(value)?,
             "expect" => vet_expectation(value)?,
-            "authorization" | "apikey" | "accept-profile" | "content-profile" => {
-                vet_single(headers, name, value)?;
+            "authorization" => {
+                seen.take_single(0, value, !starts_with_word(value.as_bytes().trim_ascii(), b"bearer"))?
             }
+            "apikey" => seen.take_single(1, value, false)?,
+            "accept-profile" => seen.take_single(2, value, false)?,
+            "content-profile" => seen.take_single(3, value, false)?,
             other => vet_spelling(other)?,
         }
     }
@@ -83,6 +88,16 @@ impl<'a> Seen<'a> {
             let is_usual =
                 [&b"keep-alive"[..], b"close"].iter().any(|usual| option.eq_ignore_ascii_case(usual));
             self.takes_away |= !is_upgrade && !is_usual;
+        }
+        Ok(())
+    }
+
+    /// Refuses a second value, on its own line or behind a comma. Signatures of the S3 protocol have
+    /// commas of their own, so for `authorization` only bearer tokens are looked into.
+    fn take_single(&mut self, which: usize, value: &HeaderValue, may_list: bool) -> Result<(), Fault> {
+        let is_second = std::mem::replace(&mut self.singles[which], true);
+        if is_second || (!may_list && memchr(b',', value.as_bytes()).is_some()) {
+            return Err(Fault::HeaderRepeated);
         }
         Ok(())
     }
@@ -136,21 +151,6 @@ fn vet_expectation(value: &HeaderValue) -> Result<(), Fault> {
     Err(Fault::ExpectationUnknown)
 }
 
-/// Refuses a second value, on its own line or behind a comma. Signatures of the S3 protocol have commas of
-/// their own, so for `authorization` only bearer tokens are looked into.
-fn vet_single(headers: &HeaderMap, name: &HeaderName, value: &HeaderValue) -> Result<(), Fault> {
-    let mut lines = headers.get_all(name).iter();
-    if lines.nth(1).is_some() {
-        return Err(Fault::HeaderRepeated);
-    }
-    let bytes = value.as_bytes().trim_ascii();
-    let may_list = name.as_str() == "authorization" && !starts_with_word(bytes, b"bearer");
-    if !may_list && memchr(b',', bytes).is_some() {
-        return Err(Fault::HeaderRepeated);
-    }
-    Ok(())
-}
-
 fn starts_with_word(bytes: &[u8], word: &[u8]) -> bool {
     bytes.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
 }
@@ -158,7 +158,8 @@ fn starts_with_word(bytes: &[u8], word: &[u8]) -> bool {
 /// Refuses `content_length` and its like: CGI-like servers read `_` and `-` alike. Other names with `_` are
 /// an application's own and pass through.
 fn vet_spelling(name: &str) -> Result<(), Fault> {
-    if memchr(b'_', name.as_bytes()).is_none() {
+    // names are short: looking at every byte is quicker than looking for the first
+    if !name.bytes().fold(false, |found, byte| found | (byte == b'_')) {
         return Ok(());
     }
     let mut dashed = [0_u8; ALIASED_NAME_BYTES_MAX];
