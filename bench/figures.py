@@ -14,6 +14,7 @@ SIZES = {"1 KB": 4, "16 KB": 64, "256 KB": 1024}  # rows
 KEYS_MANY, KEYS_FEW = 1_000_000, 1_000
 TABLE_ENTRIES = 100_000
 IDLE_CONNECTIONS = 10_000
+PLANNING_US = 1.5
 COLD_CALLERS, COLD_ORIGIN_MS = 64, 250
 
 
@@ -100,6 +101,16 @@ def misses(bench):
                     f"miss {size}, bare": lambda: ask(bare),
                 })
                 yield compared(f"miss, {size}", costs, f"miss {size}, {larder.name}", f"miss {size}, bare", 1.3)
+
+
+def planning(bench):
+    """To decide what a read needs, in a process of its own."""
+    told = bench.peers.planning_ns()
+    for name, ns in told.items():
+        bench.tell(f"planning, {name}: {ns} ns")
+    new = told["new-target"]
+    yield Row("plan a read, its caller known", f"{new / 1000:.2f} µs", "", f"{told['remembered'] / 1000:.2f} µs if it came before",
+              f"≤ {PLANNING_US} µs", new <= PLANNING_US * 1000)
 
 
 def cold(bench):
@@ -254,5 +265,6 @@ def raw(peer, path):
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
-FIGURES = {"hits": hits, "misses": misses, "cold": cold, "growth": growth, "invalidation": invalidation, "idle": idle}
+FIGURES = {"hits": hits, "misses": misses, "planning": planning, "cold": cold, "growth": growth,
+           "invalidation": invalidation, "idle": idle}
 assert CONNECTIONS == 64, "requests.lua waits for that many answers"

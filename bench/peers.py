@@ -23,7 +23,7 @@ def free_port():
 
 def build(larder):
     """Builds the peers, and larder where no binary of it is given. Returns their paths by name."""
-    targets = ["--bench", "bare_server", "--bench", "bare_proxy", "--bench", "origin"]
+    targets = ["--bench", "bare_server", "--bench", "bare_proxy", "--bench", "origin", "--bench", "planning"]
     if larder is None:
         targets += ["--bin", "larder"]
     command = ["cargo", "build", "--release", "--locked", "--message-format=json-render-diagnostics", *targets]
@@ -92,6 +92,11 @@ class Peers:
 
     def __init__(self, binaries):
         self.binaries = binaries
+
+    def planning_ns(self):
+        """Nanoseconds of a plan, by whether its target was asked for before."""
+        said = subprocess.run([self.binaries["planning"]], check=True, stdout=subprocess.PIPE, text=True).stdout
+        return {name: int(value) for name, value in (line.split() for line in said.splitlines())}
 
     def origin(self, delay_ms=0):
         port = free_port()

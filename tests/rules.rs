@@ -101,7 +101,7 @@ fn read_of(rules: &RuleSet, target: &str) -> Option<(String, String)> {
     if matched.rule.caching == Caching::Never {
         return Some((matched.rule.name.to_string(), "never".into()));
     }
-    let key = matched.rule.key.render(|placeholder| match placeholder {
+    let key = matched.rule.key.render(&matched.rule.namespace, |placeholder| match placeholder {
         Placeholder::Column(column) => values(query, column)
             .first()
             .and_then(|value| value.strip_prefix("eq."))
@@ -110,7 +110,7 @@ fn read_of(rules: &RuleSet, target: &str) -> Option<(String, String)> {
         Placeholder::Path(index) => Some(matched.captures[index - 1].clone().into()),
         Placeholder::Claim(_) | Placeholder::Header(_) | Placeholder::Body(_) | Placeholder::Row(_) => None,
     });
-    Some((matched.rule.name.to_string(), format!("{}:{}", matched.rule.namespace, key.unwrap())))
+    Some((matched.rule.name.to_string(), key.unwrap()))
 }
 
 #[test]

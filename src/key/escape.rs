@@ -15,16 +15,24 @@ pub fn escape(value: &str) -> Cow<'_, str> {
     };
     let mut escaped = String::with_capacity(value.len() + 16);
     escaped.push_str(&value[..first]);
-    for byte in value[first..].bytes() {
-        if stands_for_itself(byte) {
-            escaped.push(char::from(byte));
-        } else {
-            let digits = [byte >> 4, byte & 15].map(|digit| char::from(HEX[usize::from(digit)]));
-            escaped.push('%');
-            escaped.extend(digits);
-        }
-    }
+    escape_onto(&mut escaped, &value[first..]);
     Cow::Owned(escaped)
+}
+
+/// Appends the escaped form of a value.
+pub(super) fn escape_onto(text: &mut String, value: &str) {
+    let mut rest = value;
+    while let Some(at) = rest.bytes().position(|byte| !stands_for_itself(byte)) {
+        text.push_str(&rest[..at]);
+        // a character outside ASCII is several bytes, and each becomes an escape
+        let end = rest.ceil_char_boundary(at + 1);
+        for byte in rest[at..end].bytes() {
+            text.push('%');
+            text.extend([byte >> 4, byte & 15].map(|digit| char::from(HEX[usize::from(digit)])));
+        }
+        rest = &rest[end..];
+    }
+    text.push_str(rest);
 }
 
 const HEX: [u8; 16] = *b"0123456789ABCDEF";

@@ -35,7 +35,11 @@ pub struct Key(Arc<str>);
 impl Key {
     /// Names an answer; both parts are already escaped.
     pub fn new(namespace: &str, rendered: &str) -> Self {
-        let whole = format!("{namespace}:{rendered}");
+        Self::of(&[namespace, ":", rendered].concat())
+    }
+
+    /// The same, of both parts with the colon between them.
+    pub fn of(whole: &str) -> Self {
         if whole.len() <= KEY_BYTES_MAX {
             return Self(whole.into());
         }

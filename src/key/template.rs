@@ -3,7 +3,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::escape::escape;
+use super::escape::escape_onto;
+
+/// Room for the values of most keys, in bytes.
+const TYPICAL_VALUES: usize = 128;
 
 /// A placeholder: which value of a request stands here.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -114,13 +117,20 @@ impl Template {
         })
     }
 
-    /// Renders with the request's values, escaped; `None` if one is missing.
-    pub fn render<'v>(&self, mut value: impl FnMut(&Placeholder) -> Option<Cow<'v, str>>) -> Option<String> {
-        let mut rendered = String::with_capacity(self.text.len() + 32);
+    /// Renders behind a namespace and a colon, with the request's values, escaped;
+    /// `None` if one is missing.
+    pub fn render<'v>(
+        &self,
+        namespace: &str,
+        mut value: impl FnMut(&Placeholder) -> Option<Cow<'v, str>>,
+    ) -> Option<String> {
+        let mut rendered = String::with_capacity(namespace.len() + self.text.len() + TYPICAL_VALUES);
+        rendered.push_str(namespace);
+        rendered.push(':');
         for piece in &self.pieces {
             match piece {
                 Piece::Literal(literal) => rendered.push_str(literal),
-                Piece::Value(placeholder) => rendered.push_str(&escape(&value(placeholder)?)),
+                Piece::Value(placeholder) => escape_onto(&mut rendered, &value(placeholder)?),
             }
         }
         Some(rendered)
@@ -198,10 +208,10 @@ mod tests {
     #[test]
     fn trap_22_and_23_data_cannot_act_as_syntax() {
         let template = Template::parse("city:{city}").unwrap();
-        let render = |value: &'static str| template.render(|_| Some(Cow::Borrowed(value))).unwrap();
-        assert_eq!(render("Dakar"), "city:Dakar");
-        assert_eq!(render("*"), "city:%2A");
-        assert_eq!(render("1:table:secrets"), "city:1%3Atable%3Asecrets");
-        assert_eq!(template.render(|_| None), None);
+        let render = |value: &'static str| template.render("n", |_| Some(Cow::Borrowed(value))).unwrap();
+        assert_eq!(render("Dakar"), "n:city:Dakar");
+        assert_eq!(render("*"), "n:city:%2A");
+        assert_eq!(render("1:table:secrets"), "n:city:1%3Atable%3Asecrets");
+        assert_eq!(template.render("n", |_| None), None);
     }
 }

@@ -115,22 +115,23 @@ impl Planner {
         refuse_doubt(request, framing)?;
         let told = self.terms(request, matched.rule, manner, now_unix)?;
         let canonical = request.query.canonical();
-        let rendered =
-            matched.rule.key.render(|placeholder| value(placeholder, request, &matched, (&canonical, &told)));
-        let rendered = rendered.ok_or(Pass::NoValue)?;
+        let rule = matched.rule;
+        let value = |placeholder: &_| value(placeholder, request, &matched, (&canonical, &told));
+        // the whole key, not the one that is cut for people
+        let full_key = rule.key.render(&rule.namespace, value).ok_or(Pass::NoValue)?;
         let question = Question {
             method: Method::GET,
             target: target(request, &canonical),
             terms: Arc::clone(&told.terms),
         };
         Ok(ReadPlan {
-            rule: Arc::clone(matched.rule),
+            rule: Arc::clone(rule),
             fingerprint: question.fingerprint(rules.digest()),
-            key: Key::new(&matched.rule.namespace, &rendered),
+            key: Key::of(&full_key),
             question,
             ttl,
             expires: told.expires,
-            patterns: patterns(matched.rule, &rendered),
+            patterns: rule.patterns.iter().flat_map(|pattern| pattern.tags_of_key(&full_key)).collect(),
             dependence: OnceLock::new(),
             rules: Arc::clone(rules),
         })
@@ -186,15 +187,6 @@ fn target(request: &Request<'_>, canonical: &str) -> String {
         Some(_) => [path, "?", canonical].concat(),
         None => path.to_owned(),
     }
-}
-
-fn patterns(rule: &ReadRule, rendered: &str) -> Box<[Tag]> {
-    if rule.patterns.is_empty() {
-        return Box::default();
-    }
-    // the whole key, not the one that is cut for people
-    let full_key = format!("{}:{rendered}", rule.namespace);
-    rule.patterns.iter().flat_map(|pattern| pattern.tags_of_key(&full_key)).collect()
 }
 
 fn value<'v>(

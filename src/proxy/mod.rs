@@ -7,6 +7,7 @@
 
 mod answering;
 mod body;
+mod decide;
 mod glimpse;
 mod outcome;
 mod outlive;
@@ -26,10 +27,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::{ArcSwap, Guard};
-use http::header::UPGRADE;
 use http::request::Parts;
 use http::{Method, Request, Response};
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -38,14 +38,14 @@ use crate::clock::Clock;
 use crate::identity::Verifier;
 use crate::invalidation::Invalidator;
 use crate::metrics::Metrics;
-use crate::plan::{Framing, Plan};
+use crate::plan::Plan;
 use crate::rules::RuleSet;
-use crate::upstream::{Arrival, TrustedProxies, Upstream, clean_request, put_back_upgrade};
+use crate::upstream::{TrustedProxies, Upstream};
 
 use outcome::Outcome;
 use reject::Rejection;
 use report::{Counted, Seen};
-use vet::{Fault, vet};
+use vet::Fault;
 use write::WriteRequest;
 
 /// An answer and what happened, or why there is none.
@@ -155,7 +155,7 @@ impl Proxy {
             return Answering::Now(Some(self.finish(&rules, &seen, done)));
         }
         let (proxy, rules) = (Arc::clone(self), Guard::into_inner(rules));
-        Answering::Later(Box::pin(proxy.go_on(rules, planned, head, body, arrived)))
+        Answering::Later(Box::pin(proxy.go_on(rules, planned, (head, body), arrived)))
     }
 
     /// Does what was decided.
@@ -163,8 +163,7 @@ impl Proxy {
         self: Arc<Self>,
         rules: Arc<Counted>,
         planned: Result<Plan, Fault>,
-        head: Parts,
-        body: Incoming,
+        (head, body): (Parts, Incoming),
         arrived: Instant,
     ) -> Response<Body> {
         let (method, uri) = (head.method.clone(), head.uri.clone());
@@ -186,37 +185,5 @@ impl Proxy {
         response.headers_mut().insert(outcome::CACHE_STATUS, outcome.cache_status(seen.key()));
         self.report(rules, seen, &outcome, response.status());
         response
-    }
-
-    /// Vets a head, decides what happens, and leaves of the head what will be sent.
-    fn plan(&self, rules: &Counted, head: &mut Parts, body: &Incoming, peer: Peer) -> Result<Plan, Fault> {
-        let vetted = vet(head, &self.limits.extra_methods, peer.is_tls)?;
-        // an HTTP/2 body may come unannounced
-        let has_body = vetted.has_body || !body.is_end_stream();
-        let framing = Framing { has_body, wants_upgrade: vetted.wants_upgrade };
-        let now_unix = self.clock.unix_seconds();
-        // Unless cleaning could take away what planning looks at, it can wait for the
-        // plan: a read that is kept is asked upstream in words of our own.
-        let is_clean = !vetted.takes_away && !rules.planner.looks_further(&head.headers);
-        let plan = is_clean.then(|| rules.planner.plan(head, framing, now_unix));
-        if let Some(plan @ Plan::Read(_)) = plan {
-            return Ok(plan);
-        }
-        let authority = vetted.authority.to_owned();
-        let arrival = Arrival { peer: peer.address.ip(), is_tls: peer.is_tls, authority: &authority };
-        self.limits.clean(head, framing, arrival);
-        Ok(plan.unwrap_or_else(|| rules.planner.plan(head, framing, now_unix)))
-    }
-}
-
-impl Limits {
-    /// Leaves of a head what will be planned, keyed and sent.
-    fn clean(&self, head: &mut Parts, framing: Framing, arrival: Arrival<'_>) {
-        let protocol = head.headers.get(UPGRADE).filter(|_| framing.wants_upgrade).cloned();
-        clean_request(&head.method, &mut head.headers);
-        if let Some(protocol) = protocol {
-            put_back_upgrade(&mut head.headers, protocol);
-        }
-        self.trusted_proxies.tell_upstream(arrival, &mut head.headers);
     }
 }

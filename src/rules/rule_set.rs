@@ -34,6 +34,8 @@ pub struct RuleSet {
     pub(super) writes: Vec<Arc<WriteRule>>,
     pub(super) read_matcher: Matcher,
     pub(super) write_matcher: Matcher,
+    /// Some write rule means GET or HEAD: nearly never, so that reads need not look.
+    pub(super) writes_by_reading: bool,
     pub(super) schema: Schema,
     pub(super) unknown_writes: UnknownWrites,
     pub(super) digest: [u8; 32],
@@ -80,6 +82,9 @@ impl RuleSet {
 
     /// Every write rule that matches: all of them apply.
     pub fn writes<'a>(&'a self, method: &Method, decoded_path: &str) -> Vec<WriteMatch<'a>> {
+        if method.is_safe() && !self.writes_by_reading {
+            return Vec::new();
+        }
         let candidates = self.write_matcher.matching(decoded_path);
         candidates
             .into_iter()

@@ -55,6 +55,7 @@ pub(super) fn empty(context: &Context) -> RuleSet {
         writes: Vec::new(),
         read_matcher: Matcher::default(),
         write_matcher: Matcher::default(),
+        writes_by_reading: false,
         schema: Schema { default_schema: context.default_schema.as_str().into(), ..Schema::default() },
         unknown_writes: UnknownWrites::default(),
         digest: digest(&Document::default(), context),
@@ -88,12 +89,14 @@ fn compile(document: &Document, context: &Context, findings: &mut Findings<'_>) 
         reads.into_iter().map(|read| (read.path, Arc::new(read.rule))).unzip();
     let (write_paths, writes): (Vec<_>, Vec<_>) =
         writes.into_iter().map(|write| (write.path, Arc::new(write.rule))).unzip();
+    let writes_by_reading = writes.iter().flat_map(|rule| &rule.methods).any(http::Method::is_safe);
     Some(RuleSet {
         prefix: prefix?,
         reads,
         writes,
         read_matcher: matcher(&read_paths, "reads", findings)?,
         write_matcher: matcher(&write_paths, "writes", findings)?,
+        writes_by_reading,
         schema,
         unknown_writes,
         digest: digest(document, context),
