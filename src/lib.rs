@@ -24,7 +24,7 @@
 //! E  consequence           invalidation/
 //! D  means        cache/   upstream/
 //!    ------------ async above, pure below ------------
-//! C  decision     rules/   plan/
+//! C  decision     rules/   plan/   explain/
 //! B  words        postgrest/  identity/  key/
 //! A  ground       log/  metrics.rs  clock.rs  units.rs
 //! ```
@@ -57,6 +57,7 @@ pub mod admin;
 pub mod cache;
 pub mod cli;
 pub mod clock;
+pub mod explain;
 pub mod identity;
 pub mod invalidation;
 pub mod key;

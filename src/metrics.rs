@@ -25,6 +25,9 @@ pub struct Metrics {
     requests: IntCounterVec,
     refused_fills: IntCounterVec,
     reloads: IntCounterVec,
+    unverified: IntCounterVec,
+    unresolved_fills: IntCounterVec,
+    key_fetches: IntCounterVec,
     latency: HistogramVec,
     /// Time until the head of the upstream's answer.
     pub upstream_seconds: Histogram,
@@ -58,6 +61,8 @@ pub struct Metrics {
     pub lost_log_lines: IntGauge,
     /// Handlers that panicked: each is a bug.
     pub panics: IntCounter,
+    /// Keys that tokens are verified with.
+    pub token_keys: IntGauge,
 }
 
 impl Default for Metrics {
@@ -87,6 +92,21 @@ impl Metrics {
             reloads: declare.counters(
                 "larder_rules_reloads_total",
                 "Reloads of the rules file by result.",
+                &["result"],
+            ),
+            unverified: declare.counters(
+                "larder_unverified_callers_total",
+                "Reads that passed through because their caller could not be verified, by reason.",
+                &["reason"],
+            ),
+            unresolved_fills: declare.counters(
+                "larder_unresolved_fills_total",
+                "Answers kept that depend on every table, because no schema knows something they read.",
+                &["rule"],
+            ),
+            key_fetches: declare.counters(
+                "larder_jwks_fetches_total",
+                "Fetches of issuers' key sets by result.",
                 &["result"],
             ),
             latency: declare.register(HistogramVec::new(
@@ -119,6 +139,7 @@ impl Metrics {
                 "Log lines dropped since the start because standard output was too slow.",
             ),
             panics: declare.counter("larder_panics_total", "Handlers that panicked: each is a bug."),
+            token_keys: declare.gauge("larder_token_keys", "Keys that callers' tokens are verified with."),
             registry,
         }
     }
@@ -143,6 +164,21 @@ impl Metrics {
         self.reloads.with_label_values(&[result]).inc();
     }
 
+    /// Counts a read whose caller could not be verified.
+    pub fn unverified_caller(&self, reason: &str) {
+        self.unverified.with_label_values(&[reason]).inc();
+    }
+
+    /// Counts an answer of this rule that every write to any table takes away.
+    pub fn unresolved_fill(&self, rule: &str) {
+        self.unresolved_fills.with_label_values(&[rule]).inc();
+    }
+
+    /// Counts a fetch of a key set: `ok` or `failed`.
+    pub fn key_fetch(&self, result: &str) {
+        self.key_fetches.with_label_values(&[result]).inc();
+    }
+
     /// Counts an invalidation of this many tags.
     pub fn invalidated(&self, tags: usize) {
         self.invalidations.inc();
@@ -155,6 +191,9 @@ impl Metrics {
         self.requests(NO_RULE, "hit");
         self.refused_fills.with_label_values(&["status"]);
         self.reloads.with_label_values(&["ok"]);
+        self.unverified.with_label_values(&["signature"]);
+        self.unresolved_fills.with_label_values(&[NO_RULE]);
+        self.key_fetches.with_label_values(&["ok"]);
         self.latency("hit");
         self.registry.gather().iter().map(|family| family.name().to_owned()).collect()
     }

@@ -22,6 +22,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // C: decision
     ("rules", &["units", "postgrest", "key"]),
     ("plan", &["postgrest", "identity", "key", "rules"]),
+    ("explain", &["units", "postgrest", "identity", "key", "rules", "plan"]),
     // D: means
     ("cache", &["clock", "key"]),
     ("upstream", &[]),
@@ -44,7 +45,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "invalidation",
         ],
     ),
-    ("admin", &["metrics"]),
+    ("admin", &["explain", "metrics"]),
     // G: process
     (
         "server",
@@ -57,6 +58,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "key",
             "rules",
             "plan",
+            "explain",
             "cache",
             "upstream",
             "invalidation",
@@ -64,7 +66,22 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "admin",
         ],
     ),
-    ("cli", &["log", "units", "postgrest", "identity", "key", "rules", "plan", "clock", "metrics", "server"]),
+    (
+        "cli",
+        &[
+            "log",
+            "units",
+            "postgrest",
+            "identity",
+            "key",
+            "rules",
+            "plan",
+            "explain",
+            "clock",
+            "metrics",
+            "server",
+        ],
+    ),
     ("main", &["cli"]),
     ("lib", &[]),
 ];

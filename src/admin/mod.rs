@@ -1,21 +1,27 @@
 //! What can an operator ask of a running proxy? On an address of its own, never on the clients'.
 //!
 //! `/healthz` is 200 while the process lives, `/readyz` while clients can be
-//! answered, `/metrics` is Prometheus text. Everything here only looks: GET and
-//! HEAD, no cookies, no CORS.
+//! answered, `/metrics` is Prometheus text, `/api/explain` tells what would
+//! happen to a request. Everything here only looks: no cookies, no CORS.
 
 mod access;
+mod explain;
 mod health;
+#[cfg(test)]
+mod tests;
 
+use std::error::Error;
 use std::fmt;
 
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use http::request::Parts;
-use http::{Method, Response, StatusCode};
+use http::{Request, Response, StatusCode};
+use http_body::Body;
 use http_body_util::Full;
 use serde_json::json;
 
+use crate::explain::{Asked, Explanation};
 use crate::metrics::Metrics;
 
 use access::Denial;
@@ -29,56 +35,103 @@ const PROMETHEUS_TEXT: HeaderValue = HeaderValue::from_static("text/plain; versi
 /// Brings gauges up to date just before they are shown.
 pub type Refresh = Box<dyn Fn(&Metrics) + Send + Sync>;
 
-/// Answers operators.
-pub struct Admin {
-    token: Option<Token>,
-    health: Health,
-    metrics: Metrics,
-    refresh: Refresh,
+/// Says what the proxy would do now.
+pub type Explain = Box<dyn Fn(&Asked) -> Explanation + Send + Sync>;
+
+/// The methods of pages that are only looked at, and those of questions.
+const LOOKING: &str = "GET, HEAD";
+const ASKING: &str = "GET, HEAD, POST";
+
+/// What operators are told from.
+pub struct Sources {
+    /// Whether clients can be answered.
+    pub health: Health,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Brings the gauges up to date.
+    pub refresh: Refresh,
+    /// Explains a request.
+    pub explain: Explain,
 }
 
-impl fmt::Debug for Admin {
+/// Answers operators.
+#[derive(Debug)]
+pub struct Admin {
+    token: Option<Token>,
+    sources: Sources,
+}
+
+impl fmt::Debug for Sources {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Admin").field("health", &self.health).finish_non_exhaustive()
+        out.debug_struct("Sources").field("health", &self.health).finish_non_exhaustive()
     }
 }
 
 impl Admin {
     /// Off loopback the token must be given: the settings see to that.
-    pub fn new(token: Option<Token>, health: Health, metrics: Metrics, refresh: Refresh) -> Admin {
-        Admin { token, health, metrics, refresh }
+    pub fn new(token: Option<Token>, sources: Sources) -> Admin {
+        Admin { token, sources }
     }
 
-    /// Answers one request; its body, if any, is not read.
-    pub fn handle(&self, head: &Parts) -> Response<Full<Bytes>> {
-        if let Err(denial) = access::check(head, self.token.as_ref()) {
+    /// Answers one request. Nothing of it is looked at before it is allowed.
+    pub async fn handle<B>(&self, request: Request<B>) -> Response<Full<Bytes>>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let (head, body) = request.into_parts();
+        if let Err(denial) = access::check(&head, self.token.as_ref()) {
             return denied(denial);
         }
-        if !matches!(head.method, Method::GET | Method::HEAD) {
-            let mut response = refused(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD");
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        let path = head.uri.path();
+        let allowed = if path == "/api/explain" { ASKING } else { LOOKING };
+        if !allowed.split(", ").any(|method| head.method == method) {
+            let mut response =
+                refused(StatusCode::METHOD_NOT_ALLOWED, &format!("this page answers {allowed}"));
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
             return response;
         }
-        match head.uri.path() {
+        match path {
             "/healthz" => answer(StatusCode::OK, JSON, json!({"status": "alive"}).to_string()),
             "/readyz" => self.ready(),
             "/metrics" => {
-                (self.refresh)(&self.metrics);
-                answer(StatusCode::OK, PROMETHEUS_TEXT, self.metrics.render())
+                let Sources { metrics, refresh, .. } = &self.sources;
+                refresh(metrics);
+                answer(StatusCode::OK, PROMETHEUS_TEXT, metrics.render())
             }
-            _ => refused(StatusCode::NOT_FOUND, "no such page: try /healthz, /readyz or /metrics"),
+            "/api/explain" => self.explain(&head, body).await,
+            _ => refused(
+                StatusCode::NOT_FOUND,
+                "no such page: try /healthz, /readyz, /metrics or /api/explain",
+            ),
         }
     }
 
     fn ready(&self) -> Response<Full<Bytes>> {
-        let phase = self.health.phase();
+        let health = &self.sources.health;
+        let phase = health.phase();
         let status = match phase {
             Phase::Ready => StatusCode::OK,
             Phase::Starting | Phase::Draining => StatusCode::SERVICE_UNAVAILABLE,
         };
         // Old rules in use are no reason to send clients elsewhere: elsewhere has the same file.
-        let rules = if self.health.rules_broken() { "refused, older rules in use" } else { "in use" };
+        let rules = if health.rules_broken() { "refused, older rules in use" } else { "in use" };
         answer(status, JSON, json!({"status": phase.as_str(), "rules": rules}).to_string())
+    }
+
+    async fn explain<B>(&self, head: &Parts, body: B) -> Response<Full<Bytes>>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let asked = match explain::asked(head, body).await {
+            Ok(asked) => asked,
+            Err(error) => return refused(error.status(), &error.to_string()),
+        };
+        match serde_json::to_string_pretty(&(self.sources.explain)(&asked)) {
+            Ok(json) => answer(StatusCode::OK, JSON, json + "\n"),
+            Err(error) => refused(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+        }
     }
 }
 

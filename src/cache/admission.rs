@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use http::{StatusCode, Version, response};
 
 use crate::key::Terms;
@@ -14,7 +14,7 @@ pub enum Refusal {
     Status,
     /// It sets a cookie that belongs to its caller.
     SetCookie,
-    /// It says `no-store`, `no-cache`, `private` or that it is stale at once.
+    /// It says `no-store`, `no-cache`, `private`, that it is stale at once, or (as signed URLs do) when it ends.
     CacheControl,
     /// It varies by a header that was not part of the question.
     Vary,
@@ -109,7 +109,7 @@ pub fn judge(head: &response::Parts, terms: &Terms, body_bytes_max: u64) -> Resu
     refuse_if(!is_kept_status(head.status, terms), Refusal::Status)?;
     let mut kept = Vec::with_capacity(TYPICAL_HEADERS);
     for (name, value) in headers {
-        judge_header(name, value, terms)?;
+        judge_header(name, value, headers, terms)?;
         if is_data(name.as_str()) {
             kept.push((name.clone(), own(value)));
         }
@@ -130,11 +130,18 @@ fn own(value: &HeaderValue) -> HeaderValue {
 }
 
 /// Refuses an answer for what one of its headers says.
-fn judge_header(name: &HeaderName, value: &HeaderValue, terms: &Terms) -> Result<(), Refusal> {
+fn judge_header(
+    name: &HeaderName,
+    value: &HeaderValue,
+    headers: &HeaderMap,
+    terms: &Terms,
+) -> Result<(), Refusal> {
     match name.as_str() {
         "proxy-status" => Err(Refusal::ProxyStatus),
         "set-cookie" => refuse_if(!is_edge_cookie(value), Refusal::SetCookie),
         "cache-control" => refuse_if(forbids_keeping(value), Refusal::CacheControl),
+        // a signed URL ends at that moment, whatever a rule's ttl says; an age beside it counts instead
+        "expires" => refuse_if(!has_age(headers), Refusal::CacheControl),
         "vary" => refuse_if(varies_beyond(value, terms), Refusal::Vary),
         "content-encoding" => refuse_if(is_encoded(value), Refusal::Encoded),
         "content-type" => refuse_if(is_other_media(value, terms), Refusal::MediaType),
@@ -170,6 +177,14 @@ fn forbids_keeping(value: &HeaderValue) -> bool {
             _ => false,
         }
     })
+}
+
+fn has_age(headers: &HeaderMap) -> bool {
+    let is_age = |directive: &str| {
+        let name = directive.split('=').next().unwrap_or_default().trim();
+        ["max-age", "s-maxage"].iter().any(|age| name.eq_ignore_ascii_case(age))
+    };
+    headers.get_all(CACHE_CONTROL).iter().flat_map(list).any(is_age)
 }
 
 fn varies_beyond(value: &HeaderValue, terms: &Terms) -> bool {
@@ -235,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn only_plain_complete_answers_are_kept() {
+    fn trap_50_to_52_56_57_61_64_only_plain_complete_answers_are_kept() {
         let plain = terms(&[("accept", "application/json")], &[]);
         for (status, headers, expected) in [
             (200, &[][..], Ok(())),
@@ -254,6 +269,9 @@ mod tests {
             (200, &[("cache-control", "public, no-cache=\"set-cookie\"")], Err(Refusal::CacheControl)),
             (200, &[("cache-control", "max-age=0")], Err(Refusal::CacheControl)),
             (200, &[("cache-control", "max-age=60")], Ok(())),
+            (200, &[("expires", "Wed, 21 Oct 2026 07:28:00 GMT")], Err(Refusal::CacheControl)),
+            (200, &[("expires", "0"), ("cache-control", "public")], Err(Refusal::CacheControl)),
+            (200, &[("expires", "0"), ("cache-control", "public, max-age=60")], Ok(())),
             (200, &[("vary", "Accept, Prefer, Range")], Ok(())),
             (200, &[("vary", "Accept-Encoding"), ("vary", "Origin")], Ok(())),
             (200, &[("vary", "*")], Err(Refusal::Vary)),
@@ -269,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_is_kept_where_it_was_asked_for() {
+    fn trap_53_a_part_is_kept_where_it_was_asked_for() {
         for asked in [terms(&[("range", "0-9")], &[]), terms(&[("prefer", "count=exact")], &[])] {
             assert!(verdict(206, &[("content-range", "0-9/90")], &asked).is_ok());
         }
@@ -283,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn only_data_headers_are_kept() {
+    fn trap_62_only_data_headers_are_kept() {
         let sent = [
             ("content-type", "application/json"),
             ("content-range", "0-1/*"),

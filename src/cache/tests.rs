@@ -231,7 +231,7 @@ async fn a_body_that_outgrows_what_is_kept_reaches_its_readers_and_is_remembered
 }
 
 #[tokio::test]
-async fn a_broken_body_is_not_kept_and_breaks_for_its_readers() {
+async fn trap_54_a_broken_body_is_not_kept_and_breaks_for_its_readers() {
     let story = story();
     let ticket = story.miss().await;
     let flight = ticket.flight();

@@ -4,6 +4,7 @@ pub mod check;
 mod demo;
 mod exit;
 mod explain;
+mod running;
 mod serve;
 
 use std::path::PathBuf;
@@ -12,7 +13,7 @@ use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
 use crate::rules::{Context, RuleSet};
-use crate::server::Flags;
+use crate::server::{Flags, IgnoredClaims};
 
 pub use exit::Exit;
 
@@ -33,7 +34,7 @@ enum Command {
     /// Tell every mistake in a rules file
     Check(CheckFlags),
     /// Tell what would happen to a request, and why
-    Explain(explain::Flags),
+    Explain(Box<explain::Flags>),
     /// Watch it work: a made-up Supabase, the proxy, visitors and a live table
     Demo(demo::Flags),
 }
@@ -46,6 +47,8 @@ struct CheckFlags {
     /// Schema of requests that name none
     #[arg(long, env = "LARDER_DEFAULT_SCHEMA", default_value = "public")]
     default_schema: String,
+    #[command(flatten)]
+    claims: IgnoredClaims,
     /// For machines
     #[arg(long)]
     json: bool,
@@ -76,7 +79,9 @@ fn run_check(flags: &CheckFlags) -> Exit {
             return Exit::Configuration;
         }
     };
-    let context = Context { default_schema: flags.default_schema.clone(), upstream: String::new() };
+    let ignored_claims = flags.claims.names();
+    let context =
+        Context { default_schema: flags.default_schema.clone(), upstream: String::new(), ignored_claims };
     let compiled = RuleSet::parse(&text, &context);
     match flags.json.then(|| check::json(&file, &compiled)) {
         None => print(&check::text(&file, &compiled)),
@@ -84,4 +89,16 @@ fn run_check(flags: &CheckFlags) -> Exit {
         Some(Err(error)) => say(&format!("error: {error}\n")),
     }
     if compiled.is_ok() { Exit::Success } else { Exit::Configuration }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn every_command_can_be_typed() {
+        Line::command().debug_assert();
+    }
 }

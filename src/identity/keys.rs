@@ -92,6 +92,13 @@ impl Keys {
         Ok(Self { keys: secrets.iter().map(key).collect::<Result<_, _>>()? })
     }
 
+    /// These keys and those.
+    #[must_use]
+    pub fn and(mut self, mut others: Self) -> Self {
+        self.keys.append(&mut others.keys);
+        self
+    }
+
     /// These keys and a set of public ones, which vouches for these issuers.
     #[must_use]
     pub fn with(&self, set: &PublicKeys, issuers: Issuers) -> Self {

@@ -45,7 +45,7 @@ pub use jwk::{JWKS_BYTES_MAX, JwksMistake, PublicKeys};
 pub use keys::{Issuers, Keys, SecretMistake};
 pub use opaque::{APIKEY, Caller, Unkept, caller};
 pub use reason::Reason;
-pub use user::{IGNORED_CLAIMS, User};
+pub use user::{IGNORED_CLAIMS, NEVER_IGNORED, User};
 pub use verifier::Verifier;
 
 use std::sync::Arc;

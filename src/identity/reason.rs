@@ -95,4 +95,38 @@ impl Reason {
             Self::Role => "role",
         }
     }
+
+    /// What would change it, where something should.
+    pub fn hint(self) -> &'static str {
+        match self {
+            Self::DuplicateHeader => "send each of them once",
+            Self::Scheme => "send `Authorization: Bearer <token>` with one blank, or leave it out",
+            Self::MissingApikey => "send the project's publishable key as `apikey`, as supabase-js does",
+            Self::UnknownApikey => {
+                "set SUPABASE_PUBLISHABLE_KEY or SUPABASE_ANON_KEY to the key that the app sends, if it is a public one"
+            }
+            Self::NoApiKeysConfigured => "set SUPABASE_PUBLISHABLE_KEY or SUPABASE_ANON_KEY",
+            Self::KeyMismatch => "send the same key as `apikey` and as bearer",
+            Self::TooLong | Self::NotAToken | Self::Encoding | Self::Header | Self::KeyId | Self::Claims => {
+                "send a token as its issuer gave it out"
+            }
+            Self::HeaderParameter => "have it issued without `crit`, `b64`, `jku`, `jwk` and `x5u`",
+            Self::Algorithm => "have it signed with ES256, RS256, EdDSA or HS256, as its key is meant for",
+            Self::UnknownKey => {
+                "name its issuer in --other-issuers, unless it is the project's own: new keys are fetched by themselves"
+            }
+            Self::NoKey => {
+                "set SUPABASE_JWT_SECRET for HS256; keys of other algorithms are fetched from the upstream and from --other-issuers"
+            }
+            Self::Signature => {
+                "set SUPABASE_JWT_SECRET to the project's secret, the old and the new one while it is replaced, or name the token's issuer"
+            }
+            Self::Times => "have it issued with `exp`, in whole seconds",
+            Self::Issuer => {
+                "name what stands in `iss` in --issuer, if the project's own keys sign it, or in --other-issuers"
+            }
+            Self::Audience => "add what stands in `aud` to --audiences",
+            Self::Role => "have it issued with the claim `role`",
+        }
+    }
 }

@@ -336,9 +336,10 @@ fn trap_30_35_and_g6_a_user_is_all_that_the_token_says() {
 }
 
 #[test]
-fn which_claims_are_ignored_is_configurable_and_the_issuer_never_is() {
+fn which_claims_are_ignored_is_configurable_and_who_somebody_is_never_is() {
     let keys = || Keys::new(&[SECRET], Issuers::Any).unwrap();
-    let verifier = Verifier::new(keys(), ApiKeys::default()).ignoring(vec!["exp".into(), "iss".into()]);
+    let verifier = Verifier::new(keys(), ApiKeys::default())
+        .ignoring(["exp", "iss", "sub", "role"].map(String::from).into());
     let digest = |claims: String| {
         let lines = headers(&[("authorization", &format!("Bearer {}", Signer::secret().sign(&claims)))]);
         match verifier.identify(&lines, 1000) {
@@ -349,7 +350,13 @@ fn which_claims_are_ignored_is_configurable_and_the_issuer_never_is() {
     let base = digest(claims(""));
     assert_eq!(digest(claims("").replace("5000", "6000")), base);
     assert_ne!(digest(claims(r#","session_id":"s""#)), base);
-    assert_ne!(digest(claims("").replace(ISSUER, "https://other.example")), base);
+    for (claim, other) in
+        [(ISSUER, "https://other.example"), ("\"ann\"", "\"bob\""), ("authenticated", "editor")]
+    {
+        let changed = claims("").replace(claim, other);
+        assert_ne!(changed, claims(""), "{claim} is there");
+        assert_ne!(digest(changed), base, "{claim}");
+    }
 }
 
 #[test]

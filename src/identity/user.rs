@@ -14,8 +14,11 @@ pub const IGNORED_CLAIMS: [&str; 6] = ["iat", "exp", "nbf", "jti", "session_id",
 const DIGEST_OF_USER: &str = "larder 2026 identity: all claims of a user";
 const DIGEST_OF_CLAIMS: &str = "larder 2026 identity: chosen claims of a user";
 
-/// Who issued a token decides what its other claims mean, so it is never ignored.
+/// Who issued a token decides what its other claims mean, so it is always looked at.
 const ISSUER: &str = "iss";
+
+/// Without these a user is not a user, so they are never ignored.
+pub const NEVER_IGNORED: [&str; 3] = [ISSUER, "sub", "role"];
 
 /// A user whose token was verified.
 #[derive(Clone, PartialEq, Eq)]
@@ -37,7 +40,7 @@ impl User {
     pub(super) fn new(role: String, claims: Claims, times: (u64, u64), ignored: &[String]) -> Self {
         let mut hasher = blake3::Hasher::new_derive_key(DIGEST_OF_USER);
         for (name, claim) in &claims {
-            if name == ISSUER || !ignored.contains(name) {
+            if NEVER_IGNORED.contains(&name.as_str()) || !ignored.contains(name) {
                 hash_part(&mut hasher, b'k', name.as_bytes());
                 claim.hash_into(&mut hasher);
             }

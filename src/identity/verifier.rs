@@ -5,6 +5,7 @@
 //! belongs to one set of keys: new keys begin with an empty memory, into which
 //! nothing that the old keys verified can be written any more.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -82,7 +83,7 @@ impl Verifier {
         Self { audiences, ..self }
     }
 
-    /// Tells users apart by every claim but these, in place of [`IGNORED_CLAIMS`]. `iss` always counts.
+    /// Tells users apart by every claim but these, in place of [`IGNORED_CLAIMS`]. `iss`, `sub` and `role` always count.
     #[must_use]
     pub fn ignoring(self, ignored: Vec<String>) -> Self {
         Self { ignored, ..self }
@@ -121,6 +122,17 @@ impl Verifier {
             Ok(identity) => identity,
             Err(_) if sees_everything(headers) => Identity::Privileged,
             Err(reason) => Identity::Unverified(reason),
+        }
+    }
+
+    /// What is verified about the caller at this path, as people would write it.
+    pub fn claim(&self, headers: &HeaderMap, path: &str, now_unix: u64) -> Option<String> {
+        match self.identify(headers, now_unix) {
+            Identity::User { user, .. } => user.claim(path)?.to_text().map(Cow::into_owned),
+            Identity::Anonymous { .. }
+            | Identity::Privileged
+            | Identity::Expired
+            | Identity::Unverified(_) => None,
         }
     }
 

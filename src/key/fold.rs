@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equal_values_fold_alike_and_others_stay_apart() {
+    fn trap_92_and_93_equal_values_fold_alike_and_others_stay_apart() {
         for (one, other, alike) in [
             ("7", "007", true),
             ("7", "+7", true),

@@ -115,3 +115,26 @@ impl fmt::Display for Tag {
         f.write_str(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trap_90_names_that_join_alike_are_different_tags() {
+        let tags = [
+            Tag::table(&Table::new("x", "a.b")),
+            Tag::table(&Table::new("x.a", "b")),
+            Tag::table(&Table::new("public", "todos")),
+            Tag::table(&Table::new("public", "Todos")),
+            Tag::column(&Table::new("public", "todos"), "a=b"),
+            Tag::row(&Table::new("public", "todos"), "a", "b"),
+            Tag::row(&Table::new("public", "todos.a"), "b", "b"),
+            Tag::unpinned(&Table::new("public", "todos")),
+            Tag::table(&Table::new("public", "todos#unpinned")),
+        ];
+        for (index, one) in tags.iter().enumerate() {
+            assert!(tags[index + 1..].iter().all(|other| other != one), "{one}");
+        }
+    }
+}

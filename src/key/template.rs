@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn data_cannot_act_as_syntax() {
+    fn trap_22_and_23_data_cannot_act_as_syntax() {
         let template = Template::parse("city:{city}").unwrap();
         let render = |value: &'static str| template.render("n", |_| Some(Cow::Borrowed(value))).unwrap();
         assert_eq!(render("Dakar"), "n:city:Dakar");

@@ -2,7 +2,7 @@
 //!
 //! Everything is told through `tracing`, but for the line that every request
 //! writes: that one is put together by hand in [`RequestLine`], because at the
-//! rate of hits it would cost more than the hit. Both end in one output,
+//! rate of hits it would cost more than the hit. Both end in one `output`,
 //! which no request ever waits for.
 
 mod output;

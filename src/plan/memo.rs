@@ -244,7 +244,9 @@ impl Weighter<Written, Manner> for ByLength {
 impl Weighter<Meeting, Told> for ByLength {
     fn weight(&self, _: &Meeting, told: &Told) -> u64 {
         let lines = told.terms.headers().iter().chain(told.terms.credentials());
-        ONE_BYTES + lines.map(|(_, value)| size_of_val(value) as u64 + value.len() as u64).sum::<u64>()
+        let claims = told.claims.iter().map(|(path, value)| (path.len() + value.len()) as u64);
+        let lines = lines.map(|(_, value)| size_of_val(value) as u64 + value.len() as u64);
+        ONE_BYTES + lines.chain(claims).sum::<u64>()
     }
 }
 

@@ -127,18 +127,19 @@ impl Planner {
         let rules = self.rules.writes(&head.method, request.path.decoded());
         match head.method {
             Method::OPTIONS => Plan::Pass(Pass::Options),
-            Method::GET | Method::HEAD if !rules.is_empty() => self.write(&request, &rules),
+            Method::GET | Method::HEAD if !rules.is_empty() => self.write(&request, &rules, now_unix),
             Method::HEAD => Plan::Pass(Pass::Head),
             Method::GET => match self.read(&request, framing, manner, now_unix) {
                 Ok(plan) => Plan::Read(Arc::new(plan)),
                 Err(pass) => Plan::Pass(pass),
             },
-            _ => self.write(&request, &rules),
+            _ => self.write(&request, &rules, now_unix),
         }
     }
 
-    fn write(&self, request: &Request<'_>, rules: &[WriteMatch<'_>]) -> Plan {
-        Plan::Write(Box::new(write::plan(&self.rules, request, rules)))
+    fn write(&self, request: &Request<'_>, rules: &[WriteMatch<'_>], now_unix: u64) -> Plan {
+        let claim = |path: &str| self.verifier.as_ref()?.claim(&request.head.headers, path, now_unix);
+        Plan::Write(Box::new(write::plan(&self.rules, request, rules, &claim)))
     }
 }
 
@@ -146,3 +147,5 @@ impl Planner {
 mod sharing_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trap_tests;

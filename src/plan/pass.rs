@@ -121,10 +121,11 @@ impl Pass {
             Self::ServiceKey => "use a publishable key or a user's token for reads that should be fast",
             Self::ExpiredToken => "refresh the token: supabase-js does so by itself",
             Self::UnreadableToken => "send a token that Supabase Auth gave out",
-            Self::Unverified(_) => {
-                "configure the project's public API keys and JWT secret, or give the rule `scope: token`"
+            Self::Unverified(reason) => reason.hint(),
+            Self::NoValue => {
+                "pin the placeholder with `where`, as in `where: { id: eq.* }`; \
+                 `{claims.…}` has a value for verified users whose token says it"
             }
-            Self::NoValue => "pin the placeholder with `where`, as in `where: { id: eq.* }`",
         }
     }
 }

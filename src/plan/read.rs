@@ -116,11 +116,14 @@ impl Planner {
         let told = self.terms(request, matched.rule, manner, now_unix)?;
         let canonical = request.query.canonical();
         let rule = matched.rule;
-        let value = |placeholder: &_| value(placeholder, request, &matched, &canonical);
+        let value = |placeholder: &_| value(placeholder, request, &matched, (&canonical, &told));
         // the whole key, not the one that is cut for people
         let full_key = rule.key.render(&rule.namespace, value).ok_or(Pass::NoValue)?;
-        let question =
-            Question { method: Method::GET, target: target(request, &canonical), terms: told.terms };
+        let question = Question {
+            method: Method::GET,
+            target: target(request, &canonical),
+            terms: Arc::clone(&told.terms),
+        };
         Ok(ReadPlan {
             rule: Arc::clone(rule),
             fingerprint: question.fingerprint(rules.digest()),
@@ -190,7 +193,7 @@ fn value<'v>(
     placeholder: &Placeholder,
     request: &'v Request<'_>,
     matched: &'v ReadMatch<'_>,
-    canonical: &'v str,
+    (canonical, told): (&'v str, &'v Told),
 ) -> Option<Cow<'v, str>> {
     match placeholder {
         Placeholder::Column(column) => request.query.eq_value(column).map(Cow::Borrowed),
@@ -199,8 +202,9 @@ fn value<'v>(
         Placeholder::Header(name) => {
             request.head.headers.get(name).and_then(|value| value.to_str().ok()).map(Cow::Borrowed)
         }
+        Placeholder::Claim(path) => told.claim(path).map(Cow::Borrowed),
         // the compiler of the rules lets none of these into a read's key
-        Placeholder::Claim(_) | Placeholder::Body(_) | Placeholder::Row(_) => None,
+        Placeholder::Body(_) | Placeholder::Row(_) => None,
     }
 }
 

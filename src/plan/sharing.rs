@@ -5,6 +5,7 @@
 //! the scope decides, and who cannot be verified passes through.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -24,6 +25,8 @@ pub(super) struct Sharing {
     pub(super) credentials: Vec<(HeaderName, HeaderValue)>,
     /// What keeps the answer apart in their place.
     pub(super) told_apart_by: String,
+    /// The user, where the answer is for whoever is alike.
+    pub(super) user: Option<Arc<User>>,
     /// When the first of the caller's tokens ends, in seconds since 1970.
     pub(super) expires: Option<u64>,
 }
@@ -51,6 +54,7 @@ pub(super) fn sharing(
             headers: verbatim(&HeaderName::from_static(APIKEY), sent).collect(),
             credentials: verbatim(&AUTHORIZATION, sent).collect(),
             told_apart_by: told_apart(scope, &user),
+            user: Some(user),
             expires: Some(expires),
         }),
     }

@@ -18,13 +18,21 @@ reads:
   - { name: user, match: /rest/v1/user, ttl: 1h }
   - { name: tenant, match: /rest/v1/tenant, ttl: 1h, scope: { claims: [app_metadata.tenant] } }
   - { name: token, match: /rest/v1/token, ttl: 1h, scope: token }
+  - { name: mine, match: /rest/v1/mine, ttl: 1h, key: "by:{claims.sub}:{query}" }
+  - match: /rest/v1/team
+    ttl: 1h
+    scope: { claims: [app_metadata.tenant] }
+    key: "of:{claims.app_metadata.tenant}:{claims.role}"
+writes:
+  - { match: /rest/v1/mine, invalidate: ["mine:by:{claims.sub}:*"] }
 "#;
 const SECRET: &[u8] = b"a secret of at least thirty-two bytes";
 const ANON: &str = "sb_publishable_abc";
 const NOW: u64 = 1_000;
 
 fn planner() -> Planner {
-    let context = Context { default_schema: "public".into(), upstream: "http://up".into() };
+    let context =
+        Context { default_schema: "public".into(), upstream: "http://up".into(), ignored_claims: Vec::new() };
     let (rules, _) = RuleSet::parse(RULES, &context).unwrap();
     let keys = Keys::new(&[SECRET], Issuers::Any).unwrap();
     Planner::new(rules, Some(Arc::new(Verifier::new(keys, ApiKeys::new(&[ANON]).unwrap()))))
@@ -128,10 +136,56 @@ fn who_cannot_be_verified_passes_whatever_the_scope() {
 }
 
 #[test]
+fn a_key_names_what_is_verified_about_its_caller() {
+    let (ann, odd) = (user("ann", "acme", 1), user("a:*", "beta", 1));
+    assert_eq!(plan("mine", ANON, &ann).unwrap().key.as_str(), "mine:by:ann:");
+    assert_eq!(
+        plan("mine", ANON, &odd).unwrap().key.as_str(),
+        "mine:by:a%3A%2A:",
+        "trap 22: no syntax from data"
+    );
+    assert_eq!(plan("team", ANON, &ann).unwrap().key.as_str(), "team:of:acme:authenticated");
+    let nobody = token(r#"{"role":"authenticated","sub":null,"exp":2000}"#, SECRET);
+    for bearer in [ANON, nobody.as_str()] {
+        assert_eq!(plan("mine", ANON, bearer).unwrap_err(), Pass::NoValue);
+    }
+    let context =
+        Context { default_schema: "public".into(), upstream: "http://up".into(), ignored_claims: Vec::new() };
+    let unverified = Planner::new(RuleSet::parse(RULES, &context).unwrap().0, None);
+    let asked = unverified.plan(&head("mine", ANON, &ann), Framing::default(), NOW);
+    assert!(matches!(asked, Plan::Pass(Pass::NoValue)), "without keys no claim is believed: {asked:?}");
+}
+
+#[test]
+fn a_pattern_names_the_writer_if_that_is_verified_and_else_everybody() {
+    let forged =
+        token(r#"{"role":"authenticated","sub":"ann","exp":2000}"#, b"another secret of thirty-two bytes!!");
+    let service = token(r#"{"role":"service_role","sub":"ann","exp":2000}"#, SECRET);
+    for (bearer, tag) in [
+        (user("ann", "acme", 1), "pattern:mine:by:{claims.sub}:*#=ann"),
+        (forged, "pattern:mine:by:{claims.sub}:*#*"),
+        (service, "pattern:mine:by:{claims.sub}:*#*"),
+    ] {
+        let mut head = head("mine", ANON, &bearer);
+        head.method = http::Method::POST;
+        let Plan::Write(write) = planner().plan(&head, Framing::default(), NOW) else { panic!("a write") };
+        let tags = write.reach(&Evidence::default()).tags;
+        assert!(tags.iter().any(|found| found.as_str() == tag), "{tag} in {tags:?}");
+    }
+    let read = plan("mine", ANON, &user("ann", "acme", 1)).unwrap();
+    assert!(
+        read.tags().iter().any(|tag| tag.as_str() == "pattern:mine:by:{claims.sub}:*#=ann"),
+        "{:?}",
+        read.tags()
+    );
+}
+
+#[test]
 fn a_remembered_plan_ends_with_the_keys_that_led_to_it() {
     let keys = Keys::new(&[SECRET], Issuers::Any).unwrap();
     let verifier = Arc::new(Verifier::new(keys, ApiKeys::new(&[ANON]).unwrap()));
-    let context = Context { default_schema: "public".into(), upstream: "http://up".into() };
+    let context =
+        Context { default_schema: "public".into(), upstream: "http://up".into(), ignored_claims: Vec::new() };
     let planner = Planner::new(RuleSet::parse(RULES, &context).unwrap().0, Some(Arc::clone(&verifier)));
     let head = head("user", ANON, &user("ann", "acme", 1));
     let plan = |now| planner.plan(&head, Framing::default(), now);

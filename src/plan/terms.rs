@@ -8,8 +8,8 @@ use std::sync::Arc;
 use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, COOKIE, RANGE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::identity::{APIKEY, Verifier};
-use crate::key::Terms;
+use crate::identity::{APIKEY, User, Verifier};
+use crate::key::{Placeholder, Terms};
 use crate::postgrest::{Accept, Preferences, is_row_range};
 use crate::rules::ReadRule;
 
@@ -36,6 +36,15 @@ pub(super) struct Told {
     pub(super) terms: Arc<Terms>,
     /// When the caller's token ends, in seconds since 1970.
     pub(super) expires: Option<u64>,
+    /// What the caller's token says where the rule's key names it, by path.
+    pub(super) claims: Arc<[(String, String)]>,
+}
+
+impl Told {
+    /// What is verified about the caller at this path.
+    pub(super) fn claim(&self, path: &str) -> Option<&str> {
+        self.claims.iter().find(|(known, _)| known == path).map(|(_, value)| value.as_str())
+    }
 }
 
 /// Finds out on which terms somebody who sends these headers is answered under a
@@ -48,8 +57,9 @@ pub(super) fn terms(
     now_unix: u64,
 ) -> Result<Told, Pass> {
     refuse_doubt(rule, sent)?;
-    let Sharing { headers: identity, credentials, told_apart_by, expires } =
+    let Sharing { headers: identity, credentials, told_apart_by, user, expires } =
         sharing(&rule.scope, verifier, sent, now_unix)?;
+    let claims = user.map(|user| claims(rule, &user)).unwrap_or_default();
     let mut headers = Vec::with_capacity(ANSWERED_BY.len() + 2 + rule.vary.len());
     for name in [ACCEPT, ACCEPT_PROFILE, PREFER, RANGE] {
         match effective(&name, sent).filter(|_| is_rest) {
@@ -68,7 +78,21 @@ pub(super) fn terms(
         headers.push((USER_AGENT, AGENT));
     }
     let terms = Terms::new(headers, credentials, told_apart_by, rule.vary.clone());
-    Ok(Told { terms: Arc::new(terms), expires })
+    Ok(Told { terms: Arc::new(terms), expires, claims })
+}
+
+/// The claims that the rule's key names, as people would write them.
+fn claims(rule: &ReadRule, user: &User) -> Arc<[(String, String)]> {
+    let claims = rule.key.placeholders().filter_map(|placeholder| match placeholder {
+        Placeholder::Claim(path) => Some((path.clone(), user.claim(path)?.to_text()?.into_owned())),
+        Placeholder::Column(_)
+        | Placeholder::Query
+        | Placeholder::Path(_)
+        | Placeholder::Header(_)
+        | Placeholder::Body(_)
+        | Placeholder::Row(_) => None,
+    });
+    claims.collect()
 }
 
 /// When in doubt about a header, pass.

@@ -38,7 +38,8 @@ schema:
 "#;
 
 fn planner() -> Planner {
-    let context = Context { default_schema: "public".into(), upstream: "http://up".into() };
+    let context =
+        Context { default_schema: "public".into(), upstream: "http://up".into(), ignored_claims: Vec::new() };
     match RuleSet::parse(RULES, &context) {
         Ok((rules, _)) => Planner::new(rules, None),
         Err(mistakes) => panic!("{mistakes:#?}"),
@@ -127,7 +128,7 @@ fn what_is_in_doubt_passes_through() {
 }
 
 #[test]
-fn paths_that_mean_two_things_are_refused_or_pass() {
+fn trap_20_paths_that_mean_two_things_are_refused_or_pass() {
     for target in ["/rest/v1/a/../properties", "/rest/v1/%2e%2e/x", "/rest/v1/a%2Fb", "/rest/v1/a%00"] {
         assert!(matches!(plan("GET", target, &[]), Plan::Refuse(BadPath::Ambiguous)), "{target}");
         assert!(matches!(plan("PATCH", target, &[]), Plan::Refuse(BadPath::Ambiguous)), "{target}");
@@ -142,7 +143,7 @@ fn paths_that_mean_two_things_are_refused_or_pass() {
 }
 
 #[test]
-fn equal_questions_share_a_fingerprint_and_others_do_not() {
+fn trap_01_to_04_06_to_11_14_15_only_equal_questions_share() {
     let same = [
         read("/rest/v1/properties?id=eq.1&select=a", &[]),
         read("/rest/v1/properties?select=a&id=eq.1", &[("user-agent", "x"), ("x-client-info", "y")]),
@@ -187,7 +188,7 @@ fn equal_questions_share_a_fingerprint_and_others_do_not() {
 }
 
 #[test]
-fn only_what_is_part_of_the_question_goes_upstream() {
+fn trap_40_41_43_only_what_is_part_of_the_question_goes_upstream() {
     let sent = [
         ("accept", "application/json"),
         ("x-forwarded-for", "1.2.3.4"),
@@ -206,7 +207,7 @@ fn only_what_is_part_of_the_question_goes_upstream() {
 }
 
 #[test]
-fn an_answer_depends_on_every_table_it_reads() {
+fn trap_26_74_to_77_80_81_an_answer_depends_on_every_table_it_reads() {
     let tables = |target: &str, headers: &[(&str, &str)]| -> Vec<String> {
         let plan = read(target, headers);
         let of_tables = |tag: &&str| tag.starts_with("table:") || *tag == "any-table";
@@ -330,7 +331,7 @@ fn a_column_stands_for_every_value_before_and_after() {
 }
 
 #[test]
-fn a_write_without_a_rule_takes_what_depends_on_its_table() {
+fn trap_79_81_84_94_a_write_without_a_rule_takes_what_depends_on_its_table() {
     for (method, target, expected) in [
         ("POST", "/rest/v1/lists", &["any-table", "table:public.lists"][..]),
         ("DELETE", "/rest/v1/users?id=eq.1", &["any-table", "table:public.posts", "table:public.users"]), // trap 79
@@ -450,7 +451,7 @@ fn meets(read_target: &str, method: &str, target: &str, body: Option<&str>, rows
 }
 
 #[test]
-fn a_changed_row_takes_the_reads_that_name_it_and_those_that_name_none() {
+fn trap_70_to_72_82_92_a_changed_row_takes_what_may_show_it() {
     for (read, method, target, body, rows, taken) in [
         ("?id=eq.5", "PATCH", "?id=eq.5", Some(r#"{"title":"x"}"#), None, true),
         ("?id=eq.6", "PATCH", "?id=eq.5", Some(r#"{"title":"x"}"#), None, false),

@@ -101,8 +101,13 @@ impl WritePlan {
     }
 }
 
-/// Plans a write.
-pub(super) fn plan(rules: &RuleSet, request: &Request<'_>, matched: &[WriteMatch<'_>]) -> WritePlan {
+/// Plans a write. `claim` gives what is verified about the caller.
+pub(super) fn plan(
+    rules: &RuleSet,
+    request: &Request<'_>,
+    matched: &[WriteMatch<'_>],
+    claim: &dyn Fn(&str) -> Option<String>,
+) -> WritePlan {
     let prefer = Preferences::parse(prefer_lines(request));
     let action = action(request, &prefer);
     let renderings = matched
@@ -110,7 +115,7 @@ pub(super) fn plan(rules: &RuleSet, request: &Request<'_>, matched: &[WriteMatch
         .flat_map(|write| write.rule.invalidation.patterns.iter().map(move |pattern| (write, pattern)))
         .map(|(write, pattern)| Rendering {
             pattern: Arc::clone(pattern),
-            values: pattern.placeholders().iter().map(|value| source(value, request, write)).collect(),
+            values: pattern.placeholders().iter().map(|value| source(value, request, write, claim)).collect(),
         })
         .collect();
     let is_derived = matched.is_empty() || matched.iter().any(|write| write.rule.invalidation.derived);
@@ -145,7 +150,12 @@ fn action(request: &Request<'_>, prefer: &Preferences<'_>) -> WriteAction {
     }
 }
 
-fn source(placeholder: &Placeholder, request: &Request<'_>, write: &WriteMatch<'_>) -> Source {
+fn source(
+    placeholder: &Placeholder,
+    request: &Request<'_>,
+    write: &WriteMatch<'_>,
+    claim: &dyn Fn(&str) -> Option<String>,
+) -> Source {
     let known = |value: Option<String>| value.map_or(Source::Any, |value| Source::Known(vec![value]));
     match placeholder {
         Placeholder::Column(name) => {
@@ -157,8 +167,9 @@ fn source(placeholder: &Placeholder, request: &Request<'_>, write: &WriteMatch<'
         Placeholder::Header(name) => {
             known(request.head.headers.get(name).and_then(|value| value.to_str().ok()).map(String::from))
         }
-        // the compiler of the rules lets neither into a write's pattern
-        Placeholder::Query | Placeholder::Claim(_) => Source::Any,
+        Placeholder::Claim(path) => known(claim(path)),
+        // no pattern can be written with it
+        Placeholder::Query => Source::Any,
     }
 }
 

@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn only_postgrests_own_word_withdraws_an_invalidation() {
+    fn trap_69_only_postgrests_own_word_withdraws_an_invalidation() {
         for (status, body, refused) in [
             (409, ERROR, true),
             (400, ERROR, true),

@@ -147,6 +147,7 @@ impl Proxy {
         match filled {
             Filled::Kept(bytes) => {
                 self.metrics.fills.inc();
+                self.report_unresolved(plan);
                 if plan.rule.debug {
                     info!(key = %plan.key, bytes, ttl_s = plan.ttl.as_secs(), "SET");
                 }

@@ -1,16 +1,17 @@
 //! Counting and logging what happened, once per request.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::{Method, StatusCode, Uri};
 use prometheus::{Histogram, IntCounter};
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::identity::Verifier;
 use crate::log::RequestLine;
 use crate::metrics::{Metrics, NO_RULE, observe};
-use crate::plan::{Planner, ReadPlan};
+use crate::plan::{Pass, Planner, ReadPlan};
 use crate::rules::RuleSet;
 
 use super::Proxy;
@@ -18,6 +19,9 @@ use super::outcome::{Kind, Outcome};
 
 /// Longest path in a log line, in bytes.
 const LOGGED_PATH_BYTES_MAX: usize = 512;
+
+/// Most names that no schema knows which are told, each once. An app embeds a few dozen relations.
+const UNRESOLVED_TOLD_MAX: usize = 100;
 
 /// A planner, and the handles that its rules' most frequent outcomes are counted by.
 #[derive(Debug)]
@@ -28,6 +32,8 @@ pub(super) struct Counted {
     stored: Vec<IntCounter>,
     /// By the number of the kind.
     latency: [Histogram; Kind::ALL.len()],
+    /// Rules and what answers of theirs read that no schema knows. Held for a look and an insertion.
+    told: Mutex<BTreeSet<(usize, String)>>,
 }
 
 /// What of a request is told in the log.
@@ -58,11 +64,17 @@ impl Counted {
             hits,
             stored,
             latency: Kind::ALL.map(|kind| metrics.latency(kind.as_str())),
+            told: Mutex::default(),
         }
     }
 }
 
 impl Proxy {
+    /// Looks at the planner in use, as `explain` does.
+    pub fn with_planner<T>(&self, look: impl FnOnce(&Planner) -> T) -> T {
+        look(&self.rules.load().planner)
+    }
+
     /// Counts a request and writes its log line. Neither holds a query, a header
     /// or a body: any of them may hold a secret.
     pub(super) fn report(&self, rules: &Counted, seen: &Seen<'_>, outcome: &Outcome, status: StatusCode) {
@@ -79,6 +91,9 @@ impl Proxy {
             Some(counter) => counter.inc(),
             None => self.metrics.requests(name, outcome.as_str()).inc(),
         }
+        if let Outcome::Passed(Pass::Unverified(reason)) = outcome {
+            self.metrics.unverified_caller(reason.as_str());
+        }
         if rule.is_some_and(|rule| rule.debug) {
             tell_debug(seen.key(), outcome, took);
         }
@@ -92,6 +107,28 @@ impl Proxy {
             took,
         };
         line.write();
+    }
+
+    /// Counts an answer that every write takes away, and says once what no schema knows.
+    /// The upstream has answered 200, so these are names of its own schema, not anything a client made up.
+    pub(super) fn report_unresolved(&self, plan: &ReadPlan) {
+        if plan.unresolved().is_empty() {
+            return;
+        }
+        self.metrics.unresolved_fill(&plan.rule.name);
+        let rules = self.rules.load();
+        for name in plan.unresolved() {
+            let mut told = rules.told.lock().unwrap_or_else(PoisonError::into_inner);
+            if told.len() < UNRESOLVED_TOLD_MAX && told.insert((plan.rule.index, name.clone())) {
+                drop(told);
+                warn!(
+                    rule = &*plan.rule.name,
+                    name,
+                    "no schema knows what this reads, so every write takes these answers away: \
+                     `larder explain` says what to add"
+                );
+            }
+        }
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Context {
     pub default_schema: String,
     /// The upstream's URL; answers of two upstreams never mix.
     pub upstream: String,
+    /// Claims that do not tell one user from another under `scope: user`.
+    pub ignored_claims: Vec<String>,
 }
 
 /// The compiled rules.

@@ -1,74 +1,174 @@
 //! With what are callers verified?
 //!
-//! Public API keys and the JWT secret come from the environment alone: a
-//! command line is seen by everybody on the machine.
+//! Public API keys and secrets come from the environment alone: a command line
+//! is seen by everybody on the machine. Who else's tokens count is no secret,
+//! and a setting like any other.
 
 use std::sync::Arc;
 
-use crate::identity::{ApiKeys, Issuers, Keys, Verifier};
+use clap::Args;
 
+use crate::identity::{ApiKeys, Issuers, Keys, NEVER_IGNORED, Verifier};
+
+use super::jwks::KeySource;
 use super::settings::SettingMistake;
 
 /// Variables with one public API key each; the first that is set is used for signed-out reads.
 const API_KEY_VARIABLES: [&str; 2] = ["SUPABASE_PUBLISHABLE_KEY", "SUPABASE_ANON_KEY"];
 
-/// Variable with the secret of HS256 tokens.
-const SECRET_VARIABLE: &str = "SUPABASE_JWT_SECRET";
+/// Variable with the secrets of the project's HS256 tokens, one a line.
+const SECRETS_VARIABLE: &str = "SUPABASE_JWT_SECRET";
+
+/// Variable with the secrets of other issuers' HS256 tokens, `ISSUER=SECRET`, one a line.
+const OTHER_SECRETS_VARIABLE: &str = "LARDER_OTHER_SECRETS";
+
+/// Where an issuer's keys are unless its setting says otherwise; Auth0, Clerk and WorkOS have them there.
+const KEYS_PATH: &str = "/.well-known/jwks.json";
+
+/// `identity::IGNORED_CLAIMS` as they are written in the setting; a test compares the two.
+const IGNORED_DEFAULT: &str = "iat,exp,nbf,jti,session_id,amr";
+
+/// Whose tokens count, as written on the command line or in the environment.
+#[derive(Args, Clone, Debug, Default)]
+pub struct CallerFlags {
+    /// Issuers, comma separated, whose tokens the upstream's own keys sign [default: the upstream's URL and /auth/v1]
+    #[arg(long, env = "LARDER_ISSUER", value_name = "ISSUERS")]
+    pub issuer: Option<String>,
+    /// Issuers besides it, comma separated, as ISSUER or as ISSUER=URL where its keys are not at
+    /// ISSUER/.well-known/jwks.json; LARDER_OTHER_SECRETS holds the secrets of those that use HS256
+    #[arg(long, env = "LARDER_OTHER_ISSUERS", value_name = "ISSUERS", hide_env_values = true)]
+    pub other_issuers: Option<String>,
+    /// Audiences, comma separated: only tokens that name one of them in `aud` count [default: `aud` is not looked at]
+    #[arg(long, env = "LARDER_AUDIENCES", value_name = "NAMES")]
+    pub audiences: Option<String>,
+    #[command(flatten)]
+    pub ignored_claims: IgnoredClaims,
+}
+
+/// Which claims do not count, as written; the rules are compiled with them too.
+#[derive(Args, Clone, Debug, Default)]
+pub struct IgnoredClaims {
+    /// Claims, comma separated, that do not tell one user of `scope: user` from another
+    #[arg(long, env = "LARDER_IGNORED_CLAIMS", value_name = "CLAIMS", default_value = IGNORED_DEFAULT)]
+    pub ignored_claims: String,
+}
+
+impl IgnoredClaims {
+    /// Their names; nothing given means the usual ones.
+    pub fn names(&self) -> Vec<String> {
+        let text = Some(self.ignored_claims.as_str()).filter(|text| !text.is_empty());
+        words(text.or(Some(IGNORED_DEFAULT)))
+    }
+}
 
 /// What callers are verified with.
 #[derive(Clone, Debug)]
 pub struct Callers {
     /// Tells who asks.
     pub verifier: Arc<Verifier>,
-    /// The keys that are configured; those of the upstream are fetched beside them.
+    /// The keys that are configured; those of the issuers are fetched beside them.
     pub(super) secrets: Keys,
+    /// Whom the upstream's own keys vouch for, where that is said.
+    pub(super) upstream_issuers: Option<Issuers>,
+    /// Where the keys of the other issuers are.
+    pub(super) sources: Vec<KeySource>,
 }
 
-/// Reads what the environment describes; none if it describes nothing.
-pub fn callers(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Callers>, Vec<SettingMistake>> {
+/// Reads what flags and environment describe; none if they describe nothing.
+pub fn callers(
+    flags: &CallerFlags,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<Option<Callers>, Vec<SettingMistake>> {
+    let mut mistakes = Vec::new();
+    let api_keys = api_keys(&variable, &mut mistakes);
+    let secrets = secrets(&variable, &mut mistakes);
+    let sources = sources(flags.other_issuers.as_deref(), &mut mistakes);
+    for name in flags.ignored_claims.names().iter().filter(|name| NEVER_IGNORED.contains(&name.as_str())) {
+        let problem = format!("`{name}` tells users apart: share among them with `scope: {{ claims: […] }}`");
+        mistakes.push(SettingMistake::of_flag("ignored-claims", problem));
+    }
+    let named = words(flags.issuer.as_deref());
+    let upstream_issuers = (!named.is_empty()).then_some(Issuers::Only(named));
+    if !mistakes.is_empty() {
+        return Err(mistakes);
+    }
+    let is_described =
+        !api_keys.is_empty() || !secrets.is_empty() || !sources.is_empty() || upstream_issuers.is_some();
+    let verifier = Verifier::new(secrets.clone(), api_keys)
+        .with_audiences(words(flags.audiences.as_deref()))
+        .ignoring(flags.ignored_claims.names());
+    Ok(is_described.then(|| Callers { verifier: Arc::new(verifier), secrets, upstream_issuers, sources }))
+}
+
+fn api_keys(variable: &impl Fn(&str) -> Option<String>, mistakes: &mut Vec<SettingMistake>) -> ApiKeys {
     let named: Vec<(&'static str, String)> =
         API_KEY_VARIABLES.into_iter().filter_map(|name| Some((name, variable(name)?))).collect();
     let texts: Vec<&str> = named.iter().map(|(_, key)| key.as_str()).collect();
-    let api_keys = ApiKeys::new(&texts).map_err(|(at, error)| SettingMistake {
-        setting: named.get(at).map_or(API_KEY_VARIABLES[0], |(name, _)| name),
-        problem: error.to_string(),
-    });
-    let secrets: Vec<String> = variable(SECRET_VARIABLE).into_iter().collect();
+    ApiKeys::new(&texts).unwrap_or_else(|(at, error)| {
+        let setting = named.get(at).map_or(API_KEY_VARIABLES[0], |(name, _)| name);
+        mistakes.push(SettingMistake::of_variable(setting, error.to_string()));
+        ApiKeys::default()
+    })
+}
+
+/// The secrets of the project and of other issuers. No message repeats any of them.
+fn secrets(variable: &impl Fn(&str) -> Option<String>, mistakes: &mut Vec<SettingMistake>) -> Keys {
+    let own = variable(SECRETS_VARIABLE).unwrap_or_default();
     // the secret is known to the project's own servers alone, so whatever it signed is the project's word
-    let keys = Keys::new(&secrets, Issuers::Any)
-        .map_err(|error| SettingMistake { setting: SECRET_VARIABLE, problem: error.to_string() });
-    match (api_keys, keys) {
-        (Ok(api_keys), Ok(keys)) => {
-            let is_described = !api_keys.is_empty() || !keys.is_empty();
-            let verifier = || Arc::new(Verifier::new(keys.clone(), api_keys));
-            Ok(is_described.then(|| Callers { verifier: verifier(), secrets: keys.clone() }))
+    let mut keys = Keys::new(&lines(&own), Issuers::Any).unwrap_or_else(|error| {
+        mistakes.push(SettingMistake::of_variable(SECRETS_VARIABLE, error.to_string()));
+        Keys::default()
+    });
+    let others = variable(OTHER_SECRETS_VARIABLE).unwrap_or_default();
+    for (number, line) in lines(&others).into_iter().enumerate() {
+        let made = match line.split_once('=') {
+            Some((issuer, secret)) if !issuer.trim().is_empty() => {
+                let issuers = Issuers::Only(vec![issuer.trim().to_owned()]);
+                Keys::new(&[secret], issuers).map_err(|error| error.to_string())
+            }
+            Some(_) | None => Err("not `ISSUER=SECRET`".to_owned()),
+        };
+        match made {
+            Ok(more) => keys = keys.and(more),
+            Err(problem) => {
+                let problem = format!("line {}: {problem}", number + 1);
+                mistakes.push(SettingMistake::of_variable(OTHER_SECRETS_VARIABLE, problem));
+            }
         }
-        (api_keys, keys) => Err(api_keys.err().into_iter().chain(keys.err()).collect()),
     }
+    keys
+}
+
+fn sources(text: Option<&str>, mistakes: &mut Vec<SettingMistake>) -> Vec<KeySource> {
+    let mut sources = Vec::new();
+    for (number, word) in words(text).iter().enumerate() {
+        let (issuer, url) = match word.split_once('=') {
+            Some((issuer, url)) => (issuer, url.to_owned()),
+            None => (word.as_str(), format!("{}{KEYS_PATH}", word.trim_end_matches('/'))),
+        };
+        // The text is not repeated: a URL may hold a password.
+        match KeySource::of_issuer(&url, Issuers::Only(vec![issuer.to_owned()])) {
+            Ok(source) => sources.push(source),
+            Err(error) => {
+                let problem = format!("number {}: {error}", number + 1);
+                mistakes.push(SettingMistake::of_flag("other-issuers", problem));
+            }
+        }
+    }
+    sources
+}
+
+/// The words between commas.
+fn words(text: Option<&str>) -> Vec<String> {
+    let words = text.unwrap_or_default().split(',').map(str::trim);
+    words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+/// A secret may hold any character but the end of a line.
+fn lines(text: &str) -> Vec<&str> {
+    text.lines().filter(|line| !line.is_empty()).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn described(variables: &[(&str, &str)]) -> Result<bool, Vec<&'static str>> {
-        let variable = |name: &str| {
-            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
-        };
-        let made = callers(variable).map(|callers| callers.is_some());
-        made.map_err(|mistakes| mistakes.iter().map(|mistake| mistake.setting).collect())
-    }
-
-    #[test]
-    fn the_environment_says_with_what_callers_are_verified() {
-        let secret = "a secret of at least thirty-two bytes";
-        assert_eq!(described(&[]), Ok(false));
-        assert_eq!(described(&[("SUPABASE_PUBLISHABLE_KEY", "sb_publishable_x")]), Ok(true));
-        assert_eq!(described(&[("SUPABASE_JWT_SECRET", secret)]), Ok(true));
-        assert_eq!(
-            described(&[("SUPABASE_ANON_KEY", "sb_secret_x"), ("SUPABASE_JWT_SECRET", "short")]),
-            Err(vec!["SUPABASE_ANON_KEY", "SUPABASE_JWT_SECRET"]),
-            "every mistake at once"
-        );
-    }
-}
+#[path = "callers_tests.rs"]
+mod tests;

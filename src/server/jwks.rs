@@ -10,6 +10,7 @@ use std::error::Error;
 use std::fmt;
 use std::future::pending;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{info, warn};
 
 use crate::identity::{Issuers, JWKS_BYTES_MAX, JwksMistake, Keys, PublicKeys, Verifier};
+use crate::metrics::Metrics;
 use crate::upstream::Origin;
 
 use super::shutdown::Shutdown;
@@ -120,20 +122,16 @@ impl fmt::Debug for KeySource {
 }
 
 /// Keeps a verifier's keys current until the process drains.
-///
-/// `secrets` are the keys that are configured and never fetched.
-pub fn keep_keys(
-    verifier: &Arc<Verifier>,
-    secrets: Keys,
+pub(super) fn keep_keys(
+    key_ring: &Arc<KeyRing>,
     sources: Vec<KeySource>,
     tls: rustls::ClientConfig,
     shutdown: &Shutdown,
 ) {
     let client = client(tls);
-    let key_ring = KeyRing::new(Arc::clone(verifier), secrets, &sources);
     for (slot, source) in sources.into_iter().enumerate() {
         let client = client.clone();
-        let keeper = Keeper::new(slot, source.to_string(), Arc::clone(&key_ring), PACE);
+        let keeper = Keeper::new(slot, source.to_string(), Arc::clone(key_ring), PACE);
         let kept = keeper.keep(move || fetch(client.clone(), source.url.clone()));
         let draining = shutdown.draining().clone();
         // Nothing is lost when a fetch is dropped half-way.
@@ -186,17 +184,38 @@ async fn fetch(client: HttpClient, url: Uri) -> Result<PublicKeys, FetchError> {
 
 /// All sets together, which is what the verifier wants.
 #[derive(Debug)]
-struct KeyRing {
+pub(super) struct KeyRing {
     verifier: Arc<Verifier>,
+    /// The keys that are configured and never fetched.
     secrets: Keys,
+    metrics: Metrics,
+    /// Whether it was said that there is nothing to verify tokens with.
+    is_told: AtomicBool,
     /// One for each source. Held while the verifier is given its keys, so that the last to write is the last to give.
     sets: Mutex<Vec<(Option<PublicKeys>, Issuers)>>,
 }
 
 impl KeyRing {
-    fn new(verifier: Arc<Verifier>, secrets: Keys, sources: &[KeySource]) -> Arc<Self> {
+    pub(super) fn new(
+        verifier: Arc<Verifier>,
+        secrets: Keys,
+        sources: &[KeySource],
+        metrics: Metrics,
+    ) -> Arc<Self> {
+        show(&metrics, &secrets);
         let sets = sources.iter().map(|source| (None, source.issuers.clone())).collect();
-        Arc::new(Self { verifier, secrets, sets: Mutex::new(sets) })
+        Arc::new(Self { verifier, secrets, metrics, is_told: AtomicBool::new(false), sets: Mutex::new(sets) })
+    }
+
+    /// Says once, after the first fetch, that no token can be verified, and what would change it.
+    fn tell_if_empty(&self) {
+        if !self.verifier.can_verify_anything() && !self.is_told.swap(true, Ordering::Relaxed) {
+            warn!(
+                "no token can be verified, so signed-in callers pass through uncached: set SUPABASE_JWT_SECRET \
+                 (dashboard, Settings, JWT Keys), or let the project sign with an asymmetric key; \
+                 rules with `scope: token` need neither"
+            );
+        }
     }
 
     /// Puts a set in its place; equal keys change nothing, so that what they verified stays remembered.
@@ -208,9 +227,14 @@ impl KeyRing {
         sets[slot].0 = set;
         let known = sets.iter().filter_map(|(set, issuers)| Some((set.as_ref()?, issuers)));
         let keys = known.fold(self.secrets.clone(), |keys, (set, issuers)| keys.with(set, issuers.clone()));
+        show(&self.metrics, &keys);
         self.verifier.replace_keys(keys);
         true
     }
+}
+
+fn show(metrics: &Metrics, keys: &Keys) {
+    metrics.token_keys.set(i64::try_from(keys.len()).unwrap_or(i64::MAX));
 }
 
 /// What is known about one key set. Each change is one line in the log.
@@ -254,10 +278,12 @@ impl Keeper {
             self.unknown_keys.mark_unchanged();
             let begun = Instant::now();
             let fetched = timeout(self.pace.fetch, fetch()).await.unwrap_or(Err(FetchError::Slow));
+            self.key_ring.metrics.key_fetch(if fetched.is_ok() { "ok" } else { "failed" });
             let wait = match fetched {
                 Ok(set) => self.use_set(set, begun),
                 Err(error) => self.note_failure(&error),
             };
+            self.key_ring.tell_if_empty();
             self.rest(begun, wait).await;
         }
     }

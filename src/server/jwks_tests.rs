@@ -67,9 +67,23 @@ struct Scripted {
     /// The seeds of its keys; `None` while it is down.
     keys: Mutex<Option<Vec<u8>>>,
     fetches: AtomicUsize,
+    metrics: Metrics,
 }
 
 impl Scripted {
+    /// What an operator sees: successes, failures, keys in use.
+    fn counted(&self) -> [Option<String>; 3] {
+        let text = self.metrics.render();
+        let value = |name: &str| {
+            text.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned())
+        };
+        [
+            value(r#"larder_jwks_fetches_total{result="ok"}"#),
+            value(r#"larder_jwks_fetches_total{result="failed"}"#),
+            value("larder_token_keys "),
+        ]
+    }
+
     fn publish(&self, seeds: &[u8]) {
         *self.keys.lock().unwrap() = Some(seeds.to_vec());
     }
@@ -94,7 +108,7 @@ impl Scripted {
 async fn play(issuer: &Scripted, script: impl AsyncFnOnce(&Verifier)) {
     let verifier = verifier();
     let source = KeySource::of_issuer("https://id.example/keys", issuers()).unwrap();
-    let key_ring = KeyRing::new(Arc::clone(&verifier), Keys::default(), &[source]);
+    let key_ring = KeyRing::new(Arc::clone(&verifier), Keys::default(), &[source], issuer.metrics.clone());
     let keeper = Keeper::new(0, "test".into(), key_ring, PACE);
     tokio::select! {
         biased;
@@ -171,11 +185,14 @@ async fn trap_102_and_g16_an_issuer_that_is_down_is_believed_for_ten_minutes_and
     let issuer = Scripted::default();
     issuer.publish(&[1]);
     play(&issuer, async |verifier| {
+        assert_eq!(issuer.counted(), [Some("1".into()), None, Some("1".into())]);
         issuer.go_down();
         pass(PACE.max_age - Duration::from_millis(1)).await;
         assert!(knows(verifier, 1));
+        assert_eq!(issuer.counted(), [Some("1".into()), Some("10".into()), Some("1".into())]);
         pass(Duration::from_millis(2)).await;
         assert!(!knows(verifier, 1) && !verifier.can_verify_anything());
+        assert_eq!(issuer.counted()[2], Some("0".into()));
         let fetches = issuer.fetches();
         pass(10 * MINUTE).await;
         assert!((19..=21).contains(&(issuer.fetches() - fetches)), "one every 30 seconds");
@@ -216,7 +233,8 @@ async fn the_same_keys_again_forget_nothing() {
 async fn one_issuer_down_takes_no_key_from_another() {
     let verifier = verifier();
     let source = || KeySource::of_issuer("https://id.example/keys", issuers()).unwrap();
-    let key_ring = KeyRing::new(Arc::clone(&verifier), Keys::default(), &[source(), source()]);
+    let key_ring =
+        KeyRing::new(Arc::clone(&verifier), Keys::default(), &[source(), source()], Metrics::new());
     let set = |seed| PublicKeys::parse(key_set(&[seed]).as_bytes()).unwrap();
     assert!(key_ring.put(0, Some(set(1))));
     assert!(key_ring.put(1, Some(set(2))));
@@ -224,6 +242,30 @@ async fn one_issuer_down_takes_no_key_from_another() {
     assert!(!key_ring.put(1, Some(set(2))));
     assert!(key_ring.put(0, None));
     assert!(!knows(&verifier, 1) && knows(&verifier, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_no_token_can_be_verified_is_told_only_where_it_is_so() {
+    for (secrets, seeds, told) in [
+        (Keys::default(), Some(&[][..]), true),
+        (Keys::default(), None, true),
+        (Keys::default(), Some(&[1][..]), false),
+        (Keys::new(&["a secret of at least thirty-two bytes"], Issuers::Any).unwrap(), None, false),
+    ] {
+        let issuer = Scripted::default();
+        *issuer.keys.lock().unwrap() = seeds.map(<[u8]>::to_vec);
+        let source = KeySource::of_issuer("https://id.example/keys", issuers()).unwrap();
+        let verifier = Arc::new(Verifier::new(secrets.clone(), ApiKeys::default()));
+        let key_ring = KeyRing::new(verifier, secrets, &[source], issuer.metrics.clone());
+        assert!(!key_ring.is_told.load(Ordering::Relaxed), "not before the first fetch");
+        let keeper = Keeper::new(0, "test".into(), Arc::clone(&key_ring), PACE);
+        tokio::select! {
+            biased;
+            () = keeper.keep(|| async { issuer.answer() }) => {}
+            () = pass(MINUTE) => {}
+        }
+        assert_eq!(key_ring.is_told.load(Ordering::Relaxed), told, "{seeds:?}");
+    }
 }
 
 /// What an issuer with a socket does with each connection.
@@ -351,7 +393,8 @@ async fn an_issuer_that_is_not_there_is_an_error() {
 async fn keep_over_socket(issuer: &Issuer, pace: Pace, script: impl AsyncFnOnce(&Verifier)) {
     let verifier = verifier();
     let source = KeySource::of_upstream(&issuer.origin, issuers()).unwrap();
-    let key_ring = KeyRing::new(Arc::clone(&verifier), Keys::default(), std::slice::from_ref(&source));
+    let key_ring =
+        KeyRing::new(Arc::clone(&verifier), Keys::default(), std::slice::from_ref(&source), Metrics::new());
     let keeper = Keeper::new(0, source.to_string(), key_ring, pace);
     let client = client(client_tls());
     let played = timeout(MINUTE, async {
@@ -417,7 +460,8 @@ async fn draining_ends_every_keeper() {
     let issuer = Issuer::start(Habit::IsSilent).await;
     let shutdown = Shutdown::default();
     let sources = vec![KeySource::of_upstream(&issuer.origin, issuers()).unwrap(); 2];
-    keep_keys(&verifier(), Keys::default(), sources, client_tls(), &shutdown);
+    let key_ring = KeyRing::new(verifier(), Keys::default(), &sources, Metrics::new());
+    keep_keys(&key_ring, sources, client_tls(), &shutdown);
     until(|| issuer.requests() == 2).await;
     let drained = shutdown.drain(MINUTE).await;
     assert_eq!(drained, Drained::Everything);

@@ -24,8 +24,8 @@ mod start;
 mod streams;
 mod tls;
 
-pub use callers::{Callers, callers};
-pub use jwks::{KeySource, KeySourceMistake, keep_keys};
+pub use callers::{CallerFlags, Callers, IgnoredClaims, callers};
+pub use jwks::{KeySource, KeySourceMistake};
 pub use limits::Limits;
 pub use listen::{Entrance, serve};
 pub use running::{Ended, Running};

@@ -17,7 +17,7 @@ use crate::log::LogFormat;
 use crate::units::{AmountError, ByteSize, parse_duration};
 use crate::upstream::{Origin, TrustedProxies};
 
-use super::callers::{Callers, callers};
+use super::callers::{CallerFlags, Callers, callers};
 use super::ram;
 
 const RULES: &str = "rules.yaml";
@@ -102,6 +102,8 @@ pub struct Flags {
     /// Form of the log lines, `text` or `json`; RUST_LOG says which lines
     #[arg(long, env = "LARDER_LOG", value_name = "FORM", default_value = LOG)]
     pub log: String,
+    #[command(flatten)]
+    pub callers: CallerFlags,
 }
 
 /// Everything a process needs to know before it starts.
@@ -123,8 +125,9 @@ pub struct Settings {
     pub extra_methods: Vec<Method>,
     pub max_connections: usize,
     pub log: LogFormat,
-    /// What callers are verified with, where the environment says.
+    /// What callers are verified with, where that is said.
     pub callers: Option<Callers>,
+    pub ignored_claims: Vec<String>,
     /// What was understood but is probably not what was meant, for the log.
     pub warnings: Vec<String>,
 }
@@ -138,10 +141,24 @@ pub struct TlsFiles {
 
 /// One setting that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("--{setting}: {problem}")]
+#[error("{dashes}{setting}: {problem}")]
 pub struct SettingMistake {
-    pub setting: &'static str,
-    pub problem: String,
+    /// What stands before its name: `--` for a flag, nothing for a variable.
+    dashes: &'static str,
+    setting: &'static str,
+    problem: String,
+}
+
+impl SettingMistake {
+    /// A flag's, or its variable's.
+    pub(super) fn of_flag(setting: &'static str, problem: impl Into<String>) -> Self {
+        Self { dashes: "--", setting, problem: problem.into() }
+    }
+
+    /// That of a variable which is no flag.
+    pub(super) fn of_variable(setting: &'static str, problem: impl Into<String>) -> Self {
+        Self { dashes: "", setting, problem: problem.into() }
+    }
 }
 
 impl Settings {
@@ -180,7 +197,8 @@ impl Settings {
             extra_methods: read.methods(flags.extra_methods.as_deref()),
             max_connections: read.connections(text_or(&flags.max_connections, MAX_CONNECTIONS)),
             log: read.log(text_or(&flags.log, LOG)),
-            callers: read.callers(),
+            callers: read.callers(&flags.callers),
+            ignored_claims: flags.callers.ignored_claims.names(),
             warnings: read.warnings(),
         };
         if read.mistakes.is_empty() { Ok(settings) } else { Err(read.mistakes) }
@@ -195,7 +213,7 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     fn mistake(&mut self, setting: &'static str, problem: impl Into<String>) {
-        self.mistakes.push(SettingMistake { setting, problem: problem.into() });
+        self.mistakes.push(SettingMistake::of_flag(setting, problem));
     }
 
     fn variable(&self, name: &str) -> Option<String> {
@@ -251,8 +269,8 @@ impl Reading<'_> {
         }
     }
 
-    fn callers(&mut self) -> Option<Callers> {
-        callers(|name| self.variable(name)).unwrap_or_else(|mut mistakes| {
+    fn callers(&mut self, flags: &CallerFlags) -> Option<Callers> {
+        callers(flags, |name| self.variable(name)).unwrap_or_else(|mut mistakes| {
             self.mistakes.append(&mut mistakes);
             None
         })

@@ -12,9 +12,10 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
-use crate::admin::{Admin, Health, Phase, Token};
+use crate::admin::{Admin, Health, Phase, Sources, Token};
 use crate::cache::{Cache, MemoryStore};
 use crate::clock::Clock;
+use crate::explain::Explanation;
 use crate::identity::Issuers;
 use crate::key::Scope;
 use crate::metrics::Metrics;
@@ -23,7 +24,7 @@ use crate::rules::{Context, Mistake, RuleSet, Warning};
 use crate::upstream::{Deadlines, Upstream, client_tls};
 
 use super::files;
-use super::jwks::{KeySource, keep_keys};
+use super::jwks::{KeyRing, KeySource, keep_keys};
 use super::limits::Limits;
 use super::listen::{Entrance, serve};
 use super::reload::{Watched, read_bounded};
@@ -85,7 +86,8 @@ impl Server {
             health: Health::default(),
             shutdown: Shutdown::default(),
         };
-        let proxy = ground.proxy(&settings, rules, clock);
+        let proxy = ground.proxy(&settings, rules, clock.clone());
+        let explained = Arc::clone(&proxy);
         let (reload, asked) = watch::channel(());
         ground.watch_rules(&settings, &proxy, asked.clone());
         ground.watch_certificate(&settings, tls.as_ref(), asked);
@@ -96,7 +98,8 @@ impl Server {
         let admin_shutdown = Shutdown::default();
         let admin = operators.map(|(listener, asked)| {
             let address = address_of(&listener, asked);
-            ground.serve_operators(listener, limits, settings.admin_token.clone(), &admin_shutdown);
+            let admin = ground.admin(settings.admin_token.clone(), &explained, clock.clone());
+            ground.serve_operators(listener, limits, admin, &admin_shutdown);
             address
         });
         ground.health.enter(Phase::Ready);
@@ -136,17 +139,20 @@ impl Ground {
         Proxy::new(rules, means)
     }
 
-    /// Fetches the keys that the upstream signs tokens with, and keeps them current.
+    /// Fetches the keys that the upstream and other issuers sign tokens with, and keeps them current.
     fn watch_keys(&self, settings: &Settings) {
         let Some(callers) = &settings.callers else { return };
-        let issuer = KeySource::upstream_issuer(&settings.upstream);
-        match KeySource::of_upstream(&settings.upstream, Issuers::Only(vec![issuer])) {
-            Ok(source) => {
-                let secrets = callers.secrets.clone();
-                keep_keys(&callers.verifier, secrets, vec![source], client_tls(), &self.shutdown);
-            }
+        let issuers = callers.upstream_issuers.clone();
+        let issuers =
+            issuers.unwrap_or_else(|| Issuers::Only(vec![KeySource::upstream_issuer(&settings.upstream)]));
+        let mut sources = callers.sources.clone();
+        match KeySource::of_upstream(&settings.upstream, issuers) {
+            Ok(source) => sources.push(source),
             Err(error) => warn!(error = &error as &dyn Error, "the upstream's keys cannot be asked for"),
         }
+        let (verifier, secrets) = (Arc::clone(&callers.verifier), callers.secrets.clone());
+        let key_ring = KeyRing::new(verifier, secrets, &sources, self.metrics.clone());
+        keep_keys(&key_ring, sources, client_tls(), &self.shutdown);
     }
 
     /// Applies the rules whenever their file changes and compiles; otherwise the old ones stay.
@@ -201,16 +207,20 @@ impl Ground {
         self.shutdown.tasks().spawn(serve(listener, entrance));
     }
 
-    fn serve_operators(
-        &self,
-        listener: TcpListener,
-        limits: Limits,
-        token: Option<Token>,
-        shutdown: &Shutdown,
-    ) {
-        let cache = Arc::clone(&self.cache);
-        let refresh = Box::new(move |metrics: &Metrics| refresh(&cache, metrics));
-        let admin = Arc::new(Admin::new(token, self.health.clone(), self.metrics.clone(), refresh));
+    fn admin(&self, token: Option<Token>, proxy: &Arc<Proxy>, clock: Clock) -> Arc<Admin> {
+        let (cache, proxy) = (Arc::clone(&self.cache), Arc::clone(proxy));
+        let sources = Sources {
+            health: self.health.clone(),
+            metrics: self.metrics.clone(),
+            refresh: Box::new(move |metrics| refresh(&cache, metrics)),
+            explain: Box::new(move |asked| {
+                proxy.with_planner(|planner| Explanation::of(planner, asked, clock.unix_seconds()))
+            }),
+        };
+        Arc::new(Admin::new(token, sources))
+    }
+
+    fn serve_operators(&self, listener: TcpListener, limits: Limits, admin: Arc<Admin>, shutdown: &Shutdown) {
         let entrance = Entrance {
             limits: Limits { connections: ADMIN_CONNECTIONS_MAX, ..limits },
             tls: None,
@@ -219,8 +229,8 @@ impl Ground {
             open: None,
             panics: self.metrics.panics.clone(),
             handler: move |request: Request<Incoming>, _peer: Peer| {
-                let answer = admin.handle(&request.into_parts().0);
-                std::future::ready(answer)
+                let admin = Arc::clone(&admin);
+                async move { admin.handle(request).await }
             },
         };
         shutdown.tasks().spawn(serve(listener, entrance));
@@ -244,19 +254,31 @@ fn refresh(cache: &Cache, metrics: &Metrics) {
     }
 }
 
-/// Says once what callers cannot be verified with, where rules share answers.
+/// Says once what callers cannot be verified with, where rules share answers. What the issuers'
+/// keys leave open is said when they are fetched.
 fn warn_if_narrowed(rules: &RuleSet, settings: &Settings) {
-    let is_shared = rules.read_rules().iter().any(|rule| rule.scope != Scope::Token);
-    if is_shared && settings.callers.is_none() {
-        warn!(
+    if rules.read_rules().iter().all(|rule| rule.scope == Scope::Token) {
+        return;
+    }
+    match &settings.callers {
+        None => warn!(
             "callers cannot be verified, so answers are shared only between requests with the same token: \
              set SUPABASE_PUBLISHABLE_KEY (or SUPABASE_ANON_KEY), and SUPABASE_JWT_SECRET if tokens are signed with it"
-        );
+        ),
+        Some(callers) if callers.verifier.api_keys().is_empty() => warn!(
+            "no public API key is configured, so requests that send an `apikey`, as supabase-js does, pass \
+             through uncached: set SUPABASE_PUBLISHABLE_KEY (or SUPABASE_ANON_KEY)"
+        ),
+        Some(_) => {}
     }
 }
 
 fn context(settings: &Settings) -> Context {
-    Context { default_schema: settings.default_schema.clone(), upstream: settings.upstream.to_string() }
+    Context {
+        default_schema: settings.default_schema.clone(),
+        upstream: settings.upstream.to_string(),
+        ignored_claims: settings.ignored_claims.clone(),
+    }
 }
 
 /// Reads and compiles the rules; warnings go to the log.

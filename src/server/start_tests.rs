@@ -2,12 +2,16 @@
 
 use std::path::Path;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http_body_util::Full;
+use ring::signature::{Ed25519KeyPair, KeyPair};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::upstream::Origin;
 
+use super::super::callers::{CallerFlags, callers};
 use super::super::shutdown::Drained;
 use super::*;
 
@@ -60,7 +64,7 @@ fn settings(rules: &Path, variables: &[(&str, &str)]) -> Settings {
     Settings::resolve(&flags, &environment).unwrap()
 }
 
-/// An upstream that answers everything with an empty list, until dropped.
+/// An upstream that answers everything with an empty list and its keys where they are asked for, until dropped.
 struct Upstream {
     origin: Origin,
     shutdown: Shutdown,
@@ -68,6 +72,10 @@ struct Upstream {
 
 impl Upstream {
     async fn start() -> Upstream {
+        Upstream::publishing(r#"{"keys":[]}"#.to_owned()).await
+    }
+
+    async fn publishing(keys: String) -> Upstream {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = Origin::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
         let shutdown = Shutdown::default();
@@ -77,11 +85,13 @@ impl Upstream {
             shutdown: shutdown.clone(),
             open: None,
             panics: Metrics::new().panics,
-            handler: |_request: Request<Incoming>, _peer: Peer| async {
-                let mut response = http::Response::new(Full::from("[]"));
+            handler: move |request: Request<Incoming>, _peer: Peer| {
+                let is_for_keys = request.uri().path() == "/auth/v1/.well-known/jwks.json";
+                let body = if is_for_keys { keys.clone() } else { "[]".to_owned() };
+                let mut response = http::Response::new(Full::from(body));
                 let json = http::HeaderValue::from_static("application/json; charset=utf-8");
                 response.headers_mut().insert(http::header::CONTENT_TYPE, json);
-                response
+                std::future::ready(response)
             },
         };
         shutdown.tasks().spawn(serve(listener, entrance));
@@ -114,18 +124,26 @@ async fn operators_are_answered_on_their_own_address() {
         ("GET /healthz", "host: localhost\r\n", "HTTP/1.1 200 ", r#"{"status":"alive"}"#),
         ("GET /readyz", "host: 127.0.0.1:8081\r\n", "HTTP/1.1 200 ", r#""status":"ready""#),
         ("GET /metrics", "host: [::1]\r\n", "HTTP/1.1 200 ", "larder_entry_bytes_max "),
+        (
+            "GET /api/explain?target=/rest/v1/properties",
+            "host: localhost\r\n",
+            "HTTP/1.1 200 ",
+            r#""outcome": "read""#,
+        ),
         ("GET /shutdown", "host: localhost\r\n", "HTTP/1.1 404 ", "LARDER404"),
-        ("POST /readyz", "host: localhost\r\n", "HTTP/1.1 405 ", "allow: GET, HEAD"),
+        ("POST /readyz", "host: localhost\r\n", "HTTP/1.1 405 ", "allow: GET, HEAD\r\n"),
         ("GET /metrics", "host: evil.example\r\n", "HTTP/1.1 403 ", "LARDER403"),
     ];
     for (line, headers, status, within) in rows {
         let answer = ask(admin, line, headers).await;
         assert!(answer.starts_with(status) && answer.contains(within), "{line}: {answer}");
     }
-    for path in ["/metrics", "/%6detrics", "//metrics", "/readyz"] {
+    for path in ["/metrics", "/%6detrics", "//metrics", "/readyz", "/api/explain?target=/"] {
         let answer = ask(running.address, &format!("GET {path}"), "host: localhost\r\n").await;
         assert!(
-            !answer.starts_with("HTTP/1.1 200 ") && !answer.contains("larder_entries"),
+            !answer.starts_with("HTTP/1.1 200 ")
+                && !answer.contains("larder_entries")
+                && !answer.contains("outcome"),
             "{path}: {answer}"
         );
     }
@@ -144,6 +162,44 @@ async fn a_token_is_asked_for_where_one_was_set() {
     );
     let known = "host: any.name\r\nauthorization: Bearer correct horse battery\r\n";
     assert!(ask(admin, "GET /metrics", known).await.starts_with("HTTP/1.1 200 "));
+}
+
+#[tokio::test]
+async fn a_self_hosted_project_s_tokens_count_once_its_issuer_is_named() {
+    let signer = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap(); // for tests only: its seed is public
+    let part = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+    let keys = format!(
+        r#"{{"keys":[{{"kty":"OKP","crv":"Ed25519","kid":"1","x":"{}"}}]}}"#,
+        part(signer.public_key().as_ref())
+    );
+    let claims =
+        br#"{"iss":"https://api.example/auth/v1","role":"authenticated","sub":"ann","exp":4102444800}"#;
+    let signed = format!("{}.{}", part(br#"{"alg":"EdDSA","kid":"1"}"#), part(claims));
+    let token = format!("{signed}.{}", part(signer.sign(signed.as_bytes()).as_ref()));
+    let headers = format!("host: a\r\nauthorization: Bearer {token}\r\n");
+    let rules = Rules::new("issuer", RULES);
+    let upstream = Upstream::publishing(keys).await;
+    for (issuer, expected) in [
+        ("https://api.example/auth/v1", ["larder; fwd=miss; stored", "larder; hit"]),
+        ("https://other.example/auth/v1", ["larder; fwd=bypass; detail=issuer"; 2]),
+    ] {
+        let flags = CallerFlags { issuer: Some(issuer.to_owned()), ..CallerFlags::default() };
+        let callers = callers(&flags, |_| None).unwrap();
+        let settings = Settings { upstream: upstream.origin.clone(), callers, ..rules.settings() };
+        let running = Server::start(settings).await.unwrap();
+        let admin = running.admin.unwrap();
+        let fetched = async {
+            while !ask(admin, "GET /metrics", "host: localhost\r\n").await.contains("larder_token_keys 1") {}
+        };
+        tokio::time::timeout(LONG, fetched).await.expect("the keys come");
+        for status in expected {
+            let answer = ask(running.address, "GET /rest/v1/properties", &headers).await;
+            assert!(answer.contains(&format!("cache-status: {status}")), "{issuer}: {answer}");
+        }
+        let metrics = ask(admin, "GET /metrics", "host: localhost\r\n").await;
+        let refused = r#"larder_unverified_callers_total{reason="issuer"} 2"#;
+        assert_eq!(metrics.contains(refused), expected[1].contains("bypass"), "{metrics}");
+    }
 }
 
 #[tokio::test]

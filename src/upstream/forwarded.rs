@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn what_trusted_proxies_say_is_kept_and_our_hop_added() {
+    fn trap_101_what_trusted_proxies_say_is_kept_and_our_hop_added() {
         let mut headers = map(&[
             ("x-forwarded-for", "1.1.1.1"),
             ("x-forwarded-for", "10.0.0.9"),

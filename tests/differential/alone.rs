@@ -31,7 +31,7 @@ struct Alone {
 
 /// Plays so many steps; tells the first difference.
 pub(crate) async fn run(stage: &Stage, seed: u64, steps: usize) -> Result<Figures, String> {
-    let mint = Mint::new(&stage.jwt_secret);
+    let mint = Mint::new(&stage.jwt_secret, &stage.publishable_key);
     let mut alone = Alone {
         chance: Chance::new(seed),
         people: (1..=3).map(|number| mint.person(number)).collect(),

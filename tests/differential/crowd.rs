@@ -76,7 +76,7 @@ async fn together(members: Vec<Member>, steps: usize) -> Result<Vec<Member>, Str
 
 impl Member {
     fn new(stage: &Stage, chance: Chance, place: usize) -> Self {
-        let mint = Mint::new(&stage.jwt_secret);
+        let mint = Mint::new(&stage.jwt_secret, &stage.publishable_key);
         let place = i64::try_from(place).expect("a few clients");
         let (owner, first) = (FIRST_OWNER + place, 1_000 * (place + 1));
         Self {

@@ -68,7 +68,7 @@ pub(crate) struct Seen {
 
 /// Asks until so many answers were looked at; tells the first leak.
 pub(crate) async fn hunt(stage: &Stage, seed: u64, answers: usize) -> Result<Arc<Seen>, String> {
-    let mint = Mint::new(&stage.jwt_secret);
+    let mint = Mint::new(&stage.jwt_secret, &stage.publishable_key);
     let mut callers = callers(&mint);
     let direct = stage.direct();
     for caller in &mut callers {

@@ -9,12 +9,15 @@
 //!   never sees; the answers must be equal but for what a trigger takes from the clock.
 //! - With **many clients** there is no such order. See `crowd.rs` for what can be compared all the same.
 //!
+//! Where everything is derived, callers are told apart by the bytes of their tokens; where rows are matched,
+//! they are verified, and share as their rules' scopes say.
+//!
 //! Reads are repeated at once and after writes, in other words too, and enough of them must be hits:
 //! never keeping anything would prove nothing. A difference is told with the seed, the request, both
 //! answers and the writes since Larder last fetched that answer.
 //!
 //! `LARDER_SEED=7 LARDER_STEPS=20000` plays another, longer run; `LARDER_LEAK_ANSWERS=1000000` a longer
-//! hunt for leaks.
+//! hunt for leaks; `LARDER_ROW_STEPS=20000` a longer comparison of rows with tables.
 
 #![allow(clippy::print_stdout, reason = "a run's figures, shown where a test's output is asked for")]
 
@@ -24,9 +27,9 @@ mod crowd;
 mod filters;
 mod journal;
 mod leak;
-
 mod people;
 mod reads;
+mod rows;
 mod spelling;
 mod stage;
 #[path = "../started/mod.rs"]
@@ -45,6 +48,9 @@ use stage::Stage;
 const SEED: u64 = 20_250_101;
 const STEPS: usize = 500;
 const LEAK_ANSWERS: usize = 20_000;
+const ROW_STEPS: usize = 2_000;
+/// So many times the hit rate that table-level invalidation leaves.
+const ROWS_GAIN_MIN: f64 = 5.0;
 /// So many of 100 answerable reads that are repeated at once must be hits.
 const HITS_PERCENT_MIN: u32 = 30;
 /// So many of 100 answers must be hits, or there was nothing to leak.
@@ -60,7 +66,7 @@ fn one_client_gets_equal_answers_where_everything_is_derived() {
 
 #[test]
 fn one_client_gets_equal_answers_where_rows_are_matched() {
-    let stage = Stage::start(&format!("{DERIVED}{ROWS}"), &["--servers", "2"]);
+    let stage = Stage::verifying(&format!("{DERIVED}{ROWS}"), &["--servers", "2"]);
     check(&stage, |seed, steps| stage.play(alone::run(&stage, seed, steps)));
 }
 
@@ -72,7 +78,7 @@ fn eight_clients_get_equal_answers_where_everything_is_derived() {
 
 #[test]
 fn eight_clients_get_equal_answers_where_rows_are_matched() {
-    let stage = Stage::start(&format!("{DERIVED}{ROWS}"), &["--servers", "1"]);
+    let stage = Stage::verifying(&format!("{DERIVED}{ROWS}"), &["--servers", "1"]);
     check(&stage, |seed, steps| stage.play(crowd::run(&stage, seed, steps)));
 }
 
@@ -92,6 +98,25 @@ fn nobody_ever_sees_what_is_anothers() {
         seen.unbelieved.load(Ordering::Relaxed) > 0 && seen.writes.load(Ordering::Relaxed) > 0,
         "{seen:?}"
     );
+}
+
+#[test]
+fn rows_keep_five_times_the_hits_and_nothing_stale() {
+    let (seed, steps) =
+        (number("LARDER_SEED").unwrap_or(SEED), number("LARDER_ROW_STEPS").unwrap_or(ROW_STEPS));
+    let play = |rules: &str| {
+        let stage = Stage::verifying(rules, &["--servers", "1"]);
+        let survived = stage.play(rows::play(&stage, seed, steps));
+        println!("{:.1} % hits: {survived:?}", 100.0 * survived.hit_rate());
+        assert_eq!(survived.stale, 0, "the end of Larder's log:\n{}", stage.log());
+        survived
+    };
+    let by_table = play(DERIVED);
+    let by_row = play(&format!("{DERIVED}{ROWS}"));
+    assert_eq!((by_table.reads, by_table.writes), (by_row.reads, by_row.writes), "the same requests");
+    let gain = by_row.hit_rate() / by_table.hit_rate();
+    println!("{gain:.1} times the hit rate");
+    assert!(gain >= ROWS_GAIN_MIN, "{gain:.1} times: {by_row:?} against {by_table:?}");
 }
 
 /// Plays a run and asks that it was worth something.

@@ -35,11 +35,13 @@ pub(crate) fn uuid_of(number: i64) -> String {
 #[derive(Clone, Debug)]
 pub(crate) struct Mint {
     secret: String,
+    /// What everybody knows, and a forger signs with.
+    public: String,
 }
 
 impl Mint {
-    pub(crate) fn new(secret: &str) -> Self {
-        Self { secret: secret.to_owned() }
+    pub(crate) fn new(secret: &str, public: &str) -> Self {
+        Self { secret: secret.to_owned(), public: public.to_owned() }
     }
 
     pub(crate) fn person(&self, number: i64) -> Person {
@@ -67,7 +69,8 @@ impl Mint {
         expired["exp"] = LONG_AGO.into();
         let mut unsigned = part(&json!({"alg": "none", "typ": "JWT"})) + "." + &part(&right);
         unsigned.push('.');
-        let elsewhere = Self::new("the secret of another project, of at least 32 characters");
+        let with = |secret: &str| Self::new(secret, &self.public);
+        let elsewhere = with("the secret of another project, of at least 32 characters");
         let mut foreign = right.clone();
         foreign["iss"] = "https://elsewhere.example/auth/v1".into();
         vec![
@@ -76,11 +79,19 @@ impl Mint {
             named("alg none", unsigned),
             named("signed elsewhere", elsewhere.token(&right)),
             named("issued elsewhere", elsewhere.token(&foreign)),
+            named("signed with a public key", with(&self.public).token(&right)),
+            named("alg of a key of another kind", self.signed("ES256", &right)),
+            named("alg that nobody uses", self.signed("HS384", &right)),
         ]
     }
 
     fn token(&self, claims: &Value) -> String {
-        let signed = part(&json!({"alg": "HS256", "typ": "JWT"})) + "." + &part(claims);
+        self.signed("HS256", claims)
+    }
+
+    /// Signed with the secret, whatever its header says.
+    fn signed(&self, algorithm: &str, claims: &Value) -> String {
+        let signed = part(&json!({"alg": algorithm, "typ": "JWT"})) + "." + &part(claims);
         let key = hmac::Key::new(hmac::HMAC_SHA256, self.secret.as_bytes());
         let signature = hmac::sign(&key, signed.as_bytes());
         signed + "." + &URL_SAFE_NO_PAD.encode(signature)

@@ -20,7 +20,7 @@ pub(crate) struct Stage {
     /// Addresses; Larder stands before the last.
     pub(crate) servers: Vec<String>,
     pub(crate) jwt_secret: String,
-    publishable_key: String,
+    pub(crate) publishable_key: String,
 }
 
 impl Stage {

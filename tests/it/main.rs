@@ -4,10 +4,13 @@
 
 mod support;
 
+mod explaining;
+mod fingerprints;
 mod framing;
 mod passing;
 mod racing;
 mod reading;
 mod targets;
+mod traps;
 mod upstreams;
 mod writing;

@@ -120,7 +120,7 @@ async fn an_answer_s_connection_header_removes_only_what_it_may() {
 }
 
 #[tokio::test]
-async fn a_websocket_is_a_tunnel_once_both_sides_have_agreed() {
+async fn trap_96_a_websocket_is_a_tunnel_once_both_sides_have_agreed() {
     let upstream = scripted().await;
     let agreed = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
                   Sec-WebSocket-Accept: yes\r\n\r\nfrom upstream";
@@ -149,7 +149,7 @@ async fn a_websocket_is_a_tunnel_once_both_sides_have_agreed() {
 }
 
 #[tokio::test]
-async fn an_answer_streams_while_it_comes() {
+async fn trap_97_an_answer_streams_while_it_comes() {
     let upstream = scripted().await;
     let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
     upstream.on(

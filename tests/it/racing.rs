@@ -22,7 +22,7 @@ async fn end(mut reading: JoinSet<Answer>) -> Answer {
 }
 
 #[tokio::test]
-async fn a_reader_after_a_write_does_not_join_a_fetch_from_before_it() {
+async fn trap_66_a_reader_after_a_write_does_not_join_a_fetch_from_before_it() {
     let origin = origin().route(READ, json!(["old"])).table("todos").start().await;
     origin.now(READ, json!(["old"]));
     let proxy = proxy(&origin).rules(CACHED).start().await;
@@ -95,7 +95,7 @@ async fn a_fetch_that_everybody_left_is_kept_for_the_next() {
 }
 
 #[tokio::test]
-async fn a_write_whose_client_leaves_still_takes_away() {
+async fn trap_85_a_write_whose_client_leaves_still_takes_away() {
     for leaves_by in ["closing", "sending no more"] {
         let origin = origin().table("todos").start().await;
         let proxy = proxy(&origin).rules(CACHED).start().await;
@@ -133,7 +133,7 @@ async fn the_writer_hears_of_it_only_after_the_answers_are_gone() {
 }
 
 #[tokio::test]
-async fn a_refused_write_takes_nothing_away_and_a_doubtful_one_does() {
+async fn trap_69_a_refused_write_takes_nothing_away_and_a_doubtful_one_does() {
     let error = json!({"code": "42501", "message": "no", "details": null, "hint": null});
     for (status, body, taken) in [
         (403, error.clone(), 0.0),

@@ -117,3 +117,28 @@ async fn answers_that_say_so_are_not_kept() {
         origin.saw("GET /rest/v1/todos").times(2);
     }
 }
+
+#[tokio::test]
+async fn what_no_schema_knows_is_counted_once_it_is_kept() {
+    let origin = origin()
+        .route("GET /rest/v1/todos", json!([{"id": 1}]))
+        .route("GET /rest/v1/lists", status(400))
+        .start()
+        .await;
+    let rules = "reads: [{ name: all, match: /rest/v1/*, ttl: 60s }]\n\
+                 schema: { relations: { todos: { lists: [lists] } } }";
+    let proxy = proxy(&origin).rules(rules).start().await;
+    let client = proxy.client();
+    let is: [fn(f64) -> bool; 3] = [|count| count == 0.0, |count| count == 1.0, |count| count == 2.0];
+    for (target, kept) in [
+        ("/rest/v1/todos?select=id,lists(id)", 0),
+        ("/rest/v1/todos?select=id,owner(id)", 1),
+        ("/rest/v1/todos?select=id,owner(id)", 1),
+        ("/rest/v1/todos?select=owner(id)", 2),
+        ("/rest/v1/lists?select=invented(id)", 2),
+    ] {
+        client.get(target).await;
+        // a fill is counted just after its answer has left
+        proxy.until_counted("larder_unresolved_fills_total", &["rule=\"all\""], is[kept]).await;
+    }
+}

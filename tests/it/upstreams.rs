@@ -207,7 +207,7 @@ async fn post(upstream: &Scripted, proxy: &Proxy) -> (u16, usize) {
 }
 
 #[tokio::test]
-async fn a_write_is_sent_once_whatever_happens() {
+async fn trap_98_a_write_is_sent_once_whatever_happens() {
     for (id, steps, status) in [
         ("K17 reset", vec![Step::Reset], 502),
         ("K17 close", vec![Step::Close], 502),

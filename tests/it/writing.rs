@@ -33,7 +33,7 @@ async fn every_kind_of_write_takes_its_table_s_answers_away() {
 }
 
 #[tokio::test]
-async fn a_read_that_a_write_overtook_is_not_kept() {
+async fn trap_65_a_read_that_a_write_overtook_is_not_kept() {
     let origin = origin().table("todos").start().await;
     let proxy = proxy(&origin).rules(CACHED).start().await;
     let held = origin.hold("GET /rest/v1/todos");

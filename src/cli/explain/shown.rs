@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::explanation::{Explanation, Noted, Outcome, Read, Reason, Write};
+use crate::explain::{Explanation, Noted, Outcome, Read, Reason, Write};
 
 /// Columns of the names in the first table of an explanation.
 const LABEL_WIDTH: usize = 14;

@@ -27,14 +27,21 @@ fn flags(method: &str, target: &str, headers: &[&str]) -> Flags {
         rules: PathBuf::new(),
         upstream: String::new(),
         default_schema: "public".into(),
+        callers: CallerFlags::default(),
+        live: false,
+        running: RunningProxy { admin: String::new(), admin_token_file: None },
         json: false,
     }
 }
 
 fn explained(method: &str, target: &str, headers: &[&str]) -> (String, Value) {
-    let context = Context { default_schema: "public".into(), upstream: "http://upstream".into() };
+    let context = Context {
+        default_schema: "public".into(),
+        upstream: "http://upstream".into(),
+        ignored_claims: Vec::new(),
+    };
     let (rules, _) = RuleSet::parse(RULES, &context).unwrap();
-    let asked = Asked::parse(&flags(method, target, headers)).unwrap();
+    let asked = asked(&flags(method, target, headers)).unwrap();
     let explanation = Explanation::of(&Planner::new(rules, None), &asked, NOW);
     (shown::text(&explanation), serde_json::to_value(&explanation).unwrap())
 }
@@ -137,7 +144,7 @@ fn what_is_no_request_is_refused_without_repeating_secrets() {
         ("GET", "/", vec!["canary"]),
         ("GET", "/", vec!["apikey: canary\u{7}"]),
     ] {
-        let refused = Asked::parse(&flags(method, target, &headers)).err().unwrap();
+        let refused = asked(&flags(method, target, &headers)).err().unwrap();
         assert!(!chain(&refused).contains("canary"), "{refused}");
     }
 }

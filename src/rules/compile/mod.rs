@@ -11,6 +11,7 @@ mod placeholders;
 mod presets;
 mod reads;
 mod schema;
+mod unknown;
 mod vary;
 mod writes;
 
@@ -76,10 +77,11 @@ fn compile(document: &Document, context: &Context, findings: &mut Findings<'_>) 
     names::unique_rule_names(document, findings);
     let schema = schema::compile(&document.schema, &context.default_schema, findings);
     let unknown_writes = unknown_writes(&document.unknown_writes, findings);
-    let mut reads = reads::compile(document, findings);
+    let mut reads = reads::compile(document, &context.ignored_claims, findings);
     let writes = writes::compile(&document.writes, findings);
     overlap::tell_shadowed(&reads, findings);
     patterns::connect(&mut reads, &writes, findings);
+    unknown::tell_unknown(&reads, &document.reads, &schema, findings);
     if findings.has_mistakes() {
         return None;
     }

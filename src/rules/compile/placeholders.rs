@@ -2,7 +2,7 @@
 
 use http::HeaderName;
 
-use crate::key::Placeholder;
+use crate::key::{Placeholder, Scope};
 
 use super::super::mistake::{Findings, Spot};
 use super::super::path_glob::PathGlob;
@@ -17,6 +17,12 @@ const TEMPLATE_BYTES_MAX: usize = 512;
 /// Parameters that are no filters on a column of that name.
 const NO_COLUMNS: [&str; 8] = ["select", "order", "limit", "offset", "columns", "on_conflict", "and", "or"];
 
+/// Who issued a token is never ignored.
+const ISSUER: &str = "iss";
+
+/// Part of every scope by which verified callers share.
+const ROLE: &str = "role";
+
 /// What a read rule knows about the requests that it matches.
 #[derive(Debug)]
 pub(super) struct Given<'g> {
@@ -24,6 +30,10 @@ pub(super) struct Given<'g> {
     /// `None` if `match` is wrong, which is told already.
     pub(super) path: Option<&'g PathGlob>,
     pub(super) vary: &'g [HeaderName],
+    /// `None` if `scope` is wrong, which is told already.
+    pub(super) scope: Option<&'g Scope>,
+    /// Claims that do not tell users apart.
+    pub(super) ignored_claims: &'g [String],
 }
 
 /// Tells if a template is longer than any name needs to be.
@@ -58,7 +68,7 @@ pub(super) fn check_read(
             findings.mistake_with_hint(spot, message, format!("add `where: {{ {column}: eq.* }}`"));
         }
         Placeholder::Path(index) => check_path(*index, given.path, spot, findings),
-        Placeholder::Claim(_) => tell_claim(placeholder, spot, findings),
+        Placeholder::Claim(path) => check_claim(path, given, spot, findings),
         Placeholder::Header(name) if given.vary.iter().any(|header| header.as_str() == name) => {}
         Placeholder::Header(name) => {
             let message = format!("`{placeholder}` is not sent upstream for this rule");
@@ -80,8 +90,8 @@ pub(super) fn check_write(
 ) {
     match placeholder {
         Placeholder::Path(index) => check_path(*index, path, spot, findings),
-        Placeholder::Claim(_) => tell_claim(placeholder, spot, findings),
         Placeholder::Column(_)
+        | Placeholder::Claim(_)
         | Placeholder::Query
         | Placeholder::Header(_)
         | Placeholder::Body(_)
@@ -112,6 +122,38 @@ fn check_path(index: usize, path: Option<&PathGlob>, spot: &Spot, findings: &mut
     }
 }
 
-fn tell_claim(placeholder: &Placeholder, spot: &Spot, findings: &mut Findings<'_>) {
-    findings.mistake(spot, format!("`{placeholder}` is not supported yet"));
+/// Whoever shares an answer must share its key, or an invalidation by that key would miss it.
+fn check_claim(path: &str, given: &Given<'_>, spot: &Spot, findings: &mut Findings<'_>) {
+    let Some(scope) = given.scope else { return };
+    let first = path.split('.').next().unwrap_or_default();
+    let is_ignored = first != ISSUER && given.ignored_claims.iter().any(|ignored| ignored == first);
+    let holds = match scope {
+        Scope::User => !is_ignored,
+        Scope::Claims(paths) => {
+            [ISSUER, ROLE].contains(&path) || paths.iter().any(|whole| is_in(path, whole))
+        }
+        Scope::Role => path == ROLE,
+        Scope::Public | Scope::Token => false,
+    };
+    if holds {
+        return;
+    }
+    let why = match scope {
+        Scope::User => format!("`{first}` is an ignored claim: it does not tell users apart"),
+        Scope::Token => "nothing that a token says is verified under the scope `token`".to_owned(),
+        Scope::Public | Scope::Role | Scope::Claims(_) => {
+            format!("callers who share an answer under the scope `{}` may differ in it", scope.as_str())
+        }
+    };
+    let hint = match (scope, is_ignored) {
+        (Scope::Claims(_), _) => format!("add `{path}` to the claims of the scope"),
+        (_, true) => format!("give the rule `scope: {{ claims: [{path}] }}`"),
+        (_, false) => format!("give the rule `scope: user`, or `scope: {{ claims: [{path}] }}`"),
+    };
+    findings.mistake_with_hint(spot, format!("`{}`: {why}", Placeholder::Claim(path.into())), hint);
+}
+
+/// Whether a claim is this one or a part of it.
+fn is_in(path: &str, whole: &str) -> bool {
+    path.strip_prefix(whole).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }

@@ -32,7 +32,11 @@ pub(super) struct CompiledRead {
 }
 
 /// Compiles all entries; those without a usable `match` are left out.
-pub(super) fn compile(document: &Document, findings: &mut Findings<'_>) -> Vec<CompiledRead> {
+pub(super) fn compile(
+    document: &Document,
+    ignored_claims: &[String],
+    findings: &mut Findings<'_>,
+) -> Vec<CompiledRead> {
     let mut presets = Presets::compile(&document.ttls, findings);
     let conditions: usize = document.reads.iter().map(|rule| rule.conditions.len()).sum();
     if conditions > CONDITIONS_MAX {
@@ -41,7 +45,8 @@ pub(super) fn compile(document: &Document, findings: &mut Findings<'_>) -> Vec<C
         return Vec::new();
     }
     let entries = document.reads.iter().enumerate();
-    let compiled = entries.filter_map(|(index, entry)| read(index, entry, &mut presets, findings)).collect();
+    let mut read = |(index, entry)| read(index, entry, ignored_claims, &mut presets, findings);
+    let compiled = entries.filter_map(&mut read).collect();
     presets.tell_unused(findings);
     compiled
 }
@@ -49,6 +54,7 @@ pub(super) fn compile(document: &Document, findings: &mut Findings<'_>) -> Vec<C
 fn read<'d>(
     index: usize,
     entry: &'d ReadEntry,
+    ignored_claims: &[String],
     presets: &mut Presets<'d>,
     findings: &mut Findings<'_>,
 ) -> Option<CompiledRead> {
@@ -59,7 +65,8 @@ fn read<'d>(
     let scope = scope(entry.scope.as_ref(), findings);
     let key = key(entry.key.as_ref(), findings);
     if let (Some(template), Some(written)) = (&key, &entry.key) {
-        let given = placeholders::Given { conditions: &conditions, path: path.as_ref(), vary: &vary };
+        let (path, scope) = (path.as_ref(), scope.as_ref());
+        let given = placeholders::Given { conditions: &conditions, path, vary: &vary, scope, ignored_claims };
         for placeholder in template.placeholders() {
             placeholders::check_read(placeholder, &given, &written.spot, findings);
         }

@@ -23,8 +23,11 @@ const STARS_MAX: usize = 4;
 /// Most different patterns in one file: every read rule is compared with each.
 const PATTERNS_MAX: usize = 2_000;
 
-/// Methods that change something.
+/// Methods that change something wherever they go; those of a rule that names none.
 const METHODS: [Method; 4] = [Method::POST, Method::PATCH, Method::PUT, Method::DELETE];
+
+/// Where a GET may change something: links that sign in or confirm, and functions.
+const GET_MAY_WRITE: [&str; 2] = ["/auth/v1/", "/functions/v1/"];
 
 /// A write rule with what is needed to check it against the reads.
 #[derive(Debug)]
@@ -52,7 +55,7 @@ fn write(
     findings: &mut Findings<'_>,
 ) -> Option<CompiledWrite> {
     let path = entry.path.as_ref().and_then(|path| paths::parse(path, findings));
-    let methods = methods(entry.methods.as_ref(), findings);
+    let methods = methods(entry.methods.as_ref(), path.as_ref(), findings);
     let mut invalidation = Invalidation { derived: entry.invalidate.is_none(), patterns: Vec::new() };
     let mut pattern_spots = Vec::new();
     for written in entry.invalidate.iter().flatten() {
@@ -76,14 +79,22 @@ fn write(
     Some(CompiledWrite { path, pattern_spots, rule })
 }
 
-fn methods(written: Option<&At<Vec<At<String>>>>, findings: &mut Findings<'_>) -> Vec<Method> {
+fn methods(
+    written: Option<&At<Vec<At<String>>>>,
+    path: Option<&PathGlob>,
+    findings: &mut Findings<'_>,
+) -> Vec<Method> {
     let Some(written) = written else { return METHODS.to_vec() };
     if written.value.is_empty() {
         findings.mistake_with_hint(&written.spot, "can never match", "leave it out for all four");
     }
     let mut methods = Vec::new();
     for word in &written.value {
-        let method = METHODS.into_iter().find(|method| method.as_str() == word.value);
+        let method = METHODS.into_iter().chain([Method::GET]).find(|method| method.as_str() == word.value);
+        if method == Some(Method::GET) && path.is_some_and(|path| !may_write_by_get(path.as_str())) {
+            let hint = "a GET changes something under /auth/v1/ and /functions/v1/ only";
+            findings.mistake_with_hint(&word.spot, "`GET` is a read here", hint);
+        }
         match method {
             Some(method) if methods.contains(&method) => {
                 findings.mistake(&word.spot, format!("`{method}` is given twice"));
@@ -97,6 +108,11 @@ fn methods(written: Option<&At<Vec<At<String>>>>, findings: &mut Findings<'_>) -
         }
     }
     methods
+}
+
+/// PostgREST runs every GET in a read-only transaction.
+fn may_write_by_get(path: &str) -> bool {
+    GET_MAY_WRITE.iter().any(|service| path.starts_with(service))
 }
 
 fn pattern(

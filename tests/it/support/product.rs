@@ -30,7 +30,11 @@ pub(crate) async fn start(builder: &Builder) -> Running {
         ..Flags::default()
     };
     (builder.flags)(&mut flags);
-    let settings = Settings::resolve(&flags, &|_| None).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"));
+    let variable = |name: &str| {
+        let mut set = builder.variables.iter();
+        set.find(|(known, _)| *known == name).map(|(_, value)| value.clone())
+    };
+    let settings = Settings::resolve(&flags, &variable).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"));
     let clock = Clock::default();
     let running = Server::start_with(settings, Limits::default(), clock.clone()).await;
     let running = running.unwrap_or_else(|error| panic!("{error:#?}"));

@@ -43,13 +43,14 @@ pub(crate) struct Builder {
     pub(super) rules: String,
     pub(super) answer_within: Duration,
     pub(super) flags: fn(&mut Flags),
+    pub(super) variables: Vec<(&'static str, String)>,
 }
 
 /// A proxy before this upstream, without rules.
 pub(crate) fn proxy(upstream: &impl Upstream) -> Builder {
     let answer_within = Duration::from_secs(5);
     let rules = "version: 1\nreads: []\n".to_owned();
-    Builder { upstream: upstream.address(), rules, answer_within, flags: |_| {} }
+    Builder { upstream: upstream.address(), rules, answer_within, flags: |_| {}, variables: Vec::new() }
 }
 
 impl Builder {
@@ -71,6 +72,12 @@ impl Builder {
         self
     }
 
+    /// A variable of its environment, which is empty otherwise.
+    pub(crate) fn variable(mut self, name: &'static str, value: &str) -> Self {
+        self.variables.push((name, value.to_owned()));
+        self
+    }
+
     pub(crate) async fn start(self) -> Proxy {
         Proxy { running: product::start(&self).await }
     }
@@ -85,6 +92,11 @@ pub(crate) struct Proxy {
 impl Proxy {
     pub(crate) fn address(&self) -> SocketAddr {
         self.running.address()
+    }
+
+    /// Where operators are answered.
+    pub(crate) fn admin(&self) -> SocketAddr {
+        self.running.admin()
     }
 
     /// A client with connections of its own.

@@ -1,9 +1,10 @@
 //! From a plan to what can be said about it: the same for people and for machines.
 
 use http::header::CONTENT_TYPE;
-use http::{HeaderName, HeaderValue};
-use serde::Serialize;
+use http::{HeaderName, HeaderValue, Uri};
+use serde::{Deserialize, Serialize};
 
+use crate::identity::APIKEY;
 use crate::plan::{Derived, Evidence, Plan, Planner, ReadPlan, WriteAction, WritePlan};
 use crate::postgrest::{Embed, Path, Payload, Query, Reads, Resource};
 use crate::rules::RuleSet;
@@ -23,18 +24,18 @@ const DIGEST_LETTERS: usize = 8;
 const SHARING_LETTERS: usize = 48;
 
 /// What would happen to one request.
-#[derive(Debug, Serialize)]
-pub(super) struct Explanation {
-    pub(super) method: String,
-    pub(super) target: String,
+#[derive(Debug, Deserialize, Serialize)]
+pub struct Explanation {
+    pub method: String,
+    pub target: String,
     #[serde(flatten)]
-    pub(super) outcome: Outcome,
+    pub outcome: Outcome,
 }
 
 /// As in [`Plan`].
-#[derive(Debug, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
-pub(super) enum Outcome {
+pub enum Outcome {
     /// A rule wants it kept.
     Read(Box<Read>),
     /// It may change something.
@@ -46,74 +47,79 @@ pub(super) enum Outcome {
 }
 
 /// A rule and its place in the file.
-#[derive(Debug, Serialize)]
-pub(super) struct RuleName {
-    pub(super) name: String,
-    pub(super) index: usize,
+#[derive(Debug, Deserialize, Serialize)]
+pub struct RuleName {
+    pub name: String,
+    pub index: usize,
     #[serde(rename = "match")]
-    pub(super) path: String,
+    pub path: String,
 }
 
 /// A name and what there is to say about it.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Noted {
-    pub(super) name: String,
-    pub(super) note: String,
+#[derive(Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Noted {
+    pub name: String,
+    pub note: String,
 }
 
-#[derive(Debug, Serialize)]
-pub(super) struct Read {
-    pub(super) rule: RuleName,
-    pub(super) scope: &'static str,
+/// A read that a rule wants kept.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct Read {
+    pub rule: RuleName,
+    pub scope: String,
     /// Who shares the answer, where that is not told by the headers alone.
-    pub(super) shared_by: String,
-    pub(super) namespace: String,
-    pub(super) key: String,
-    pub(super) fingerprint: String,
-    pub(super) upstream_target: String,
-    pub(super) upstream_headers: Vec<Noted>,
+    pub shared_by: String,
+    pub namespace: String,
+    pub key: String,
+    pub fingerprint: String,
+    pub upstream_target: String,
+    pub upstream_headers: Vec<Noted>,
     /// Sent as well, but the answer is shared with whoever is verified to be alike.
-    pub(super) credentials: Vec<Noted>,
-    pub(super) ttl: String,
+    pub credentials: Vec<Noted>,
+    pub ttl: String,
     /// At most the ttl: no answer outlives its caller's token.
-    pub(super) lifetime: String,
-    pub(super) ends_with_token: bool,
-    pub(super) tags: Vec<Noted>,
-    pub(super) unresolved: Vec<Noted>,
+    pub lifetime: String,
+    pub ends_with_token: bool,
+    pub tags: Vec<Noted>,
+    pub unresolved: Vec<Noted>,
 }
 
-#[derive(Debug, Serialize)]
-pub(super) struct Write {
-    pub(super) rules: Vec<RuleName>,
-    pub(super) action: &'static str,
-    pub(super) derived: String,
-    pub(super) tags: Vec<Noted>,
-    pub(super) unknown_values: Vec<Noted>,
+/// What a write takes away.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct Write {
+    pub rules: Vec<RuleName>,
+    pub action: String,
+    pub derived: String,
+    pub tags: Vec<Noted>,
+    pub unknown_values: Vec<Noted>,
 }
 
 /// Why not.
-#[derive(Debug, Serialize)]
-pub(super) struct Reason {
-    pub(super) reason: &'static str,
-    pub(super) sentence: &'static str,
-    pub(super) hint: &'static str,
+#[derive(Debug, Deserialize, Serialize)]
+pub struct Reason {
+    pub reason: String,
+    pub sentence: String,
+    pub hint: String,
 }
 
 impl Explanation {
-    pub(super) fn of(planner: &Planner, asked: &Asked, now_unix: u64) -> Self {
+    /// Explains one request as it would be planned now.
+    pub fn of(planner: &Planner, asked: &Asked, now_unix: u64) -> Self {
         let outcome = match planner.plan(&asked.head, asked.framing, now_unix) {
             Plan::Read(plan) => Outcome::Read(Box::new(read(&plan, planner.rules(), asked, now_unix))),
             Plan::Write(plan) => Outcome::Write(write(&plan, asked)),
-            Plan::Pass(pass) => {
-                Outcome::Pass(Reason { reason: pass.as_str(), sentence: pass.sentence(), hint: pass.hint() })
-            }
+            Plan::Pass(pass) => Outcome::Pass(Reason {
+                reason: pass.as_str().to_owned(),
+                sentence: pass.sentence().to_owned(),
+                hint: pass.hint().to_owned(),
+            }),
             Plan::Refuse(path) => Outcome::Refused(Reason {
-                reason: path.as_str(),
-                sentence: path.sentence(),
-                hint: path.hint(),
+                reason: path.as_str().to_owned(),
+                sentence: path.sentence().to_owned(),
+                hint: path.hint().to_owned(),
             }),
         };
-        Self { method: asked.head.method.to_string(), target: asked.head.uri.to_string(), outcome }
+        Self { method: asked.head.method.to_string(), target: shown_target(&asked.head.uri), outcome }
     }
 }
 
@@ -129,7 +135,7 @@ fn read(plan: &ReadPlan, rules: &RuleSet, asked: &Asked, now_unix: u64) -> Read 
             index: plan.rule.index,
             path: plan.rule.path.to_string(),
         },
-        scope: plan.rule.scope.as_str(),
+        scope: plan.rule.scope.as_str().to_owned(),
         shared_by: match plan.question.terms.sharing() {
             "" => "requests with the same credentials".to_owned(),
             sharing => sharing.chars().take(SHARING_LETTERS).collect(),
@@ -150,6 +156,14 @@ fn read(plan: &ReadPlan, rules: &RuleSet, asked: &Asked, now_unix: u64) -> Read 
             .collect(),
         unresolved: plan.unresolved().iter().map(|word| unresolved(word, asked)).collect(),
     }
+}
+
+/// The target without an API key that somebody put into it.
+fn shown_target(uri: &Uri) -> String {
+    let Some(query) = uri.query() else { return uri.path().to_owned() };
+    let is_key = |pair: &str| Query::parse(Some(pair)).values(APIKEY).next().is_some();
+    let pairs = query.split('&').map(|pair| if is_key(pair) { "apikey=…" } else { pair });
+    format!("{}?{}", uri.path(), pairs.collect::<Vec<_>>().join("&"))
 }
 
 /// Credentials, and whatever else a rule declares, are shown as a digest.
@@ -217,7 +231,7 @@ fn write(plan: &WritePlan, asked: &Asked) -> Write {
     });
     Write {
         rules: rules.collect(),
-        action: action(plan.action),
+        action: action(plan.action).to_owned(),
         derived,
         tags: tags.collect(),
         unknown_values: unknown.collect(),
@@ -242,6 +256,9 @@ fn why_unknown(plan: &WritePlan, placeholder: &str, has_body: bool) -> &'static 
     }
     if placeholder.starts_with("{body.") {
         return if has_body { "the body has no plain value there" } else { "no --body was given" };
+    }
+    if placeholder.starts_with("{claims.") {
+        return "the caller is not verified as a user, or its token does not say that";
     }
     if plan.needs_rows() {
         return "not told so far; the proxy also looks at the returned rows";

@@ -12,7 +12,7 @@ pub(super) fn why_carried(tag: &Tag, rules: &RuleSet) -> String {
         }
         ("namespace", name) => format!("all of the namespace {name}"),
         ("key", _) => "this key".to_owned(),
-        ("table", name) => format!("a write to {name} that no rule narrows"),
+        ("table", name) => format!("a write to {} that no rule narrows", rows(name)),
         ("pattern", pattern) => pattern_words(pattern, rules),
         (_, _) => String::new(),
     }
@@ -25,12 +25,30 @@ pub(super) fn what_goes(tag: &Tag) -> String {
         ("any-table", _) => "every entry that reads something no schema names".to_owned(),
         ("namespace", name) => format!("every key of the namespace {name}"),
         ("key", name) => format!("the key {name}"),
-        ("table", name) => format!("every entry that reads {name}"),
+        ("table", name) => format!("every entry that reads {}", rows(name)),
         ("pattern", pattern) => match values(pattern).as_slice() {
             [] => "every key under the pattern".to_owned(),
             _ => format!("keys under the pattern where {}", value_words(pattern, "anything")),
         },
         (_, _) => String::new(),
+    }
+}
+
+/// A table, or the rows of it that a tag stands for.
+fn rows(name: &str) -> String {
+    if let Some(table) = name.strip_suffix("#unpinned") {
+        return format!("rows of {table} and names none of them");
+    }
+    let (place, value) = name.split_once('=').map_or((name, None), |(place, value)| (place, Some(value)));
+    let mut parts = place.splitn(3, '.');
+    match (parts.next(), parts.next(), parts.next(), value) {
+        (Some(schema), Some(table), Some(column), Some(value)) => {
+            format!("rows of {schema}.{table} whose {column} is {value}")
+        }
+        (Some(schema), Some(table), Some(column), None) => {
+            format!("rows of {schema}.{table} by their {column}")
+        }
+        (_, _, _, _) => name.to_owned(),
     }
 }
 
@@ -67,4 +85,30 @@ fn value_words(pattern: &str, any: &str) -> String {
 /// What stands for the placeholders: `=5`, or `*` for any.
 fn values(pattern: &str) -> Vec<&str> {
     pattern.split('#').skip(1).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::key::Table;
+
+    use super::*;
+
+    #[test]
+    fn a_tag_says_which_rows_go_with_it() {
+        let todos = Table::new("public", "todos");
+        for (tag, words) in [
+            (Tag::everything(), "every entry"),
+            (Tag::any_table(), "every entry that reads something no schema names"),
+            (Tag::table(&todos), "every entry that reads public.todos"),
+            (Tag::unpinned(&todos), "every entry that reads rows of public.todos and names none of them"),
+            (Tag::column(&todos, "owner"), "every entry that reads rows of public.todos by their owner"),
+            (Tag::row(&todos, "id", "5"), "every entry that reads rows of public.todos whose id is 5"),
+            (
+                Tag::row(&todos, "title", "a.b=c"),
+                "every entry that reads rows of public.todos whose title is a.b=c",
+            ),
+        ] {
+            assert_eq!(what_goes(&tag), words);
+        }
+    }
 }
