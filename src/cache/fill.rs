@@ -14,8 +14,12 @@ use crate::key::Fingerprint;
 use super::admission::Refusal;
 use super::body::{Interrupted, Room};
 use super::entry::{Entry, Lifetime};
-use super::flight::{Answer, SharedHead, Ticket};
+use super::flight::{Answer, Flights, SharedHead, Ticket};
 use super::store::Store;
+
+/// How long "this cannot be kept" is remembered: long enough that a burst of
+/// such requests never queues, short enough that a repaired answer is kept soon.
+pub(super) const REFUSED_FOR: Duration = Duration::from_secs(5);
 
 /// Longest wait for the next piece of a body that is being kept.
 const PIECE_WAIT: Duration = Duration::from_secs(30);
@@ -30,18 +34,23 @@ const READER_WAIT: Duration = Duration::from_secs(30);
 /// Most bytes held for slow readers of an outgrown body.
 const HELD_BYTES_MAX: usize = 256 * 1024;
 
-/// What a fill needs of the cache.
-#[derive(Clone, Debug)]
+/// What a cache is made of, shared with the fetches under way.
+#[derive(Debug)]
 pub(super) struct Means {
     pub(super) store: Arc<dyn Store>,
-    pub(super) refused: Arc<Memory<Fingerprint, Instant>>,
-    pub(super) refused_for: Duration,
+    pub(super) flights: Flights,
+    /// What was refused lately, and until when that is remembered.
+    pub(super) refused: Memory<Fingerprint, Instant>,
     pub(super) clock: Clock,
 }
 
 impl Means {
     pub(super) fn remember_refusal(&self, fingerprint: Fingerprint) {
-        self.refused.insert(fingerprint, self.clock.now() + self.refused_for);
+        self.refused.insert(fingerprint, self.clock.now() + REFUSED_FOR);
+    }
+
+    pub(super) fn was_refused(&self, fingerprint: &Fingerprint) -> bool {
+        self.refused.get(fingerprint).is_some_and(|until| self.clock.now() < until)
     }
 }
 

@@ -154,14 +154,12 @@ pub struct Ticket {
     pub(super) key: Key,
     pub(super) fingerprint: Fingerprint,
     pub(super) flight: Arc<Flight>,
-    pub(super) flights: Arc<Flights>,
-    pub(super) means: Means,
+    pub(super) means: Arc<Means>,
 }
 
 impl Ticket {
-    pub(super) fn new(name: &Name<'_>, flight: Arc<Flight>, flights: &Arc<Flights>, means: Means) -> Self {
-        let flights = Arc::clone(flights);
-        Self { key: name.key.clone(), fingerprint: *name.fingerprint, flight, flights, means }
+    pub(super) fn new(name: &Name<'_>, flight: Arc<Flight>, means: &Arc<Means>) -> Self {
+        Self { key: name.key.clone(), fingerprint: *name.fingerprint, flight, means: Arc::clone(means) }
     }
 
     /// The flight it leads, to wait for like everybody else.
@@ -190,7 +188,7 @@ impl Ticket {
     }
 
     pub(super) fn close(&self) {
-        self.flights.close(&self.fingerprint, &self.flight);
+        self.means.flights.close(&self.fingerprint, &self.flight);
     }
 }
 

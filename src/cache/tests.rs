@@ -12,6 +12,7 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use http_body_util::channel::Channel;
 use http_body_util::{BodyExt, Full};
 
+use super::fill::REFUSED_FOR;
 use super::*;
 use crate::key::{Key, Question, Terms};
 

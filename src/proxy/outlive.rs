@@ -12,21 +12,20 @@ use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
 /// See [`outlive`].
-pub(super) struct Outliving {
+pub(super) struct Outliving<'t> {
     /// `None` once it is done, and while it is polled: work that panicked is not tried again.
     work: Option<Work>,
-    tasks: TaskTracker,
-    runtime: Handle,
+    tasks: &'t TaskTracker,
 }
 
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Makes work that is finished in a task of its own if it is dropped before.
-pub(super) fn outlive(tasks: &TaskTracker, work: impl Future<Output = ()> + Send + 'static) -> Outliving {
-    Outliving { work: Some(Box::pin(work)), tasks: tasks.clone(), runtime: Handle::current() }
+pub(super) fn outlive(tasks: &TaskTracker, work: impl Future<Output = ()> + Send + 'static) -> Outliving<'_> {
+    Outliving { work: Some(Box::pin(work)), tasks }
 }
 
-impl Future for Outliving {
+impl Future for Outliving<'_> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
@@ -39,10 +38,11 @@ impl Future for Outliving {
     }
 }
 
-impl Drop for Outliving {
+impl Drop for Outliving<'_> {
     fn drop(&mut self) {
-        if let Some(work) = self.work.take() {
-            self.tasks.spawn_on(work, &self.runtime);
+        // without a runtime the process is over, and everything that began with it
+        if let (Some(work), Ok(runtime)) = (self.work.take(), Handle::try_current()) {
+            self.tasks.spawn_on(work, &runtime);
         }
     }
 }
@@ -82,14 +82,14 @@ mod tests {
     #[tokio::test]
     async fn work_that_panicked_is_not_tried_again() {
         let tasks = TaskTracker::new();
-        let work = outlive(&tasks, async { panic!("a bug") });
-        let waiting = tokio::task::spawn(work);
+        let owned = tasks.clone();
+        let waiting = tokio::task::spawn(async move { outlive(&owned, async { panic!("a bug") }).await });
         assert!(waiting.await.is_err_and(|error| error.is_panic()));
         assert_eq!(tasks.len(), 0);
     }
 
     /// Polls once.
-    async fn polled_once(work: &mut Outliving) -> Poll<()> {
+    async fn polled_once(work: &mut Outliving<'_>) -> Poll<()> {
         std::future::poll_fn(|context| Poll::Ready(Pin::new(&mut *work).poll(context))).await
     }
 }
