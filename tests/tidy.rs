@@ -19,11 +19,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("identity", &[]),
     ("key", &[]),
     // C: decision
-    ("rules", &["units", "postgrest", "key"]),
+    ("rules", &["units", "postgrest", "identity", "key"]),
     ("plan", &["postgrest", "identity", "key", "rules"]),
     // D: means
     ("cache", &["clock", "key"]),
     ("upstream", &[]),
+    ("schema", &["key", "rules", "upstream"]),
     // E: consequence
     ("invalidation", &["metrics", "key", "cache"]),
     // F: entrances
@@ -56,12 +57,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "plan",
             "cache",
             "upstream",
+            "schema",
             "invalidation",
             "proxy",
             "admin",
         ],
     ),
-    ("cli", &["units", "postgrest", "identity", "key", "rules", "plan", "clock", "metrics", "server"]),
+    ("cli", &["units", "postgrest", "identity", "key", "rules", "plan", "schema", "clock", "metrics", "server"]),
     ("main", &["cli"]),
     ("lib", &[]),
 ];
