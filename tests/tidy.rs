@@ -63,7 +63,22 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "admin",
         ],
     ),
-    ("cli", &["units", "postgrest", "identity", "key", "rules", "plan", "schema", "clock", "metrics", "server"]),
+    (
+        "cli",
+        &[
+            "units",
+            "postgrest",
+            "identity",
+            "key",
+            "rules",
+            "plan",
+            "upstream",
+            "schema",
+            "clock",
+            "metrics",
+            "server",
+        ],
+    ),
     ("main", &["cli"]),
     ("lib", &[]),
 ];

@@ -4,6 +4,7 @@ pub mod check;
 mod demo;
 mod exit;
 mod explain;
+mod schema;
 mod serve;
 
 use std::path::PathBuf;
@@ -11,8 +12,8 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
-use crate::rules::{Context, RuleSet};
-use crate::server::Flags;
+use crate::rules::Context;
+use crate::server::{Flags, RulesRefused, read_rules};
 
 pub use exit::Exit;
 
@@ -34,6 +35,9 @@ enum Command {
     Check(CheckFlags),
     /// Tell what would happen to a request, and why
     Explain(explain::Flags),
+    /// Learn from the database what no URL shows, or tell whether it has moved on
+    #[command(subcommand)]
+    Schema(schema::Command),
     /// Watch it work: a made-up Supabase, the proxy, visitors and a live table
     Demo(demo::Flags),
 }
@@ -57,6 +61,7 @@ pub fn run() -> Exit {
         Ok(Line { command: Command::Serve(flags) }) => serve::run(&flags),
         Ok(Line { command: Command::Check(flags) }) => run_check(&flags),
         Ok(Line { command: Command::Explain(flags) }) => explain::run(&flags),
+        Ok(Line { command: Command::Schema(command) }) => schema::run(&command),
         Ok(Line { command: Command::Demo(flags) }) => demo::run(&flags),
         Err(error) => {
             let is_asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
@@ -69,15 +74,15 @@ pub fn run() -> Exit {
 
 fn run_check(flags: &CheckFlags) -> Exit {
     let file = flags.file.display().to_string();
-    let text = match std::fs::read_to_string(&flags.file) {
-        Ok(text) => text,
-        Err(error) => {
+    let context = Context { default_schema: flags.default_schema.clone(), upstream: String::new() };
+    let compiled = match read_rules(&flags.file, &context) {
+        Ok(compiled) => Ok(compiled),
+        Err(RulesRefused::Mistakes(mistakes)) => Err(mistakes),
+        Err(RulesRefused::Read(error)) => {
             say(&format!("error: cannot read `{file}`: {error}\n"));
             return Exit::Configuration;
         }
     };
-    let context = Context { default_schema: flags.default_schema.clone(), upstream: String::new() };
-    let compiled = RuleSet::parse(&text, &context);
     match flags.json.then(|| check::json(&file, &compiled)) {
         None => print(&check::text(&file, &compiled)),
         Some(Ok(json)) => print(&format!("{json}\n")),

@@ -26,7 +26,8 @@ use super::files;
 use super::jwks::{KeySource, keep_keys};
 use super::limits::Limits;
 use super::listen::{Entrance, serve};
-use super::reload::{Watched, read_bounded};
+use super::reload::Watched;
+use super::rules_file::{self, RulesRefused, read_rules};
 use super::running::Running;
 use super::settings::Settings;
 use super::shutdown::Shutdown;
@@ -168,7 +169,8 @@ impl Ground {
             metrics.reloaded(if is_applied { "ok" } else { "failed" });
             health.set_rules_broken(!is_applied);
         };
-        self.watch(Watched::new(vec![settings.rules.clone()], apply), asked);
+        let rules = settings.rules.clone();
+        self.watch(Watched::new(move || rules_file::files(&rules), apply), asked);
     }
 
     /// Uses the certificate of new connections whenever its files change and fit.
@@ -181,10 +183,14 @@ impl Ground {
                 error!(error = &error as &dyn Error, "the certificate was refused, the old one stays")
             }
         };
-        self.watch(Watched::new(watched, apply), asked);
+        self.watch(Watched::new(move || watched.clone(), apply), asked);
     }
 
-    fn watch<F: FnMut() + Send + 'static>(&self, watched: Watched<F>, asked: watch::Receiver<()>) {
+    fn watch<F, L>(&self, watched: Watched<F, L>, asked: watch::Receiver<()>)
+    where
+        F: FnMut() + Send + 'static,
+        L: Fn() -> Vec<PathBuf> + Send + 'static,
+    {
         let tasks = self.shutdown.tasks();
         tasks.spawn(watched.watch(asked, tasks.clone(), self.shutdown.draining().clone()));
     }
@@ -260,12 +266,10 @@ fn context(settings: &Settings) -> Context {
 
 /// Reads and compiles the rules; warnings go to the log.
 fn compile(file: &Path, context: &Context) -> Result<RuleSet, StartError> {
-    let text = read_bounded(file).and_then(|bytes| {
-        String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
-    });
-    let text = text.map_err(|source| StartError::RulesRead { file: file.to_owned(), source })?;
-    let (rules, warnings) = RuleSet::parse(&text, context)
-        .map_err(|mistakes| StartError::Rules { file: file.to_owned(), mistakes })?;
+    let (rules, warnings) = read_rules(file, context).map_err(|refused| match refused {
+        RulesRefused::Read(source) => StartError::RulesRead { file: file.to_owned(), source },
+        RulesRefused::Mistakes(mistakes) => StartError::Rules { file: file.to_owned(), mistakes },
+    })?;
     for Warning(remark) in &warnings {
         warn!(file = %file.display(), line = remark.line, field = %remark.path, "{}", remark.message);
     }

@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 // Starts real Supabase-compatible servers: @supabase/lite on one private PostgreSQL.
 //
-//   node_modules/.bin/node start.mjs [--servers 2] [--more FILE.sql]      (or any node from 22 on)
+//   node_modules/.bin/node start.mjs [--servers 2] [--more FILE.sql] [--schemas public,api]     (or any node from 22 on)
 //
-// Each server has a database of its own, all with the same schema and rows; `--more` adds to both. Prints one line of JSON
-// when all of them answer: {"servers": ["http://127.0.0.1:…", …], "publishableKey", "secretKey", "jwtSecret"}.
+// Each server has a database of its own, all with the same schema and rows; `--more` adds to all of them. Prints one line
+// of JSON when all of them answer: {"servers": ["http://127.0.0.1:…", …], "databases": ["postgres://…", …],
+// "publishableKey", "secretKey", "jwtSecret"}.
 // Runs until its standard input ends, SIGINT or SIGTERM; then nothing that it started is left.
 // The packages, Node among them, come from `npm ci` in this folder (scripts/test does that).
 import { spawn } from 'node:child_process';
@@ -17,7 +18,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 
 const here = import.meta.dirname;
-const { values: options } = parseArgs({ options: { servers: { type: 'string', default: '1' }, more: { type: 'string' } } });
+const { values: options } = parseArgs({
+  options: { servers: { type: 'string', default: '1' }, more: { type: 'string' }, schemas: { type: 'string', default: 'public' } },
+});
 
 // For a slow machine under load; a healthy one needs a few seconds for everything.
 const START_MS_MAX = 120_000;
@@ -121,7 +124,7 @@ async function startPostgres() {
 const configuration = (port, databaseUrl) => `
 [api]
 port = ${port}
-schemas = ["public"]
+schemas = ${JSON.stringify(options.schemas.split(','))}
 extra_search_path = ["public", "extensions"]
 max_rows = 1000
 
@@ -197,7 +200,7 @@ async function main() {
   const names = Array.from({ length: Number(options.servers) }, (_, n) => `server${n}`);
   for (const name of names) await sql(`create database ${name} template seeded`);
   const servers = await Promise.all(names.map((name) => startLite(name, url(name))));
-  console.log(JSON.stringify({ servers, ...keys }));
+  console.log(JSON.stringify({ servers, databases: names.map(url), ...keys }));
 }
 
 process.on('SIGINT', () => end(130));

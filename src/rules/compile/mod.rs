@@ -14,20 +14,20 @@ mod presets;
 mod reads;
 mod schema;
 mod scopes;
+mod unknown_writes;
 mod vary;
 mod writes;
 
 use std::sync::Arc;
 
-use super::document::{Document, UnknownWritesSection};
-use super::fields::{At, did_you_mean};
+use super::document::Document;
 use super::learned::Learned;
 use super::matcher::Matcher;
-use super::mistake::{Findings, Mistake, Spot, Warning, quoted};
+use super::mistake::{Findings, Mistake, Spot, Warning};
 use super::path_glob::PathGlob;
 use super::rule_set::{Context, Included, PREFIX_DEFAULT, RuleSet};
 use super::schema::Schema;
-use super::unknown_writes::{UnknownWrites, Unmapped};
+use super::unknown_writes::UnknownWrites;
 use super::yaml;
 
 /// Most rules, reads and writes together. A set is asked on every request, and
@@ -95,7 +95,7 @@ fn compile(
     };
     names::unique_rule_names(document, findings);
     let schema = schema::compile(&document.schema, learned, &context.default_schema, findings);
-    let unknown_writes = unknown_writes(&document.unknown_writes, findings);
+    let unknown_writes = unknown_writes::compile(&document.unknown_writes, findings);
     let mut reads = reads::compile(document, findings);
     let writes = writes::compile(&document.writes, findings);
     overlap::tell_shadowed(&reads, findings);
@@ -132,30 +132,6 @@ fn matcher(paths: &[PathGlob], list: &str, findings: &mut Findings<'_>) -> Optio
             findings.mistake(&spot, "the globs of all `match` together are too large");
             None
         }
-    }
-}
-
-fn unknown_writes(section: &UnknownWritesSection, findings: &mut Findings<'_>) -> UnknownWrites {
-    let mut read = |field: &Option<At<String>>, default: Unmapped, known: &[Unmapped]| match field {
-        None => default,
-        Some(word) => Unmapped::parse(&word.value, known).unwrap_or_else(|| {
-            let known = known.iter().map(|known| known.as_str());
-            let hint = did_you_mean(&word.value, known.clone()).unwrap_or_else(|| {
-                let known: Vec<String> = known.map(|known| format!("`{known}`")).collect();
-                format!("write {}", known.join(" or "))
-            });
-            let message = format!("{} is not known here", quoted(&word.value));
-            findings.mistake_with_hint(&word.spot, message, hint);
-            default
-        }),
-    };
-    let plain = [Unmapped::Nothing, Unmapped::Everything];
-    let learned = [Unmapped::Nothing, Unmapped::Everything, Unmapped::Learned];
-    let default = UnknownWrites::default();
-    UnknownWrites {
-        functions: read(&section.functions, default.functions, &plain),
-        auth: read(&section.auth, default.auth, &learned),
-        storage: read(&section.storage, default.storage, &learned),
     }
 }
 

@@ -1,0 +1,103 @@
+//! What do the functions do that a request can reach?
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::key::Table;
+use crate::rules::{Learned, LearnedFunction, Link, Name, Part};
+
+use super::super::facts::{Facts, Oid, Volatility};
+use super::super::text::Chain;
+use super::names::Names;
+use super::reach::{Functions, Reach};
+
+/// The functions that requests can name, and those that stand behind fields and relationships.
+pub(super) fn tell(facts: &Facts, names: &Names<'_>, functions: &Functions<'_>, learned: &mut Learned) {
+    let before = facts.pre_request.as_deref();
+    learned.pre_request = before.map(|name| pre_request(facts, names, functions, name));
+    learned.fields = fields(facts, functions);
+    let called = learned.relations.values().flatten().filter_map(|way| match &way.by {
+        Link::Call(function) => Some(function),
+        Link::Key { .. } | Link::Junction(_) => None,
+    });
+    let behind: BTreeSet<Table> = called
+        .chain(learned.fields.values().flat_map(|fields| fields.values().map(|Name(function)| function)))
+        .cloned()
+        .collect();
+    let mut overloads: BTreeMap<&Table, Vec<Oid>> = BTreeMap::new();
+    for (oid, function) in &facts.functions {
+        let is_exposed = facts.exposed.iter().any(|schema| **schema == *function.name.schema);
+        if (is_exposed && !function.is_trigger) || behind.contains(&function.name) {
+            overloads.entry(&function.name).or_default().push(*oid);
+        }
+    }
+    for (name, oids) in overloads {
+        let reach = functions.reach(oids.iter().copied());
+        let (function, doubt) = told(facts, &oids, &reach);
+        learned.functions.insert(name.clone(), function);
+        if let Some(doubt) = doubt {
+            learned.unsure.entry(Part::Functions).or_default().insert(Name(name.clone()), doubt);
+        }
+    }
+}
+
+/// One function with all that bear its name.
+fn told(facts: &Facts, oids: &[Oid], reach: &Reach) -> (LearnedFunction, Option<String>) {
+    let overloads = || oids.iter().filter_map(|oid| facts.functions.get(oid));
+    let is_volatile = overloads().any(|function| function.volatility == Volatility::Volatile);
+    // PostgreSQL lets the others change nothing
+    let writes = match (&reach.doubt_in_writes, is_volatile) {
+        (_, false) => Some(Vec::new()),
+        (Some(_), true) => None,
+        (None, true) => Some(facts.names_of(&reach.writes)),
+    };
+    let returned = overloads().find_map(|function| facts.relations.get(&function.returns?));
+    let doubt_in_writes = reach.doubt_in_writes.clone().filter(|_| is_volatile);
+    let function = LearnedFunction {
+        reads: facts.names_of(&reach.reads),
+        writes,
+        returns: returned.map(|relation| Name(relation.table.clone())),
+    };
+    (function, reach.doubt_in_reads.clone().or(doubt_in_writes))
+}
+
+/// Functions of a row that read more than the row, by the tables whose rows they take.
+fn fields(facts: &Facts, functions: &Functions<'_>) -> BTreeMap<Table, BTreeMap<String, Name>> {
+    let ancestors = facts.ancestors();
+    let mut fields: BTreeMap<Table, BTreeMap<String, Name>> = BTreeMap::new();
+    for (oid, function) in facts.functions.iter().filter(|(_, function)| function.takes_one) {
+        let takes = |relation: Oid| {
+            let own = facts.relations.get(&relation).map(|relation| relation.row_type);
+            function.takes_any_row || (own.is_some() && own == function.first_argument)
+        };
+        let takers = facts.exposed_relations().filter(|(relation, _)| {
+            takes(*relation)
+                || ancestors.get(relation).is_some_and(|above| above.iter().any(|oid| takes(*oid)))
+        });
+        let mut takers = takers.peekable();
+        if takers.peek().is_none() {
+            continue;
+        }
+        let reach = functions.reach([*oid]);
+        if reach.reads.is_empty() && reach.doubt_in_reads.is_none() {
+            continue;
+        }
+        for (_, relation) in takers {
+            let of_table = fields.entry(relation.table.clone()).or_default();
+            of_table.insert(function.name.name.to_string(), Name(function.name.clone()));
+        }
+    }
+    fields
+}
+
+/// What runs before every request; unknown where it cannot be found.
+fn pre_request(facts: &Facts, names: &Names<'_>, functions: &Functions<'_>, name: &str) -> LearnedFunction {
+    let words: Vec<String> = name.split('.').map(|word| word.trim_matches('"').to_owned()).collect();
+    let called = names.functions(&Chain { names: words, is_called: true });
+    let reach = functions.reach(called.iter().copied());
+    let is_unknown = called.is_empty() || reach.doubt_in_writes.is_some();
+    LearnedFunction {
+        reads: facts.names_of(&reach.reads),
+        writes: (!is_unknown).then(|| facts.names_of(&reach.writes)),
+        returns: None,
+    }
+}
