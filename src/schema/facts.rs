@@ -24,8 +24,9 @@ pub struct Facts {
     pub(super) policies: Vec<Policy>,
     /// Functions that turn a domain into JSON or text: the domain, the function.
     pub(super) casts: Vec<(Oid, Oid)>,
-    /// Functions behind operators and casts that no extension brought.
-    pub(super) implied: Vec<Oid>,
+    /// Functions that a text may call without their name: those behind operators, by the operator's sign,
+    /// and behind casts, which have none.
+    pub(super) implied: Vec<(Option<String>, Oid)>,
     /// Functions of the server itself, by name: only those that may read what no text shows.
     pub(super) reaching: BTreeMap<Oid, String>,
     /// The server's own tables and views.

@@ -95,7 +95,7 @@ function postgresFolder() {
   return found;
 }
 
-/** Starts a PostgreSQL of our own; `sql` runs statements in it, `url` names one of its databases. */
+/** Starts a PostgreSQL of our own; `sql` and `script` run statements in it, `url` names one of its databases. */
 async function startPostgres() {
   const bin = postgresFolder();
   const data = path.join(runDir, 'postgres', 'data');
@@ -114,9 +114,10 @@ async function startPostgres() {
   serve('postgres', 'SIGINT', [...asPostgres, ...endedBy('INT', [`${bin}/postgres`, '-D', data, ...flags])], { cwd: '/' });
 
   const url = (database) => `postgres://postgres@127.0.0.1:${port}/${database}`;
-  const sql = (statement) => run([`${bin}/psql`, '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-c', statement, url('postgres')]);
+  const psql = (database, ...what) => run([`${bin}/psql`, '-X', '-q', '-v', 'ON_ERROR_STOP=1', ...what, url(database)]);
+  const sql = (statement) => psql('postgres', '-c', statement);
   await until('PostgreSQL', () => sql('select 1').then(() => true));
-  return { url, sql };
+  return { url, sql, script: (database, file) => psql(database, '-f', file) };
 }
 
 // Supabase Lite -----------------------------------------------------------------------------------
@@ -174,7 +175,6 @@ function project(name, port, databaseUrl) {
   fs.writeFileSync(path.join(inside, 'config.toml'), configuration(port, databaseUrl));
   fs.copyFileSync(path.join(here, 'schema.sql'), path.join(inside, 'migrations/20250101000000_schema.sql'));
   fs.copyFileSync(path.join(here, 'seed.sql'), path.join(inside, 'seed.sql'));
-  if (options.more) fs.appendFileSync(path.join(inside, 'seed.sql'), fs.readFileSync(options.more));
   return folder;
 }
 
@@ -193,9 +193,10 @@ async function startLite(name, databaseUrl) {
 // -------------------------------------------------------------------------------------------------
 
 async function main() {
-  const { url, sql } = await startPostgres();
+  const { url, sql, script } = await startPostgres();
   await sql('create database seeded');
   await run(lite('db', 'reset'), { cwd: project('seeded', 0, url('seeded')), env: liteEnvironment });
+  if (options.more) await script('seeded', options.more);
 
   const names = Array.from({ length: Number(options.servers) }, (_, n) => `server${n}`);
   for (const name of names) await sql(`create database ${name} template seeded`);

@@ -35,12 +35,14 @@ const REACHING_NAMES: &str = "^(.*_to_xml.*|ts_stat|ts_rewrite|pg_stat_get_.*|pg
     lo_.*|loread|lowrite|pg_.*_size|pg_get_.*|pg_.*_is_visible|pg_current_.*|pg_last_.*|txid_.*|dblink.*|\
     currval|lastval|pg_sequence_.*|pg_notify|pg_logical_.*|pg_import_.*)$";
 
-const IMPLIED: &str = "select o.oprcode::oid from pg_catalog.pg_operator o \
+/// Not those that an extension brought; nor casts from domains, which PostgreSQL itself ignores.
+const IMPLIED: &str = "select o.oprname::text, o.oprcode::oid from pg_catalog.pg_operator o \
     join pg_catalog.pg_namespace n on n.oid = o.oprnamespace where n.nspname not in $system \
     and not exists (select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_operator'::regclass \
     and d.objid = o.oid and d.deptype = 'e') and o.oprcode <> 0 \
-    union select k.castfunc from pg_catalog.pg_cast k join pg_catalog.pg_proc p on p.oid = k.castfunc \
-    join pg_catalog.pg_namespace n on n.oid = p.pronamespace where n.nspname not in $system \
+    union select null, k.castfunc from pg_catalog.pg_cast k join pg_catalog.pg_proc p on p.oid = k.castfunc \
+    join pg_catalog.pg_type t on t.oid = k.castsource join pg_catalog.pg_namespace n on n.oid = p.pronamespace \
+    where n.nspname not in $system and t.typtype <> 'd' \
     and not exists (select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_cast'::regclass \
     and d.objid = k.oid and d.deptype = 'e')";
 
@@ -83,7 +85,7 @@ pub(super) async fn read(asked: &Asked<'_>, facts: &mut Facts) -> Result<(), tok
         facts.reaching.insert(row.try_get(0)?, row.try_get(1)?);
     }
     for row in asked.rows(IMPLIED).await? {
-        facts.implied.push(row.try_get(0)?);
+        facts.implied.push((row.try_get(0)?, row.try_get(1)?));
     }
     Ok(())
 }

@@ -71,8 +71,7 @@ pub(super) struct Functions<'f> {
 
 impl<'f> Functions<'f> {
     pub(super) fn of(facts: &'f Facts, names: &Names<'f>) -> Self {
-        let implied: BTreeSet<Oid> = facts.implied.iter().copied().collect();
-        let direct = |(oid, function): (&Oid, &Function)| (*oid, direct(facts, names, function, &implied));
+        let direct = |(oid, function): (&Oid, &Function)| (*oid, direct(facts, names, function));
         Self { facts, direct: facts.functions.iter().map(direct).collect() }
     }
 
@@ -143,7 +142,7 @@ fn doubt_in_relation(facts: &Facts, relation: Oid) -> Option<String> {
     }
 }
 
-fn direct(facts: &Facts, names: &Names<'_>, function: &Function, implied: &BTreeSet<Oid>) -> Direct {
+fn direct(facts: &Facts, names: &Names<'_>, function: &Function) -> Direct {
     let name = &function.name;
     if is_known(&name.schema, &name.name) || SENDING.contains(&&*name.schema) {
         return Direct::default();
@@ -152,9 +151,9 @@ fn direct(facts: &Facts, names: &Names<'_>, function: &Function, implied: &BTree
         return Direct { calls: function.parts.iter().copied().collect(), ..Direct::default() };
     }
     match function.language.as_str() {
-        "sql" | "plpgsql" if function.tree.is_empty() => of_text(names, &function.text, implied),
+        "sql" | "plpgsql" if function.tree.is_empty() => of_text(facts, names, &function.text),
         "sql" => {
-            let mut direct = of_text(names, &function.text, implied);
+            let mut direct = of_text(facts, names, &function.text);
             direct.calls.extend(tree::functions(&function.tree));
             direct.reads.extend(tree::relations(&function.tree));
             let doubt =
@@ -176,9 +175,11 @@ fn direct(facts: &Facts, names: &Names<'_>, function: &Function, implied: &BTree
     }
 }
 
-fn of_text(names: &Names<'_>, text: &str, implied: &BTreeSet<Oid>) -> Direct {
+fn of_text(facts: &Facts, names: &Names<'_>, text: &str) -> Direct {
     let body = Body::read(text);
-    let mut direct = Direct { calls: implied.clone(), caller: claims_of(text), ..Direct::default() };
+    let is_said = |sign: &Option<String>| sign.as_ref().is_none_or(|sign| text.contains(sign));
+    let implied = facts.implied.iter().filter(|(sign, _)| is_said(sign)).map(|(_, function)| *function);
+    let mut direct = Direct { calls: implied.collect(), caller: claims_of(text), ..Direct::default() };
     let doubt = body.doubt.map(str::to_owned);
     (direct.doubt_in_reads, direct.doubt_in_writes) = (doubt.clone(), doubt);
     for chain in &body.chains {
