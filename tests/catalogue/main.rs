@@ -11,18 +11,18 @@ mod case;
 #[path = "../differential/people.rs"]
 #[allow(dead_code, reason = "liars are met elsewhere")]
 mod people;
+#[path = "../started/pull.rs"]
+mod pull;
 #[path = "../started/mod.rs"]
 mod started;
 #[path = "../differential/wire.rs"]
 mod wire;
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
 use serde_json::Value;
 
 use case::{Case, Step, cases};
 use people::Mint;
+use pull::Folder;
 use started::{Larder, Upstream};
 use wire::{Answer, Side};
 
@@ -44,29 +44,6 @@ reads:
 schema: { include: schema.yaml }
 ";
 
-/// A folder for as long as the test runs.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        let folder = std::env::temp_dir().join(format!("larder-catalogue-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a writable folder for temporary files");
-        Self(folder)
-    }
-
-    fn file(&self, name: &str, text: &str) -> String {
-        let path = self.0.join(name);
-        std::fs::write(&path, text).expect("a writable folder");
-        path.display().to_string()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _gone = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 #[test]
 fn every_answer_is_fresh_after_every_write_and_kept_after_others() {
     let all: Vec<Case> = FILES.iter().flat_map(|(file, text)| cases(file, text)).collect();
@@ -79,7 +56,7 @@ fn every_answer_is_fresh_after_every_write_and_kept_after_others() {
     let keys: Value = serde_json::from_str(&upstream.keys).expect("a line of JSON");
     let key = |name: &str| keys[name].as_str().expect("a text").to_owned();
 
-    let learned = pull(keys["databases"][0].as_str().expect("a database"), &schemas, &folder.0);
+    let learned = folder.pull(keys["databases"][0].as_str().expect("a database"), &schemas);
     let rules = folder.file("rules.yaml", RULES);
     let larder = Larder::start(&rules, &upstream.servers[0], &[]);
     let played = Played {
@@ -107,19 +84,6 @@ fn every_answer_is_fresh_after_every_write_and_kept_after_others() {
         failures.join("\n\n"),
         larder.last_lines()
     );
-}
-
-/// Learns everything; gives back what was written.
-fn pull(database: &str, schemas: &str, folder: &Path) -> String {
-    let file = folder.join("schema.yaml");
-    let pulled = Command::new(env!("CARGO_BIN_EXE_larder"))
-        .args(["schema", "pull", "--db", database, "--schemas", schemas, "--out"])
-        .arg(&file)
-        .output()
-        .expect("larder runs");
-    assert!(pulled.status.success(), "{}", String::from_utf8_lossy(&pulled.stderr));
-    println!("{}", String::from_utf8_lossy(&pulled.stdout).trim());
-    std::fs::read_to_string(file).expect("what was learned")
 }
 
 /// Where cases are played.

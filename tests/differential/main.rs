@@ -26,6 +26,8 @@ mod journal;
 mod leak;
 
 mod people;
+#[path = "../started/pull.rs"]
+mod pull;
 mod reads;
 mod spelling;
 mod stage;
