@@ -25,6 +25,7 @@ pub struct Metrics {
     requests: IntCounterVec,
     refused_fills: IntCounterVec,
     reloads: IntCounterVec,
+    schema_looks: IntCounterVec,
     latency: HistogramVec,
     /// Time until the head of the upstream's answer.
     pub upstream_seconds: Histogram,
@@ -56,6 +57,8 @@ pub struct Metrics {
     pub connections: IntGauge,
     /// Handlers that panicked: each is a bug.
     pub panics: IntCounter,
+    /// Whether the database is another than the one that schema.yaml tells of.
+    pub schema_moved_on: IntGauge,
 }
 
 impl Default for Metrics {
@@ -87,6 +90,11 @@ impl Metrics {
                 "Reloads of the rules file by result.",
                 &["result"],
             ),
+            schema_looks: declare.counters(
+                "larder_schema_looks_total",
+                "Looks at the database's definitions by result.",
+                &["result"],
+            ),
             latency: declare.register(HistogramVec::new(
                 buckets("larder_request_seconds", "Time until the head of the answer, by kind of outcome."),
                 &["kind"],
@@ -113,6 +121,10 @@ impl Metrics {
             flights: declare.gauge("larder_flights", "Fetches under way that others can join."),
             connections: declare.gauge("larder_connections", "Client connections open."),
             panics: declare.counter("larder_panics_total", "Handlers that panicked: each is a bug."),
+            schema_moved_on: declare.gauge(
+                "larder_schema_moved_on",
+                "1 while the database is another than schema.yaml tells of.",
+            ),
             registry,
         }
     }
@@ -137,6 +149,11 @@ impl Metrics {
         self.reloads.with_label_values(&[result]).inc();
     }
 
+    /// Counts a look at the database's definitions: `same`, `changed` or `failed`.
+    pub fn looked_at_schema(&self, result: &str) {
+        self.schema_looks.with_label_values(&[result]).inc();
+    }
+
     /// Counts an invalidation of this many tags.
     pub fn invalidated(&self, tags: usize) {
         self.invalidations.inc();
@@ -149,6 +166,7 @@ impl Metrics {
         self.requests(NO_RULE, "hit");
         self.refused_fills.with_label_values(&["status"]);
         self.reloads.with_label_values(&["ok"]);
+        self.schema_looks.with_label_values(&["same"]);
         self.latency("hit");
         self.registry.gather().iter().map(|family| family.name().to_owned()).collect()
     }

@@ -11,7 +11,7 @@ use http_body_util::{BodyExt, Limited};
 
 use crate::clock::Clock;
 use crate::rules::{Learned, SCHEMA_FILE_BYTES_MAX};
-use crate::schema::{ConnectError, Database, DatabaseUrl, differences, from_openapi, learned, written};
+use crate::schema::{self, DatabaseUrl, differences, from_openapi, learned, written};
 use crate::upstream::{Deadlines, Origin, Outgoing, Upstream, client_tls};
 
 use super::check;
@@ -143,18 +143,9 @@ async fn ask(flags: &DatabaseFlags, schemas: &[String]) -> Result<Learned, Faile
     })?;
     let url =
         DatabaseUrl::parse(&text).map_err(|mistake| (format!("error: --db: {mistake}\n"), Exit::Usage))?;
-    let failed = |error: ConnectError| (chain(&error), Exit::Unavailable);
-    let (mut database, connection) = Database::connect(&url).await.map_err(failed)?;
     let asked = if flags.schemas.is_empty() { schemas } else { &flags.schemas };
-    let facts = database.facts((!asked.is_empty()).then_some(asked));
-    tokio::pin!(connection);
-    let facts = tokio::select! {
-        facts = facts => facts,
-        () = &mut connection => {
-            return Err(("error: the database closed the connection\n".to_owned(), Exit::Unavailable));
-        }
-    };
-    let (facts, fingerprint) = facts.map_err(failed)?;
+    let asked = schema::ask(&url, (!asked.is_empty()).then_some(asked)).await;
+    let (facts, fingerprint) = asked.map_err(|error| (chain(&error), Exit::Unavailable))?;
     if let Some(missing) = facts.missing_schema() {
         let words = format!("error: the database has no schema `{missing}` (hint: --schemas names them)\n");
         return Err((words, Exit::Usage));

@@ -21,6 +21,8 @@ pub struct FunctionReach {
 /// What only the database can tell, from an included schema.yaml.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Knowledge {
+    /// The database's definitions as they were, in one word; empty where they could not be asked for.
+    pub fingerprint: String,
     /// What requests can name: whatever else they name came after the file was written.
     pub tables: BTreeSet<Table>,
     /// Table → where its embeds may lead.

@@ -13,7 +13,7 @@ use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, NoTls};
 
-use super::ask;
+use super::catalogue;
 use super::facts::Facts;
 use super::fingerprint::Fingerprint;
 use super::tls::Tls;
@@ -181,17 +181,55 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
+/// Reads everything. `schemas` are those that requests can name, where the operator said.
+pub async fn ask(
+    url: &DatabaseUrl,
+    schemas: Option<&[String]>,
+) -> Result<(Facts, Fingerprint), ConnectError> {
+    connected(url, async |database| {
+        let asked = catalogue::facts(&mut database.client, schemas).await;
+        asked.map_err(|error| ConnectError::of(database.told.clone(), error))
+    })
+    .await
+}
+
+/// Reads the fingerprint alone.
+pub async fn ask_fingerprint(url: &DatabaseUrl) -> Result<Fingerprint, ConnectError> {
+    connected(url, async |database| {
+        let asked = catalogue::fingerprint(&mut database.client).await;
+        asked.map_err(|error| ConnectError::of(database.told.clone(), error))
+    })
+    .await
+}
+
+/// Asks over a connection of its own, which ends with the answer; dropping this ends it too.
+async fn connected<T>(
+    url: &DatabaseUrl,
+    asking: impl AsyncFnOnce(&mut Database) -> Result<T, ConnectError>,
+) -> Result<T, ConnectError> {
+    let (mut database, work) = Database::connect(url).await?;
+    let told = database.told.clone();
+    let asked = async {
+        database.refuse_old().await?;
+        asking(&mut database).await
+    };
+    tokio::select! {
+        biased;
+        answer = asked => answer,
+        () = work => Err(ConnectError::Unreachable(told, None)),
+    }
+}
+
 /// A connection to the database.
 #[derive(Debug)]
-pub struct Database {
+struct Database {
     client: Client,
     told: String,
 }
 
 impl Database {
-    /// Connects. What is given back second is the connection's work: it runs for as long as the database
-    /// is asked, and ends when this is dropped.
-    pub async fn connect(
+    /// Connects. What is given back second is the connection's work: it runs for as long as the database is asked.
+    async fn connect(
         url: &DatabaseUrl,
     ) -> Result<(Self, impl Future<Output = ()> + Send + use<>), ConnectError> {
         let told = url.told();
@@ -210,20 +248,6 @@ impl Database {
             Err(_elapsed) => return Err(ConnectError::Unreachable(told, None)),
         };
         Ok((Self { client, told }, work.run()))
-    }
-
-    /// Reads everything. `schemas` are those that requests can name, where the operator said.
-    pub async fn facts(&mut self, schemas: Option<&[String]>) -> Result<(Facts, Fingerprint), ConnectError> {
-        self.refuse_old().await?;
-        let asked = ask::facts(&mut self.client, schemas).await;
-        asked.map_err(|error| ConnectError::of(self.told.clone(), error))
-    }
-
-    /// Reads the fingerprint alone.
-    pub async fn fingerprint(&mut self) -> Result<Fingerprint, ConnectError> {
-        self.refuse_old().await?;
-        let asked = ask::fingerprint(&mut self.client).await;
-        asked.map_err(|error| ConnectError::of(self.told.clone(), error))
     }
 
     async fn refuse_old(&self) -> Result<(), ConnectError> {

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::ask::Asked;
+use super::catalogue::Asked;
 
 /// Schemas that a provider fills and changes by itself, partitions by the day among them.
 const PROVIDERS: &str = "('realtime', '_realtime', 'supabase_functions', 'net', 'cron', 'pgsodium', \

@@ -16,6 +16,7 @@ use crate::admin::{Admin, Health, Phase, Token};
 use crate::cache::{Cache, MemoryStore};
 use crate::clock::Clock;
 use crate::identity::Issuers;
+use crate::invalidation::Invalidator;
 use crate::key::Scope;
 use crate::metrics::Metrics;
 use crate::proxy::{Limits as ProxyLimits, Means, Peer, Proxy, Tasks};
@@ -29,6 +30,7 @@ use super::listen::{Entrance, serve};
 use super::reload::Watched;
 use super::rules_file::{self, RulesRefused, read_rules};
 use super::running::Running;
+use super::schema_watch::SchemaWatch;
 use super::settings::Settings;
 use super::shutdown::Shutdown;
 use super::tls::{Tls, TlsError};
@@ -86,9 +88,11 @@ impl Server {
             health: Health::default(),
             shutdown: Shutdown::default(),
         };
+        let written_for = watch::Sender::new(fingerprint(&rules));
+        ground.watch_schema(&settings, &written_for);
         let proxy = ground.proxy(&settings, rules, clock);
         let (reload, asked) = watch::channel(());
-        ground.watch_rules(&settings, &proxy, asked.clone());
+        ground.watch_rules(&settings, &proxy, written_for, asked.clone());
         ground.watch_certificate(&settings, tls.as_ref(), asked);
         ground.watch_keys(&settings);
 
@@ -151,12 +155,19 @@ impl Ground {
     }
 
     /// Applies the rules whenever their file changes and compiles; otherwise the old ones stay.
-    fn watch_rules(&self, settings: &Settings, proxy: &Arc<Proxy>, asked: watch::Receiver<()>) {
+    fn watch_rules(
+        &self,
+        settings: &Settings,
+        proxy: &Arc<Proxy>,
+        written_for: watch::Sender<Option<String>>,
+        asked: watch::Receiver<()>,
+    ) {
         let (file, context) = (settings.rules.clone(), context(settings));
         let (proxy, metrics, health) = (Arc::clone(proxy), self.metrics.clone(), self.health.clone());
         let apply = move || {
             let is_applied = match compile(&file, &context) {
                 Ok(rules) => {
+                    written_for.send_replace(fingerprint(&rules));
                     proxy.replace_rules(rules);
                     info!(file = %file.display(), "the rules were read again and are in use");
                     true
@@ -171,6 +182,19 @@ impl Ground {
         };
         let rules = settings.rules.clone();
         self.watch(Watched::new(move || rules_file::files(&rules), apply), asked);
+    }
+
+    /// Looks whether the database is still the one that the rules were written for.
+    fn watch_schema(&self, settings: &Settings, written_for: &watch::Sender<Option<String>>) {
+        let Some(database) = settings.schema_db.clone() else { return };
+        let watch = SchemaWatch {
+            database,
+            invalidator: Invalidator::new(Arc::clone(&self.cache), self.metrics.clone()),
+            metrics: self.metrics.clone(),
+            written_for: written_for.subscribe(),
+            seen: None,
+        };
+        self.shutdown.tasks().spawn(watch.watch(self.shutdown.draining().clone()));
     }
 
     /// Uses the certificate of new connections whenever its files change and fit.
@@ -258,6 +282,12 @@ fn warn_if_narrowed(rules: &RuleSet, settings: &Settings) {
              set SUPABASE_PUBLISHABLE_KEY (or SUPABASE_ANON_KEY), and SUPABASE_JWT_SECRET if tokens are signed with it"
         );
     }
+}
+
+/// What the included schema.yaml was written for.
+fn fingerprint(rules: &RuleSet) -> Option<String> {
+    let known = rules.schema().knowledge.as_ref()?;
+    Some(known.fingerprint.clone()).filter(|fingerprint| !fingerprint.is_empty())
 }
 
 fn context(settings: &Settings) -> Context {

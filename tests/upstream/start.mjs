@@ -201,7 +201,9 @@ async function main() {
   const names = Array.from({ length: Number(options.servers) }, (_, n) => `server${n}`);
   for (const name of names) await sql(`create database ${name} template seeded`);
   const servers = await Promise.all(names.map((name) => startLite(name, url(name))));
-  console.log(JSON.stringify({ servers, databases: names.map(url), ...keys }));
+  // with no server there is still the database that all would be copied from
+  const databases = (names.length ? names : ['seeded']).map(url);
+  console.log(JSON.stringify({ servers, databases, ...keys }));
 }
 
 process.on('SIGINT', () => end(130));

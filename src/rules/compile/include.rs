@@ -55,6 +55,7 @@ pub(super) fn read(
 /// Lays what was learned under what the section says.
 pub(super) fn lay_under(schema: &mut Schema, learned: &Learned) {
     let knowledge = Knowledge {
+        fingerprint: learned.source.fingerprint.clone(),
         tables: learned.tables.keys().chain(learned.functions.keys()).cloned().collect(),
         relationships: learned.relations.clone(),
         fields: learned.fields.iter().map(|(table, fields)| (table.clone(), functions_of(fields))).collect(),

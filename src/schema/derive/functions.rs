@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::key::Table;
 use crate::rules::{Learned, LearnedFunction, Link, Name, Part};
 
-use super::super::facts::{Facts, Oid, Volatility};
+use super::super::facts::{Facts, Function, Oid, Volatility};
 use super::super::text::Chain;
 use super::names::Names;
 use super::reach::{Functions, Reach};
@@ -63,8 +63,15 @@ fn told(facts: &Facts, oids: &[Oid], reach: &Reach) -> (LearnedFunction, Option<
 /// Functions of a row that read more than the row, by the tables whose rows they take.
 fn fields(facts: &Facts, functions: &Functions<'_>) -> BTreeMap<Table, BTreeMap<String, Name>> {
     let ancestors = facts.ancestors();
+    let row_types: BTreeSet<Oid> = facts.relations.values().map(|relation| relation.row_type).collect();
+    let takes_row = |function: &Function| {
+        function.takes_any_row
+            || function.first_argument.is_some_and(|argument| row_types.contains(&argument))
+    };
     let mut fields: BTreeMap<Table, BTreeMap<String, Name>> = BTreeMap::new();
-    for (oid, function) in facts.functions.iter().filter(|(_, function)| function.takes_one) {
+    for (oid, function) in
+        facts.functions.iter().filter(|(_, function)| function.takes_one && takes_row(function))
+    {
         let takes = |relation: Oid| {
             let own = facts.relations.get(&relation).map(|relation| relation.row_type);
             function.takes_any_row || (own.is_some() && own == function.first_argument)

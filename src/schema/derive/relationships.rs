@@ -26,8 +26,8 @@ struct Way {
     references: Vec<String>,
 }
 
-/// Views by what they show: a column of a table → columns of the view.
-type Shown = BTreeMap<Oid, BTreeMap<(Oid, i16), Vec<String>>>;
+/// Table → view → the table's columns that it shows, with their names there.
+type Shown = BTreeMap<Oid, BTreeMap<Oid, BTreeMap<i16, Vec<String>>>>;
 
 /// The relationships of every exposed relation.
 pub(super) fn relationships(facts: &Facts) -> BTreeMap<Table, Vec<Relationship>> {
@@ -111,9 +111,9 @@ fn spellings(facts: &Facts, shown: &Shown, table: Oid, columns: &[i16]) -> Optio
     let relation = facts.relations.get(&table)?;
     let own = columns.iter().map(|column| relation.columns.get(column).map(|column| column.name.clone()));
     let mut all = vec![(table, own.collect::<Option<Vec<_>>>()?)];
-    for (view, columns_shown) in shown {
+    for (view, columns_shown) in shown.get(&table).into_iter().flatten() {
         let names: Option<Vec<&Vec<String>>> =
-            columns.iter().map(|column| columns_shown.get(&(table, *column))).collect();
+            columns.iter().map(|column| columns_shown.get(column)).collect();
         let Some(names) = names else { continue };
         let mut combined: Vec<Vec<String>> = vec![Vec::new()];
         for names in names {
@@ -139,9 +139,9 @@ fn shown(facts: &Facts) -> Shown {
         let Some(relation) = facts.relations.get(view) else { continue };
         for column in columns {
             let Some(name) = relation.columns.get(&column.column) else { continue };
-            let Some(source) = source(&origins, *column) else { continue };
-            let names = shown.entry(*view).or_default().entry(source).or_default();
-            names.push(name.name.clone());
+            let Some((table, number)) = source(&origins, *column) else { continue };
+            let of_view = shown.entry(table).or_default().entry(*view).or_default();
+            of_view.entry(number).or_default().push(name.name.clone());
         }
     }
     shown
