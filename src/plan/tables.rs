@@ -43,8 +43,8 @@ pub(super) fn named(schema: &Schema, request: &Request<'_>) -> Named {
                 Some(reads) => named.others.extend_from_slice(reads),
                 None => named.unresolved.push(format!("rpc/{name}")),
             }
-            let returns = reach.and_then(|reach| reach.returns.clone());
-            [function].into_iter().chain(returns).collect()
+            let returns = reach.into_iter().flat_map(|reach| &reach.returns).cloned();
+            [function.clone()].into_iter().chain(returns).collect()
         }
         Resource::Root
         | Resource::GraphQl

@@ -14,8 +14,8 @@ pub struct FunctionReach {
     pub reads: Option<Vec<Table>>,
     /// Tables it writes; `None` means not known, an empty list that it changes nothing.
     pub writes: Option<Vec<Table>>,
-    /// The table whose rows it returns, as far as known: embeds start there.
-    pub returns: Option<Table>,
+    /// The tables whose rows it returns, as far as known: embeds start there.
+    pub returns: Vec<Table>,
 }
 
 /// What only the database can tell, from an included schema.yaml.

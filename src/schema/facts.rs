@@ -22,7 +22,7 @@ pub struct Facts {
     pub(super) rewrites: Vec<Rewrite>,
     pub(super) triggers: Vec<Trigger>,
     pub(super) policies: Vec<Policy>,
-    /// Functions that turn a domain into JSON or text: the domain, the function.
+    /// Functions that show a domain or make one: the domain, the function.
     pub(super) casts: Vec<(Oid, Oid)>,
     /// Functions that a text may call without their name: those behind operators, by the operator's sign,
     /// and behind casts, which have none.

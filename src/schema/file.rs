@@ -158,7 +158,9 @@ fn relationship(Relationship { to, by }: &Relationship) -> String {
 fn function(function: &LearnedFunction) -> String {
     let mut fields = vec![format!("reads: {}", names(&function.reads))];
     fields.extend(function.writes.as_ref().map(|writes| format!("writes: {}", names(writes))));
-    fields.extend(function.returns.as_ref().map(|Name(table)| format!("returns: {}", scalar(&name(table)))));
+    if !function.returns.is_empty() {
+        fields.push(format!("returns: {}", names(&function.returns)));
+    }
     map(fields.into_iter())
 }
 

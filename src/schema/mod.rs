@@ -2,7 +2,7 @@
 //!
 //! [`ask`] reads the catalogue into [`Facts`], in one read-only transaction;
 //! `derive` concludes from them what an answer depends on and a write changes,
-//! and gives a [`Learned`]; `file` writes that down, one line for each thing,
+//! and gives a [`Learned`](crate::rules::Learned); `file` writes that down, one line for each thing,
 //! and `diff` says what two such files differ in. Facts are only read and
 //! conclusions only drawn here: nothing judges without a fact, and what cannot
 //! be concluded is said to be unsure, with the reason.

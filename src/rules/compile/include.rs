@@ -73,8 +73,7 @@ pub(super) fn lay_under(schema: &mut Schema, learned: &Learned) {
         let is_unsure = unsure.is_some_and(|unsure| unsure.contains_key(&Name(name.clone())));
         let learned = reach(function, is_unsure);
         let returns = learned.returns.clone();
-        let told = schema.functions.entry(name.clone()).or_insert(learned);
-        told.returns = told.returns.take().or(returns);
+        schema.functions.entry(name.clone()).or_insert(learned).returns = returns;
     }
     under(&mut schema.views, &learned.views);
     under(&mut schema.policies, &learned.policies);
@@ -105,7 +104,7 @@ fn reach(function: &LearnedFunction, is_unsure: bool) -> FunctionReach {
     FunctionReach {
         reads: (!is_unsure).then(|| plain(&function.reads)),
         writes: writes.filter(|writes| !is_unsure || writes.is_empty()),
-        returns: function.returns.as_ref().map(|Name(table)| table.clone()),
+        returns: plain(&function.returns),
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) fn compile(
         let reach = FunctionReach {
             reads: function.value.reads.as_ref().map(|tables| names.tables(tables)),
             writes: function.value.writes.as_ref().map(|tables| names.tables(tables)),
-            returns: None,
+            returns: Vec::new(),
         };
         names.insert(&mut schema.functions, &function.name, reach);
     }

@@ -109,8 +109,8 @@ pub struct LearnedFunction {
     pub reads: Vec<Name>,
     /// What it changes, as far as could be found; `None` where nothing can be said.
     pub writes: Option<Vec<Name>>,
-    /// The table whose rows it returns: embeds start there.
-    pub returns: Option<Name>,
+    /// The tables whose rows it returns, one for each function of this name: embeds start there.
+    pub returns: Vec<Name>,
 }
 
 /// A section in which something may be unsure.

@@ -178,7 +178,7 @@ fn function(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<Lear
     let function = LearnedFunction {
         reads: section(&mut fields, "reads", findings, names).unwrap_or_default(),
         writes: section(&mut fields, "writes", findings, names),
-        returns: section(&mut fields, "returns", findings, name),
+        returns: section(&mut fields, "returns", findings, names).unwrap_or_default(),
     };
     fields.close(&[], findings);
     Some(function)

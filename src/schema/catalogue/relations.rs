@@ -59,9 +59,10 @@ const POLICIES: &str = "select p.polrelid, p.polname::text, p.polcmd in ('r', '*
     coalesce(p.polqual::text, '') || ' ' || coalesce(p.polwithcheck::text, ''), \
     pg_catalog.pg_get_expr(p.polqual, p.polrelid) from pg_catalog.pg_policy p order by 1, 2";
 
-/// Only casts to JSON and text are made where rows are read.
-const CASTS: &str = "select k.castsource, k.castfunc from pg_catalog.pg_cast k \
-    join pg_catalog.pg_type t on t.oid = k.castsource where k.castfunc <> 0 and t.typtype = 'd'";
+/// Functions that show a domain as JSON or text, or make one of what a filter says.
+const CASTS: &str = "select case when s.typtype = 'd' then k.castsource else k.casttarget end, k.castfunc \
+    from pg_catalog.pg_cast k join pg_catalog.pg_type s on s.oid = k.castsource \
+    join pg_catalog.pg_type t on t.oid = k.casttarget where k.castfunc <> 0 and 'd' in (s.typtype, t.typtype)";
 
 type Asking = Result<(), tokio_postgres::Error>;
 

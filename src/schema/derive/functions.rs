@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::key::Table;
 use crate::rules::{Learned, LearnedFunction, Link, Name, Part};
 
-use super::super::facts::{Facts, Function, Oid, Volatility};
+use super::super::facts::{Facts, Function, Oid, Relation, Volatility};
 use super::super::text::Chain;
 use super::names::Names;
 use super::reach::{Functions, Reach};
@@ -50,13 +50,10 @@ fn told(facts: &Facts, oids: &[Oid], reach: &Reach) -> (LearnedFunction, Option<
         (Some(_), true) => None,
         (None, true) => Some(facts.names_of(&reach.writes)),
     };
-    let returned = overloads().find_map(|function| facts.relations.get(&function.returns?));
+    let returned: BTreeSet<Oid> = overloads().filter_map(|function| function.returns).collect();
     let doubt_in_writes = reach.doubt_in_writes.clone().filter(|_| is_volatile);
-    let function = LearnedFunction {
-        reads: facts.names_of(&reach.reads),
-        writes,
-        returns: returned.map(|relation| Name(relation.table.clone())),
-    };
+    let function =
+        LearnedFunction { reads: facts.names_of(&reach.reads), writes, returns: facts.names_of(&returned) };
     (function, reach.doubt_in_reads.clone().or(doubt_in_writes))
 }
 
@@ -64,6 +61,14 @@ fn told(facts: &Facts, oids: &[Oid], reach: &Reach) -> (LearnedFunction, Option<
 fn fields(facts: &Facts, functions: &Functions<'_>) -> BTreeMap<Table, BTreeMap<String, Name>> {
     let ancestors = facts.ancestors();
     let row_types: BTreeSet<Oid> = facts.relations.values().map(|relation| relation.row_type).collect();
+    // rows of a table out of reach are shown by the functions that return them
+    let is_exposed =
+        |function: &&Function| facts.exposed.iter().any(|schema| **schema == *function.name.schema);
+    let returned: BTreeSet<Oid> =
+        facts.functions.values().filter(is_exposed).filter_map(|function| function.returns).collect();
+    let returned = facts.relations.iter().filter(|(oid, _)| returned.contains(oid));
+    let shown: BTreeMap<Oid, &Relation> =
+        facts.exposed_relations().chain(returned.map(|(oid, relation)| (*oid, relation))).collect();
     let takes_row = |function: &Function| {
         function.takes_any_row
             || function.first_argument.is_some_and(|argument| row_types.contains(&argument))
@@ -76,8 +81,8 @@ fn fields(facts: &Facts, functions: &Functions<'_>) -> BTreeMap<Table, BTreeMap<
             let own = facts.relations.get(&relation).map(|relation| relation.row_type);
             function.takes_any_row || (own.is_some() && own == function.first_argument)
         };
-        let takers = facts.exposed_relations().filter(|(relation, _)| {
-            takes(*relation)
+        let takers = shown.iter().filter(|(relation, _)| {
+            takes(**relation)
                 || ancestors.get(relation).is_some_and(|above| above.iter().any(|oid| takes(*oid)))
         });
         let mut takers = takers.peekable();
@@ -105,6 +110,6 @@ fn pre_request(facts: &Facts, names: &Names<'_>, functions: &Functions<'_>, name
     LearnedFunction {
         reads: facts.names_of(&reach.reads),
         writes: (!is_unknown).then(|| facts.names_of(&reach.writes)),
-        returns: None,
+        returns: Vec::new(),
     }
 }

@@ -41,6 +41,9 @@ impl Token {
     }
 }
 
+/// PostgreSQL cuts longer names, in bytes.
+const NAME_BYTES_MAX: usize = 63;
+
 /// Longer signs first.
 const SYMBOLS: [&str; 12] = ["::", ":=", "#>>", "#>", "->>", "->", ".", ",", ";", "(", ")", "="];
 
@@ -71,7 +74,7 @@ fn next(rest: &str, first: char) -> (Option<Token>, &str) {
     }
     if first == '"' {
         let (name, after) = quoted(&rest[1..], '"', false);
-        return (Some(Token::Quoted(name)), after);
+        return (Some(Token::Quoted(cut(name))), after);
     }
     if first.is_ascii_digit() || (first == '$' && rest[1..].starts_with(|c: char| c.is_ascii_digit())) {
         let end =
@@ -80,12 +83,18 @@ fn next(rest: &str, first: char) -> (Option<Token>, &str) {
     }
     if is_word(first) {
         let end = rest.find(|c: char| !is_word(c) && !c.is_ascii_digit() && c != '$').unwrap_or(rest.len());
-        return (Some(Token::Word(rest[..end].to_lowercase())), &rest[end..]);
+        // only these letters are folded where the encoding has many bytes for one
+        return (Some(Token::Word(cut(rest[..end].to_ascii_lowercase()))), &rest[end..]);
     }
     match SYMBOLS.iter().find(|symbol| rest.starts_with(**symbol)) {
         Some(symbol) => (Some(Token::Symbol(symbol)), &rest[symbol.len()..]),
         None => (Some(Token::Other(first)), &rest[first.len_utf8()..]),
     }
+}
+
+fn cut(mut name: String) -> String {
+    name.truncate(name.floor_char_boundary(NAME_BYTES_MAX));
+    name
 }
 
 fn is_word(c: char) -> bool {
@@ -181,6 +190,7 @@ mod tests {
             ("'open", "'open'"),
             ("/* open", ""),
             ("$$open", "'open'"),
+            ("\u{c9}T\u{c9}", "\u{c9}t\u{c9}"),
         ] {
             assert_eq!(shown(text), expected, "{text}");
         }

@@ -209,3 +209,19 @@ insert into pairs values (1, 3, 4);
 -- read: /rpc/weighed
 -- keeps: POST /notes {"id":9}
 -- stale: POST /weights {"id":2,"weight":5}
+
+-- case: functions of one name that return rows of two tables
+create table writers (id int primary key, name text);
+create table novels (id int primary key, writer int references writers);
+create table painters (id int primary key, name text);
+create table pictures (id int primary key, painter int references painters);
+create table notes (id int primary key);
+create function works(a int) returns setof novels language sql stable as $$ select * from novels $$;
+create function works(a int, b int) returns setof pictures language sql stable as $$ select * from pictures $$;
+insert into writers values (1, 'Ann');
+insert into painters values (1, 'Bo');
+insert into novels values (1, 1);
+insert into pictures values (1, 1);
+-- read: /rpc/works?a=1&b=1&select=id,painters(name)
+-- keeps: POST /notes {"id":9}
+-- stale: PATCH /painters?id=eq.1 {"name":"Cy"}
