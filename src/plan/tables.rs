@@ -140,11 +140,10 @@ impl Named {
 
     /// What runs before every request decides about every answer.
     fn read_before(&mut self, schema: &Schema) {
-        let knowledge = schema.knowledge.as_ref();
-        let Some(before) = knowledge.and_then(|knowledge| knowledge.before_requests.as_ref()) else { return };
-        match &before.reads {
+        let Some(before) = schema.before_requests() else { return };
+        match schema.read_by_function(before) {
             Some(reads) => self.others.extend_from_slice(reads),
-            None => self.unresolved.push("the function before every request".into()),
+            None => self.unresolved.push(before.to_string()),
         }
     }
 

@@ -197,11 +197,11 @@ fn derive(rules: &RuleSet, request: &Request<'_>) -> Derived {
 
 /// These tables and all that a write to them reaches; everything where that is in doubt.
 fn changed(schema: &Schema, mut tables: Vec<Table>) -> Derived {
-    let before = schema.knowledge.as_ref().and_then(|knowledge| knowledge.before_requests.as_ref());
-    match before.map(|before| &before.writes) {
-        None => {}
-        Some(Some(also)) => tables.extend_from_slice(also),
-        Some(None) => return Derived::Everything,
+    if let Some(before) = schema.before_requests() {
+        match schema.functions.get(before).and_then(|reach| reach.writes.as_ref()) {
+            Some(also) => tables.extend_from_slice(also),
+            None => return Derived::Everything,
+        }
     }
     let reached = schema.changed_by(tables);
     if schema.is_doubtful_write(&reached) { Derived::Everything } else { Derived::Tables(reached) }

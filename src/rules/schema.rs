@@ -33,8 +33,8 @@ pub struct Knowledge {
     pub doubtful_reads: BTreeMap<Table, String>,
     /// Tables whose writes may change anything, with the reason.
     pub doubtful_writes: BTreeMap<Table, String>,
-    /// What runs before every request.
-    pub before_requests: Option<FunctionReach>,
+    /// The function that runs before every request.
+    pub before_requests: Option<Table>,
     /// Schema of a service → its tables, as far as answers depend on them.
     pub services: BTreeMap<String, BTreeSet<Table>>,
 }
@@ -122,6 +122,11 @@ impl Schema {
         let knowledge = self.knowledge.as_ref();
         knowledge
             .is_some_and(|known| tables.into_iter().any(|table| known.doubtful_writes.contains_key(table)))
+    }
+
+    /// The function that runs before every request, where one does.
+    pub fn before_requests(&self) -> Option<&Table> {
+        self.knowledge.as_ref()?.before_requests.as_ref()
     }
 
     /// The tables that a service keeps in a schema of its own, as far as was learned.

@@ -164,6 +164,8 @@ pub(super) struct Function {
     pub(super) is_handler: bool,
     /// Can only be called by a trigger.
     pub(super) is_trigger: bool,
+    /// Belongs to a role of Supabase's own services.
+    pub(super) is_of_service: bool,
 }
 
 /// What a function promises.

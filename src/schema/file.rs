@@ -72,9 +72,10 @@ pub fn written(learned: &Learned) -> String {
         |columns| list(columns.iter().map(|column| scalar(column))),
     );
     visibility(&mut text, learned);
-    if let Some(before) = &learned.pre_request {
+    if let Some(Name(before)) = &learned.pre_request {
+        let before = scalar(&name(before));
         let _infallible =
-            write!(text, "\n# What runs before every request.\npre_request: {}\n", function(before));
+            write!(text, "\n# The function that runs before every request.\npre_request: {before}\n");
     }
     unsure(&mut text, learned);
     text

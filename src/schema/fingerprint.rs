@@ -72,7 +72,7 @@ const PARTS: [(&str, &str); 8] = [
 ];
 
 /// A digest for each kind of object.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fingerprint(BTreeMap<&'static str, String>);
 
 impl Fingerprint {

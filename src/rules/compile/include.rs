@@ -65,7 +65,7 @@ pub(super) fn lay_under(schema: &mut Schema, learned: &Learned) {
         doubtful_writes: doubts(learned, Part::Cascades, &schema.cascades)
             .chain(doubts(learned, Part::Views, &schema.views))
             .collect(),
-        before_requests: learned.pre_request.as_ref().map(|function| reach(function, false)),
+        before_requests: learned.pre_request.as_ref().map(|Name(function)| function.clone()),
         services: services(learned),
     };
     let unsure = learned.unsure.get(&Part::Functions);

@@ -45,7 +45,7 @@ pub(super) fn tell_unsure(
             let is_open = match part {
                 Part::Views | Part::Policies => knowledge.doubtful_reads.contains_key(table),
                 Part::Cascades => knowledge.doubtful_writes.contains_key(table),
-                Part::Functions => schema.functions.get(table).is_some_and(|reach| reach.reads.is_none()),
+                Part::Functions => schema.functions.get(table).is_none_or(|reach| reach.reads.is_none()),
             };
             if is_open {
                 let name = written(table);

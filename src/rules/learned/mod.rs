@@ -57,8 +57,8 @@ pub struct Learned {
     /// Table → whom which of its rows are shown to.
     #[serde(serialize_with = "by_table")]
     pub visibility: BTreeMap<Table, Vec<Visible>>,
-    /// What runs before every request.
-    pub pre_request: Option<LearnedFunction>,
+    /// The function that runs before every request.
+    pub pre_request: Option<Name>,
     /// What could not be made out for certain, with the reason.
     pub unsure: BTreeMap<Part, BTreeMap<Name, String>>,
 }

@@ -47,7 +47,7 @@ fn learned(root: &Node, findings: &mut Findings<'_>) -> Option<Learned> {
         cascades: tables(&mut fields, "cascades", findings, names),
         rows: tables(&mut fields, "rows", findings, words),
         visibility: tables(&mut fields, "visibility", findings, visibility),
-        pre_request: section(&mut fields, "pre_request", findings, function),
+        pre_request: section(&mut fields, "pre_request", findings, name),
         unsure: section(&mut fields, "unsure", findings, unsure).unwrap_or_default(),
     };
     fields.close(&[], findings);

@@ -17,7 +17,8 @@ const FUNCTIONS: &str = "select p.oid, n.nspname::text, p.proname::text, l.lanna
     array_remove(array_remove(array[g.aggtransfn::oid, g.aggfinalfn::oid, g.aggcombinefn::oid, g.aggmtransfn::oid, \
     g.aggmfinalfn::oid], 0::oid), null), \
     r.typtype = 'd' and (r.typname ~ '^[A-Za-z0-9.-]+/[A-Za-z0-9.+-]+$' or r.typname = '*/*'), \
-    p.prorettype in ('pg_catalog.trigger'::regtype, 'pg_catalog.event_trigger'::regtype) \
+    p.prorettype in ('pg_catalog.trigger'::regtype, 'pg_catalog.event_trigger'::regtype), \
+    pg_catalog.pg_get_userbyid(p.proowner) ~ '^supabase_' \
     from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace \
     join pg_catalog.pg_language l on l.oid = p.prolang \
     join pg_catalog.pg_type r on r.oid = p.prorettype \
@@ -78,6 +79,7 @@ pub(super) async fn read(asked: &Asked<'_>, facts: &mut Facts) -> Result<(), tok
             parts: row.try_get(13)?,
             is_handler: row.try_get(14)?,
             is_trigger: row.try_get(15)?,
+            is_of_service: row.try_get(16)?,
         };
         facts.functions.insert(row.try_get(0)?, function);
     }

@@ -6,14 +6,11 @@ use crate::key::Table;
 use crate::rules::{Learned, LearnedFunction, Link, Name, Part};
 
 use super::super::facts::{Facts, Function, Oid, Relation, Volatility};
-use super::super::text::Chain;
-use super::names::Names;
 use super::reach::{Functions, Reach};
 
 /// The functions that requests can name, and those that stand behind fields and relationships.
-pub(super) fn tell(facts: &Facts, names: &Names<'_>, functions: &Functions<'_>, learned: &mut Learned) {
-    let before = facts.pre_request.as_deref();
-    learned.pre_request = before.map(|name| pre_request(facts, names, functions, name));
+pub(super) fn tell(facts: &Facts, functions: &Functions<'_>, learned: &mut Learned) {
+    learned.pre_request = pre_request(facts).map(Name);
     learned.fields = fields(facts, functions);
     let called = learned.relations.values().flatten().filter_map(|way| match &way.by {
         Link::Call(function) => Some(function),
@@ -21,6 +18,7 @@ pub(super) fn tell(facts: &Facts, names: &Names<'_>, functions: &Functions<'_>, 
     });
     let behind: BTreeSet<Table> = called
         .chain(learned.fields.values().flat_map(|fields| fields.values().map(|Name(function)| function)))
+        .chain(learned.pre_request.iter().map(|Name(before)| before))
         .cloned()
         .collect();
     let mut overloads: BTreeMap<&Table, Vec<Oid>> = BTreeMap::new();
@@ -29,6 +27,10 @@ pub(super) fn tell(facts: &Facts, names: &Names<'_>, functions: &Functions<'_>, 
         if (is_exposed && !function.is_trigger) || behind.contains(&function.name) {
             overloads.entry(&function.name).or_default().push(*oid);
         }
+    }
+    if let Some(before) = learned.pre_request.clone().filter(|Name(before)| !overloads.contains_key(before)) {
+        let reason = "it runs before every request, and is not there".to_owned();
+        learned.unsure.entry(Part::Functions).or_default().insert(before, reason);
     }
     for (name, oids) in overloads {
         let reach = functions.reach(oids.iter().copied());
@@ -101,15 +103,15 @@ fn fields(facts: &Facts, functions: &Functions<'_>) -> BTreeMap<Table, BTreeMap<
     fields
 }
 
-/// What runs before every request; unknown where it cannot be found.
-fn pre_request(facts: &Facts, names: &Names<'_>, functions: &Functions<'_>, name: &str) -> LearnedFunction {
-    let words: Vec<String> = name.split('.').map(|word| word.trim_matches('"').to_owned()).collect();
-    let called = names.functions(&Chain { names: words, is_called: true });
-    let reach = functions.reach(called.iter().copied());
-    let is_unknown = called.is_empty() || reach.doubt_in_writes.is_some();
-    LearnedFunction {
-        reads: facts.names_of(&reach.reads),
-        writes: (!is_unknown).then(|| facts.names_of(&reach.writes)),
-        returns: Vec::new(),
-    }
+/// The function that runs before every request. Where it is not there, nobody can say what it does.
+fn pre_request(facts: &Facts) -> Option<Table> {
+    let written = facts.pre_request.as_deref()?;
+    let mut words = written.split('.').map(|word| word.trim().trim_matches('"')).rev();
+    let name = words.next()?;
+    let schema = words.next();
+    let is_it = |function: &&Function| {
+        *function.name.name == *name && schema.is_none_or(|schema| *function.name.schema == *schema)
+    };
+    let found = facts.functions.values().find(is_it).map(|function| function.name.clone());
+    found.or_else(|| Some(Table::new(schema.or(facts.exposed.first().map(String::as_str))?, name)))
 }

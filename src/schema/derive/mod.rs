@@ -45,7 +45,7 @@ pub fn learned(facts: &Facts, fingerprint: &Fingerprint, pulled: &str) -> Learne
         ..Learned::default()
     };
     relations.tell(&mut learned);
-    functions::tell(facts, &names, &functions, &mut learned);
+    functions::tell(facts, &functions, &mut learned);
     keep_what_matters(&mut learned);
     learned
 }
@@ -54,7 +54,7 @@ pub fn learned(facts: &Facts, fingerprint: &Fingerprint, pulled: &str) -> Learne
 fn keep_what_matters(learned: &mut Learned) {
     let mut matters: BTreeSet<Table> =
         learned.tables.keys().chain(learned.functions.keys()).cloned().collect();
-    for function in learned.functions.values().chain(&learned.pre_request) {
+    for function in learned.functions.values() {
         let sides = function.reads.iter().chain(function.writes.iter().flatten());
         matters.extend(sides.map(|Name(table)| table.clone()));
     }
@@ -136,3 +136,6 @@ impl Function {
         self.is_handler && (self.takes_any_row || self.first_argument == Some(row_type))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -143,8 +143,16 @@ fn doubt_in_relation(facts: &Facts, relation: Oid) -> Option<String> {
 }
 
 fn direct(facts: &Facts, names: &Names<'_>, function: &Function) -> Direct {
+    let mut direct = done(facts, names, function);
+    if is_known(&function.name.schema, &function.name.name) {
+        direct.caller = Caller::default(); // whoever calls it has been seen to look at a claim
+    }
+    direct
+}
+
+fn done(facts: &Facts, names: &Names<'_>, function: &Function) -> Direct {
     let name = &function.name;
-    if is_known(&name.schema, &name.name) || SENDING.contains(&&*name.schema) {
+    if function.is_of_service && SENDING.contains(&&*name.schema) {
         return Direct::default();
     }
     if !function.parts.is_empty() {

@@ -164,7 +164,7 @@ impl<'f> Relations<'f> {
     fn is_affair_of_a_service(&self, relation: Oid, function: Oid) -> bool {
         let is_service = |schema: Option<&str>| schema.is_some_and(|schema| SERVICES.contains(&schema));
         let relation = self.facts.relations.get(&relation).map(|relation| &*relation.table.schema);
-        let function = self.facts.functions.get(&function).map(|function| &*function.name.schema);
-        is_service(relation) && relation == function
+        let function = self.facts.functions.get(&function).filter(|function| function.is_of_service);
+        is_service(relation) && relation == function.map(|function| &*function.name.schema)
     }
 }

@@ -75,7 +75,8 @@ impl Body {
         let target = match word.as_str() {
             "insert" | "merge" if is(at + 1, "into") => Some(at + 2),
             "delete" if is(at + 1, "from") => Some(at + 2),
-            "update" if !before(&NO_STATEMENT) => Some(at + 1),
+            // `merge … then update set` has its table elsewhere
+            "update" if !before(&NO_STATEMENT) && !is(at + 1, "set") => Some(at + 1),
             "truncate" => {
                 self.truncates_on |= tokens[at..].iter().any(|token| token.is("cascade"));
                 self.write_list(tokens, if is(at + 1, "table") { at + 2 } else { at + 1 });
@@ -209,6 +210,7 @@ mod tests {
             ("select 1 from t for update; insert into a on conflict (id) do update set b = 1", "a"),
             ("select for no key update", ""),
             ("merge into m using n on true when matched then delete", "m"),
+            ("merge into m using n on true when matched then update set a = 1", "m"),
             ("truncate table a, only b, c*", "a b c"),
             ("refresh materialized view concurrently v", "v"),
             ("with gone as (delete from a returning *) select * from gone", "a"),
