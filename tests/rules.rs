@@ -511,6 +511,7 @@ fn a_scope_wider_than_the_policies_allow_is_told_with_the_policy() {
         ("notes", ", scope: { claims: [sub] }", "depends on the claim `app_metadata.tenant_id`"),
         ("notes", ", scope: public", "the scope `public` is wider than the policy `tenants`"),
         ("cards", ", vary: [x-country]", "the scope `user` is wider than its definition allows"),
+        ("cards", ", scope: role, vary: [x-country]", "the scope `role` is wider than its definition allows"),
         ("*", ", scope: role", "wider than"),
     ] {
         let told = mistake(table, more).join("\n");

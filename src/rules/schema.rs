@@ -117,6 +117,14 @@ impl Schema {
         self.functions.get(function)?.reads.as_deref()
     }
 
+    /// Is it unsure what this reads, by the name that a plan has for it?
+    pub fn is_doubtful(&self, name: &str) -> bool {
+        let knowledge = self.knowledge.as_ref();
+        let doubtful =
+            knowledge.into_iter().flat_map(|known| known.doubtful_reads.keys().chain(&known.before_requests));
+        doubtful.into_iter().any(|table| table.to_string() == name)
+    }
+
     /// Whether a write to these tables may change anything.
     pub fn is_doubtful_write<'t>(&self, tables: impl IntoIterator<Item = &'t Table>) -> bool {
         let knowledge = self.knowledge.as_ref();

@@ -11,7 +11,7 @@ use crate::identity::IGNORED_CLAIMS;
 use crate::key::{Scope, Table};
 
 use super::super::document::{Document, ReadEntry};
-use super::super::learned::{Caller, Learned, Shown, Visible};
+use super::super::learned::{Caller, Kind, Learned, Visible};
 use super::super::mistake::{Findings, Spot, quoted};
 use super::super::rule::{Caching, ReadRule};
 use super::super::table_name::written;
@@ -38,10 +38,8 @@ pub(super) fn tell_too_wide(
         let Some(entry) = document.reads.get(read.rule.index) else { continue };
         let spot = entry.scope.as_ref().map_or(&read.path_spot, |scope| &scope.spot);
         let shown = shown_by(read, learned);
-        let differences: Vec<Difference<'_>> = shown
-            .iter()
-            .flat_map(|(table, visible)| differences(table, visible, &read.rule, entry))
-            .collect();
+        let differences: Vec<Difference<'_>> =
+            shown.iter().flat_map(|shown| differences(*shown, learned, &read.rule, entry)).collect();
         // One is enough to repair the rule; the rest would say the same of other policies.
         if let Some(first) = differences.iter().find(|found| !found.is_narrow).or(differences.first()) {
             tell(first, &read.rule.scope, spot, findings);
@@ -63,11 +61,15 @@ fn shown_by<'l>(read: &CompiledRead, learned: &'l Learned) -> Vec<(&'l Table, &'
 }
 
 fn differences<'l>(
-    table: &'l Table,
-    visible: &'l [Visible],
+    (table, visible): (&'l Table, &'l [Visible]),
+    learned: &Learned,
     rule: &ReadRule,
     entry: &ReadEntry,
 ) -> Vec<Difference<'l>> {
+    let is_plain = learned.tables.get(table).is_some_and(|known| match known.kind {
+        Kind::Table | Kind::Parent | Kind::Foreign => true,
+        Kind::View | Kind::Materialized => false,
+    });
     let pinned: BTreeMap<&str, &str> = entry
         .conditions
         .iter()
@@ -80,8 +82,9 @@ fn differences<'l>(
     let found = visible.iter().filter_map(|visible| {
         let looked_at = beyond(&visible.caller, &rule.scope)
             .or_else(|| (rule.scope == Scope::Public).then(|| by_role(visible)).flatten())?;
-        // signed-out callers' answers are anybody's to see: what is wrong is only what is missing
-        let is_narrow = rule.scope == Scope::Public && visible.by == Shown::Definition;
+        // what signed-out callers are shown is anybody's to see, and what a view or function leaves out by
+        // itself is not known here
+        let is_narrow = rule.scope == Scope::Public && !is_plain;
         Some(Difference { table, visible, looked_at, is_narrow })
     });
     found.collect()

@@ -3,8 +3,10 @@
 #![allow(clippy::print_stdout, reason = "a run's figures, shown where a test's output is asked for")]
 #![allow(clippy::disallowed_methods, reason = "how long a command takes is what is tested")]
 
-#[path = "started/pull.rs"]
+#[path = "../started/pull.rs"]
 mod pull;
+mod server;
+#[path = "../started/mod.rs"]
 mod started;
 
 use std::io::{Read, Write};
@@ -17,6 +19,7 @@ use serde_json::Value;
 use tokio_postgres::NoTls;
 
 use pull::Folder;
+use server::{Certified, answering, error, old_server};
 use started::{Larder, Upstream};
 
 /// For a slow machine under load; a healthy one needs a few milliseconds.
@@ -184,6 +187,29 @@ fn a_large_database_is_learned_within_five_seconds() {
 }
 
 #[test]
+fn a_certificate_is_believed_as_far_as_the_url_says() {
+    let folder = Folder::new();
+    let certified = Certified::new();
+    let authority = folder.file("authority.pem", &certified.pem);
+    let elsewhere = folder.file("elsewhere.pem", &Certified::new().pem);
+    let address = certified.answering(old_server());
+    let is_asked = "is PostgreSQL 12.9";
+    for (options, words) in [
+        ("", is_asked),
+        ("?sslmode=require", is_asked),
+        (&*format!("?sslmode=verify-full&sslrootcert={authority}"), is_asked),
+        (&format!("?sslmode=verify-full&sslrootcert={elsewhere}"), "no TLS with localhost"),
+        ("?sslmode=verify-full", "no TLS with localhost"),
+        (&format!("?sslmode=require&sslrootcert={elsewhere}"), "no TLS with localhost"),
+    ] {
+        let url = format!("postgres://u:hunter2@{address}/d{options}");
+        let (told, code) = said(&larder(&["schema", "pull", "--db", &url, "--out", "-"]));
+        assert!(told.contains(words) && !told.contains("hunter2"), "{options}: {told}");
+        assert_eq!(code, 69, "{told}");
+    }
+}
+
+#[test]
 fn what_is_wrong_with_the_database_is_said_without_its_password() {
     let upstream = Upstream::start(&["--servers", "0"]);
     let good = database(&upstream);
@@ -216,45 +242,6 @@ fn what_is_wrong_with_the_database_is_said_without_its_password() {
     let (told, exit) = said(&larder(&["schema", "pull", "--out", "-"]));
     assert_eq!(exit, 64, "{told}");
     assert!(told.contains("--db is missing"), "{told}");
-}
-
-/// A server that speaks no TLS and has an answer to each message.
-fn answering(answers: Vec<Vec<u8>>) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("an address").to_string();
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let Ok(mut stream) = stream else { return };
-            let mut asked = [0_u8; 1024];
-            for answer in [b"N".to_vec()].iter().chain(&answers) {
-                let _gone = stream.read(&mut asked).and_then(|_| stream.write_all(answer));
-            }
-            let _gone = stream.read(&mut asked);
-        }
-    });
-    address
-}
-
-fn message(kind: u8, body: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(body.len() + 4).expect("a short message");
-    [&[kind][..], &length.to_be_bytes(), body].concat()
-}
-
-fn error(state: &str, words: &str) -> Vec<u8> {
-    message(b'E', format!("SFATAL\0VFATAL\0C{state}\0M{words}\0\0").as_bytes())
-}
-
-/// Lets anybody in and has one row to show: its version.
-fn old_server() -> Vec<Vec<u8>> {
-    let column =
-        [b"server_version\0".as_slice(), &[0; 6], &25_u32.to_be_bytes(), &[0xff; 6], &[0; 2]].concat();
-    let shown = [
-        message(b'T', &[&1_u16.to_be_bytes()[..], &column].concat()),
-        message(b'D', &[&1_u16.to_be_bytes()[..], &4_u32.to_be_bytes(), b"12.9"].concat()),
-        message(b'C', b"SHOW\0"),
-        message(b'Z', b"I"),
-    ];
-    vec![[message(b'R', &[0; 4]), message(b'Z', b"I")].concat(), shown.concat()]
 }
 
 /// What PostgREST 13 says of two tables and a function.
