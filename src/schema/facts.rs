@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::key::Table;
 
+use super::tree::Tree;
+
 /// A number by which PostgreSQL knows an object.
 pub(super) type Oid = u32;
 
@@ -109,8 +111,8 @@ pub(super) struct Rewrite {
     pub(super) relation: Oid,
     /// Of a view; else of a write.
     pub(super) is_select: bool,
-    /// Action and condition as trees.
-    pub(super) tree: String,
+    /// Action and condition.
+    pub(super) tree: Tree,
     /// A view's definition in SQL.
     pub(super) definition: String,
 }
@@ -132,8 +134,8 @@ pub(super) struct Policy {
     pub(super) is_permissive: bool,
     /// Empty for everybody.
     pub(super) roles: Vec<String>,
-    /// Conditions as trees.
-    pub(super) tree: String,
+    /// Its conditions.
+    pub(super) tree: Tree,
     /// The condition on rows that are there, in SQL.
     pub(super) using: Option<String>,
 }
@@ -147,7 +149,7 @@ pub(super) struct Function {
     /// Its text: of an SQL body in the standard's form as PostgreSQL writes it.
     pub(super) text: String,
     /// Of an SQL body in the standard's form.
-    pub(super) tree: String,
+    pub(super) tree: Option<Tree>,
     /// The extension that brought it.
     pub(super) extension: Option<String>,
     /// The relation whose rows it returns.

@@ -9,26 +9,42 @@ use std::collections::BTreeSet;
 
 use super::facts::Oid;
 
-/// Fields that hold the number of a function.
-const CALLS: [&str; 6] =
+/// Fields that hold the number of a relation.
+const RELATIONS: [&str; 2] = [":relid ", ":seqid "];
+
+/// Fields that hold the number of a function; operators have theirs beside them.
+const FUNCTIONS: [&str; 6] =
     [":funcid ", ":opfuncid ", ":aggfnoid ", ":winfnoid ", ":hashfuncid ", ":negfuncid "];
 
-/// The tables and views of a tree.
-pub(super) fn relations(tree: &str) -> BTreeSet<Oid> {
-    numbers(tree, ":relid ").chain(numbers(tree, ":seqid ")).collect()
+/// What a tree refers to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tree {
+    /// Tables, views and sequences.
+    pub(super) relations: BTreeSet<Oid>,
+    /// Functions, those behind operators included.
+    pub(super) functions: BTreeSet<Oid>,
+    /// Where the columns of a view come from: the target list of its outermost query.
+    pub(super) origins: Vec<Origin>,
 }
 
-/// The functions of a tree, those behind operators included.
-pub(super) fn functions(tree: &str) -> BTreeSet<Oid> {
-    CALLS.iter().flat_map(|field| numbers(tree, field)).collect()
+impl Tree {
+    /// Reads a tree as PostgreSQL writes it.
+    pub(super) fn parse(text: &str) -> Self {
+        let mut tree = Self { origins: origins(text), ..Self::default() };
+        for (at, _) in text.match_indices(':') {
+            let rest = &text[at..];
+            let number = |field: &&'static str| number(rest.strip_prefix(*field)?);
+            tree.relations.extend(RELATIONS.iter().find_map(number));
+            tree.functions.extend(FUNCTIONS.iter().find_map(number));
+        }
+        tree
+    }
 }
 
-fn numbers<'t>(tree: &'t str, field: &'t str) -> impl Iterator<Item = Oid> + use<'t> {
-    tree.match_indices(field).filter_map(move |(at, _)| {
-        let rest = &tree[at + field.len()..];
-        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-        rest[..end].parse().ok().filter(|number| *number != 0)
-    })
+/// The number at the beginning, unless it is that of nothing.
+fn number(rest: &str) -> Option<Oid> {
+    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    rest[..end].parse().ok().filter(|number| *number != 0)
 }
 
 /// A column of a view that shows a column of another relation as it is.
@@ -42,8 +58,7 @@ pub(super) struct Origin {
     pub(super) origin: i16,
 }
 
-/// Where the columns of a view come from: the target list of its outermost query.
-pub(super) fn origins(tree: &str) -> Vec<Origin> {
+fn origins(tree: &str) -> Vec<Origin> {
     let mut origins = Vec::new();
     let (mut depth, mut is_target, mut entry) = (0_usize, false, None::<usize>);
     let bytes = tree.as_bytes();
@@ -75,12 +90,8 @@ pub(super) fn origins(tree: &str) -> Vec<Origin> {
 
 /// The fields that stand last in an entry, behind its expression.
 fn origin(entry: &str) -> Option<Origin> {
-    let last = |field: &str| {
-        let rest = &entry[entry.rfind(field)? + field.len()..];
-        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-        rest[..end].parse::<u32>().ok()
-    };
-    let relation = last(":resorigtbl ").filter(|relation| *relation != 0)?;
+    let last = |field: &str| number(&entry[entry.rfind(field)? + field.len()..]);
+    let relation = last(":resorigtbl ")?;
     let column = i16::try_from(last(":resno ")?).ok()?;
     Some(Origin { column, relation, origin: i16::try_from(last(":resorigcol ")?).ok()? })
 }
@@ -98,9 +109,10 @@ mod tests {
 
     #[test]
     fn a_tree_names_what_it_refers_to() {
-        assert_eq!(relations(VIEW), BTreeSet::from([16400]));
-        assert_eq!(functions(VIEW), BTreeSet::from([17000, 65]));
-        assert_eq!(origins(VIEW), [Origin { column: 1, relation: 16400, origin: 3 }]);
-        assert_eq!(origins("<>"), []);
+        let tree = Tree::parse(VIEW);
+        assert_eq!(tree.relations, BTreeSet::from([16400]));
+        assert_eq!(tree.functions, BTreeSet::from([17000, 65]));
+        assert_eq!(tree.origins, [Origin { column: 1, relation: 16400, origin: 3 }]);
+        assert_eq!(Tree::parse("<>"), Tree::default());
     }
 }

@@ -3,6 +3,7 @@
 use tokio_postgres::types::Type;
 
 use super::super::facts::{Facts, Function, Volatility};
+use super::super::tree::Tree;
 use super::Asked;
 use crate::key::Table;
 
@@ -50,12 +51,9 @@ const IMPLIED: &str = "select o.oprname::text, o.oprcode::oid from pg_catalog.pg
 pub(super) async fn read(asked: &Asked<'_>, facts: &mut Facts) -> Result<(), tokio_postgres::Error> {
     let major: u32 = facts.server.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(0);
     let (text, tree) = if major >= BODIES_SINCE {
-        (
-            "coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc, '')",
-            "coalesce(p.prosqlbody::text, '')",
-        )
+        ("coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc, '')", "p.prosqlbody::text")
     } else {
-        ("coalesce(p.prosrc, '')", "''::text")
+        ("coalesce(p.prosrc, '')", "null::text")
     };
     for row in asked.rows(&FUNCTIONS.replace("$text", text).replace("$tree", tree)).await? {
         let volatility: &str = row.try_get(4)?;
@@ -70,7 +68,7 @@ pub(super) async fn read(asked: &Asked<'_>, facts: &mut Facts) -> Result<(), tok
             },
             is_definer: row.try_get(5)?,
             text: row.try_get(6)?,
-            tree: row.try_get(7)?,
+            tree: row.try_get::<_, Option<&str>>(7)?.map(Tree::parse),
             extension: row.try_get(8)?,
             returns: (returns != 0).then_some(returns),
             first_argument: row.try_get(10)?,

@@ -3,6 +3,7 @@
 use tokio_postgres::Row;
 
 use super::super::facts::{Column, Facts, Key, KeyKind, Policy, Relation, RelationKind, Rewrite, Trigger};
+use super::super::tree::Tree;
 use super::Asked;
 use crate::key::Table;
 
@@ -49,10 +50,11 @@ const REWRITES: &str = "select r.ev_class, r.ev_type = '1' as shows, \
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace where n.nspname not in $system \
     and r.ev_enabled <> 'D'";
 
-/// Bits of `tgtype`: 1 for each row, 2 before, 64 instead of.
+/// Bits of `tgtype`: 1 for each row, 2 before, 64 instead of. Servers before 15 call a partition's copy of
+/// its parent's trigger internal.
 const TRIGGERS: &str = "select t.tgrelid, t.tgfoid, \
     ((t.tgtype & 1) <> 0 and (t.tgtype & 66) <> 0) as before_row from pg_catalog.pg_trigger t \
-    where not t.tgisinternal and t.tgenabled <> 'D'";
+    where (not t.tgisinternal or t.tgparentid <> 0) and t.tgenabled <> 'D'";
 
 const POLICIES: &str = "select p.polrelid, p.polname::text, p.polcmd in ('r', '*') as for_reads, p.polpermissive, \
     array(select r.rolname::text from pg_catalog.pg_roles r where r.oid = any(p.polroles) order by 1), \
@@ -86,7 +88,7 @@ pub(super) async fn read(asked: &Asked<'_>, facts: &mut Facts) -> Asking {
         facts.rewrites.push(Rewrite {
             relation: row.try_get(0)?,
             is_select: row.try_get(1)?,
-            tree: row.try_get(2)?,
+            tree: Tree::parse(row.try_get(2)?),
             definition: row.try_get(3)?,
         });
     }
@@ -172,7 +174,7 @@ async fn policies(asked: &Asked<'_>, facts: &mut Facts) -> Asking {
             is_for_reads: row.try_get(2)?,
             is_permissive: row.try_get(3)?,
             roles: row.try_get(4)?,
-            tree: row.try_get(5)?,
+            tree: Tree::parse(row.try_get(5)?),
             using: row.try_get(6)?,
         });
     }

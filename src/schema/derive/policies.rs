@@ -7,7 +7,7 @@ use crate::rules::{Caller, Shown, Visible};
 
 use super::super::facts::{Facts, Function, Oid, Policy, Relation, RelationKind};
 use super::super::text::{claims_of, equalities, shows_openly};
-use super::super::tree;
+use super::super::tree::Tree;
 use super::reach::Functions;
 
 /// For every exposed relation and function that does not show everybody the same.
@@ -66,7 +66,7 @@ impl Judged<'_> {
     }
 
     /// What functions in a tree look at, and the policies of the tables that it reads as the caller.
-    fn look_behind(&self, caller: &mut Caller, tree: &str, itself: Oid) {
+    fn look_behind(&self, caller: &mut Caller, tree: &Tree, itself: Oid) {
         let mut seen = BTreeSet::from([itself]);
         let reach = self.functions.of_tree(tree, None);
         caller.extend(&reach.caller);
@@ -96,14 +96,13 @@ impl Judged<'_> {
             return Vec::new();
         };
         let mut caller = claims_of(&rewrite.definition);
-        caller.extend(&self.functions.reach(tree::functions(&rewrite.tree)).caller);
+        caller.extend(&self.functions.reach(rewrite.tree.functions.iter().copied()).caller);
         let mut visible = Vec::new();
         visible.extend((!caller.is_nothing()).then(|| definition(caller)));
         if view.kind == RelationKind::Materialized {
             return visible; // its rows were read when it was refreshed
         }
-        let bases: Vec<Oid> =
-            tree::relations(&rewrite.tree).into_iter().filter(|base| *base != oid).collect();
+        let bases: Vec<Oid> = rewrite.tree.relations.iter().copied().filter(|base| *base != oid).collect();
         let pinned = if bases.len() == 1 { equalities(&rewrite.definition) } else { BTreeMap::new() };
         for base in bases {
             let Some(relation) = self.facts.relations.get(&base) else { continue };

@@ -6,7 +6,7 @@ use crate::rules::Caller;
 
 use super::super::facts::{Facts, Function, Oid, RelationKind, Volatility};
 use super::super::text::{Body, claims_of, is_known};
-use super::super::tree;
+use super::super::tree::Tree;
 use super::names::Names;
 
 /// Extensions whose functions in C compute and read no table.
@@ -113,9 +113,9 @@ impl<'f> Functions<'f> {
     }
 
     /// What an expression reads that is kept as a tree; `itself` stands in its own tree.
-    pub(super) fn of_tree(&self, tree: &str, itself: Option<Oid>) -> Reach {
-        let mut reach = self.reach(tree::functions(tree));
-        for relation in tree::relations(tree).into_iter().filter(|relation| Some(*relation) != itself) {
+    pub(super) fn of_tree(&self, tree: &Tree, itself: Option<Oid>) -> Reach {
+        let mut reach = self.reach(tree.functions.iter().copied());
+        for relation in tree.relations.iter().copied().filter(|relation| Some(*relation) != itself) {
             reach.reads.insert(relation);
             reach.reads_as_caller.insert(relation);
             if let Some(doubt) = doubt_in_relation(self.facts, relation) {
@@ -159,14 +159,14 @@ fn done(facts: &Facts, names: &Names<'_>, function: &Function) -> Direct {
         return Direct { calls: function.parts.iter().copied().collect(), ..Direct::default() };
     }
     match function.language.as_str() {
-        "sql" | "plpgsql" if function.tree.is_empty() => of_text(facts, names, &function.text),
-        "sql" => {
+        "sql" | "plpgsql" => {
             let mut direct = of_text(facts, names, &function.text);
-            direct.calls.extend(tree::functions(&function.tree));
-            direct.reads.extend(tree::relations(&function.tree));
-            let doubt =
-                tree::relations(&function.tree).into_iter().find_map(|oid| doubt_in_relation(facts, oid));
-            direct.doubt_in_reads = direct.doubt_in_reads.or(doubt);
+            if let Some(tree) = &function.tree {
+                direct.calls.extend(&tree.functions);
+                direct.reads.extend(&tree.relations);
+                let doubt = tree.relations.iter().find_map(|relation| doubt_in_relation(facts, *relation));
+                direct.doubt_in_reads = direct.doubt_in_reads.or(doubt);
+            }
             direct
         }
         _ if function.volatility == Volatility::Immutable => Direct::default(),

@@ -11,7 +11,7 @@ use crate::key::Table;
 use crate::rules::{Link, Relationship};
 
 use super::super::facts::{Facts, Function, Key, KeyKind, Oid, RelationKind};
-use super::super::tree::{self, Origin};
+use super::super::tree::Origin;
 
 /// Most ways in which a view may show the columns of one key: each is a relationship of its own.
 const SPELLINGS_MAX: usize = 64;
@@ -130,14 +130,14 @@ fn spellings(facts: &Facts, shown: &Shown, table: Oid, columns: &[i16]) -> Optio
 
 /// What each view shows of which table, through views in between.
 fn shown(facts: &Facts) -> Shown {
-    let mut origins: BTreeMap<Oid, Vec<Origin>> = BTreeMap::new();
+    let mut origins: BTreeMap<Oid, &[Origin]> = BTreeMap::new();
     for rewrite in facts.rewrites.iter().filter(|rewrite| rewrite.is_select) {
-        origins.insert(rewrite.relation, tree::origins(&rewrite.tree));
+        origins.insert(rewrite.relation, &rewrite.tree.origins);
     }
     let mut shown = Shown::new();
     for (view, columns) in &origins {
         let Some(relation) = facts.relations.get(view) else { continue };
-        for column in columns {
+        for column in *columns {
             let Some(name) = relation.columns.get(&column.column) else { continue };
             let Some((table, number)) = source(&origins, *column) else { continue };
             let of_view = shown.entry(table).or_default().entry(*view).or_default();
@@ -148,7 +148,7 @@ fn shown(facts: &Facts) -> Shown {
 }
 
 /// The table's column at the end of a chain of views.
-fn source(origins: &BTreeMap<Oid, Vec<Origin>>, column: Origin) -> Option<(Oid, i16)> {
+fn source(origins: &BTreeMap<Oid, &[Origin]>, column: Origin) -> Option<(Oid, i16)> {
     let mut seen = BTreeSet::new();
     let (mut relation, mut number) = (column.relation, column.origin);
     while let Some(columns) = origins.get(&relation) {

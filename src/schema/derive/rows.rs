@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::key::Table;
 use crate::rules::Learned;
 
-use super::super::facts::{Facts, KeyKind, Oid, Relation, RelationKind};
+use super::super::facts::{Facts, Key, KeyKind, Oid, Relation, RelationKind};
 use super::super::text::Body;
 
 /// As many as a rules file may name.
@@ -19,6 +19,10 @@ pub(super) fn rows(facts: &Facts) -> BTreeMap<Table, Vec<String>> {
     let related: BTreeSet<Oid> =
         facts.children.iter().flat_map(|(parent, child)| [*parent, *child]).collect();
     let ruled: BTreeSet<Oid> = facts.rewrites.iter().map(|rewrite| rewrite.relation).collect();
+    let mut keys: BTreeMap<Oid, Vec<&Key>> = BTreeMap::new();
+    for key in &facts.keys {
+        keys.entry(key.table).or_default().push(key);
+    }
     let mut rows = BTreeMap::new();
     for (oid, relation) in facts.exposed_relations() {
         let is_plain = relation.kind == RelationKind::Table && !relation.is_partition;
@@ -26,7 +30,7 @@ pub(super) fn rows(facts: &Facts) -> BTreeMap<Table, Vec<String>> {
             continue;
         }
         let Some(set) = set_by_triggers(facts, oid) else { continue };
-        let columns = key_columns(facts, oid, relation);
+        let columns = key_columns(keys.get(&oid).map_or(&[], Vec::as_slice), relation);
         let columns: Vec<String> =
             columns.into_iter().filter(|name| !set.contains(name)).take(COLUMNS_MAX).collect();
         if !columns.is_empty() {
@@ -53,13 +57,9 @@ fn set_by_triggers(facts: &Facts, relation: Oid) -> Option<BTreeSet<String>> {
 }
 
 /// The columns of its primary key, then of its foreign keys, then of what is unique; each once.
-fn key_columns(facts: &Facts, table: Oid, relation: &Relation) -> Vec<String> {
+fn key_columns(keys: &[&Key], relation: &Relation) -> Vec<String> {
     let of = |wanted: fn(&KeyKind) -> bool| {
-        facts
-            .keys
-            .iter()
-            .filter(move |key| key.table == table && wanted(&key.kind))
-            .flat_map(|key| &key.columns)
+        keys.iter().filter(move |key| wanted(&key.kind)).flat_map(|key| &key.columns)
     };
     let primary = of(|kind| matches!(kind, KeyKind::Primary));
     let foreign = of(|kind| matches!(kind, KeyKind::Foreign { .. }));

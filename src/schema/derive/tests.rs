@@ -4,6 +4,7 @@ use super::super::facts::{
     Column, Facts, Function, Key, KeyKind, Policy, Relation, RelationKind, Rewrite, Trigger, Volatility,
 };
 use super::super::file::written;
+use super::super::tree::Tree;
 use super::*;
 
 /// Facts about a made-up database; the n-th thing has the number n.
@@ -79,7 +80,7 @@ impl Made {
         self.facts.rewrites.push(Rewrite {
             relation: view,
             is_select: true,
-            tree,
+            tree: Tree::parse(&tree),
             definition: String::new(),
         });
         view
@@ -95,7 +96,7 @@ impl Made {
             volatility: Volatility::Volatile,
             is_definer: false,
             text: text.into(),
-            tree: String::new(),
+            tree: None,
             extension: None,
             returns: None,
             first_argument: None,
@@ -117,7 +118,7 @@ impl Made {
             is_for_reads: true,
             is_permissive: true,
             roles: Vec::new(),
-            tree: tree.into(),
+            tree: Tree::parse(tree),
             using: Some(using.into()),
         });
     }

@@ -165,7 +165,28 @@ fn quoted(inside: &str, quote: char, has_escapes: bool) -> (String, &str) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
+    use super::super::tree::Tree;
     use super::*;
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "(?s).{0,60}", sql in "([a-zé'\"$/*.,;:=()>#-]|new|insert into |truncate |into |--|\\$\\$){0,30}") {
+            for text in [text, sql] {
+                let _body = Body::read(&text);
+                let _seen = (claims_of(&text), shows_openly(&text), equalities(&text), Tree::parse(&text));
+            }
+        }
+
+        #[test]
+        fn a_name_is_found_wherever_it_stands(before in "[a-z ,.;()=']{0,20}", after in "[ ,.;()=][a-z ,.;()=']{0,20}") {
+            let quotes = before.matches('\'').count();
+            prop_assume!(quotes % 2 == 0);
+            let body = Body::read(&format!("{before} needle{after}"));
+            prop_assert!(body.chains.iter().any(|chain| chain.names.iter().any(|name| name == "needle")));
+        }
+    }
 
     fn shown(text: &str) -> String {
         let word = |token: &Token| match token {

@@ -70,3 +70,16 @@ create function add_reading(n int) returns void language sql as
 -- keeps: POST /notes {"id":9}
 -- stale: POST /rpc/add_reading {"n":1}
 -- stale: POST /readings {"id":2,"at":"2026-05-02"}
+
+-- case: a trigger of a partitioned table, on a write to its partition
+create table calls (id int, at date) partition by range (at);
+create table calls_2026 partition of calls for values from ('2026-01-01') to ('2027-01-01');
+create table bills (what int);
+create table notes (id int primary key);
+create function bill() returns trigger language plpgsql as
+  $$ begin insert into bills values (new.id); return new; end $$;
+create trigger bill after insert on calls for each row execute function bill();
+create function add_call(n int) returns void language sql as $$ insert into calls_2026 values (n, '2026-05-01') $$;
+-- read: /bills
+-- keeps: POST /notes {"id":9}
+-- stale: POST /rpc/add_call {"n":1}
