@@ -33,10 +33,10 @@ pub(super) struct Watched<F, L> {
 impl<F, L> Watched<F, L>
 where
     F: FnMut() + Send + 'static,
-    L: Fn() -> Vec<PathBuf> + Send + 'static,
+    L: FnMut() -> Vec<PathBuf> + Send + 'static,
 {
     /// `apply` is called after each change; it says itself whether that went well.
-    pub(super) fn new(list: L, apply: F) -> Self {
+    pub(super) fn new(mut list: L, apply: F) -> Self {
         let contents = list().iter().map(|file| content(file)).collect();
         Watched { list, contents, apply }
     }

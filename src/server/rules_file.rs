@@ -26,10 +26,31 @@ pub fn read_rules(file: &Path, context: &Context) -> Result<(RuleSet, Vec<Warnin
     RuleSet::parse_with(&text, included.as_ref(), context).map_err(RulesRefused::Mistakes)
 }
 
-/// The rules file, and the one that it includes now.
-pub(super) fn files(file: &Path) -> Vec<PathBuf> {
-    let included = read_text(file).ok().and_then(|text| RuleSet::included(&text));
-    [file.to_owned()].into_iter().chain(included.map(|name| beside(file, &name))).collect()
+/// The rules file, and the one that it includes.
+#[derive(Debug)]
+pub(super) struct RulesFiles {
+    rules: PathBuf,
+    /// A hash of the rules when they were last looked through.
+    seen: Option<blake3::Hash>,
+    included: Option<PathBuf>,
+}
+
+impl RulesFiles {
+    pub(super) fn new(rules: PathBuf) -> Self {
+        Self { rules, seen: None, included: None }
+    }
+
+    /// Both of them, as the rules are now; rules that cannot be read include what they did.
+    pub(super) fn list(&mut self) -> Vec<PathBuf> {
+        if let Ok(text) = read_text(&self.rules) {
+            let now = Some(blake3::hash(text.as_bytes()));
+            if now != self.seen {
+                self.seen = now;
+                self.included = RuleSet::included(&text).map(|name| beside(&self.rules, &name));
+            }
+        }
+        [self.rules.clone()].into_iter().chain(self.included.clone()).collect()
+    }
 }
 
 /// A name in a file means a place beside that file.

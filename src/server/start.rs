@@ -28,7 +28,7 @@ use super::jwks::{KeySource, keep_keys};
 use super::limits::Limits;
 use super::listen::{Entrance, serve};
 use super::reload::Watched;
-use super::rules_file::{self, RulesRefused, read_rules};
+use super::rules_file::{RulesFiles, RulesRefused, read_rules};
 use super::running::Running;
 use super::schema_watch::SchemaWatch;
 use super::settings::Settings;
@@ -180,8 +180,8 @@ impl Ground {
             metrics.reloaded(if is_applied { "ok" } else { "failed" });
             health.set_rules_broken(!is_applied);
         };
-        let rules = settings.rules.clone();
-        self.watch(Watched::new(move || rules_file::files(&rules), apply), asked);
+        let mut files = RulesFiles::new(settings.rules.clone());
+        self.watch(Watched::new(move || files.list(), apply), asked);
     }
 
     /// Looks whether the database is still the one that the rules were written for.
@@ -213,7 +213,7 @@ impl Ground {
     fn watch<F, L>(&self, watched: Watched<F, L>, asked: watch::Receiver<()>)
     where
         F: FnMut() + Send + 'static,
-        L: Fn() -> Vec<PathBuf> + Send + 'static,
+        L: FnMut() -> Vec<PathBuf> + Send + 'static,
     {
         let tasks = self.shutdown.tasks();
         tasks.spawn(watched.watch(asked, tasks.clone(), self.shutdown.draining().clone()));

@@ -7,6 +7,8 @@
 
 use std::collections::BTreeMap;
 
+use globset::GlobMatcher;
+
 use crate::identity::IGNORED_CLAIMS;
 use crate::key::{Scope, Table};
 
@@ -16,6 +18,9 @@ use super::super::mistake::{Findings, Spot, quoted};
 use super::super::rule::{Caching, ReadRule};
 use super::super::table_name::written;
 use super::reads::CompiledRead;
+
+/// A relation, and whom it shows what.
+type ShownTo<'l> = (&'l Table, &'l [Visible]);
 
 /// Why a relation shows one caller something else than another who shares the answer.
 struct Difference<'l> {
@@ -34,34 +39,46 @@ pub(super) fn tell_too_wide(
     learned: &Learned,
     findings: &mut Findings<'_>,
 ) {
-    for read in reads.iter().filter(|read| matches!(read.rule.caching, Caching::Keep { .. })) {
-        let Some(entry) = document.reads.get(read.rule.index) else { continue };
+    let shown_by = shown_by(reads, learned);
+    for (index, read) in reads.iter().enumerate() {
+        let (Some(entry), Some(shown)) = (document.reads.get(read.rule.index), shown_by.get(&index)) else {
+            continue;
+        };
+        if read.rule.caching == Caching::Never {
+            continue;
+        }
         let spot = entry.scope.as_ref().map_or(&read.path_spot, |scope| &scope.spot);
-        let shown = shown_by(read, learned);
         let differences: Vec<Difference<'_>> =
             shown.iter().flat_map(|shown| differences(*shown, learned, &read.rule, entry)).collect();
         // One is enough to repair the rule; the rest would say the same of other policies.
         if let Some(first) = differences.iter().find(|found| !found.is_narrow).or(differences.first()) {
             tell(first, &read.rule.scope, spot, findings);
         }
-        tell_headers(&shown, &read.rule, spot, findings);
+        tell_headers(shown, &read.rule, spot, findings);
     }
 }
 
-/// The relations that a request can name to meet the rule, and whom they show what.
-fn shown_by<'l>(read: &CompiledRead, learned: &'l Learned) -> Vec<(&'l Table, &'l [Visible])> {
-    let matcher = read.path.glob().compile_matcher();
-    let is_met = |table: &Table| {
+/// The relations that a request can name to meet each rule, and whom they show what. What an earlier
+/// rule takes without a condition never gets to a later one.
+fn shown_by<'l>(reads: &[CompiledRead], learned: &'l Learned) -> BTreeMap<usize, Vec<ShownTo<'l>>> {
+    let matchers: Vec<GlobMatcher> = reads.iter().map(|read| read.path.glob().compile_matcher()).collect();
+    let mut shown: BTreeMap<usize, Vec<ShownTo<'l>>> = BTreeMap::new();
+    for (table, visible) in &learned.visibility {
         let is_function = !learned.tables.contains_key(table);
         let below = if is_function { "rpc/" } else { "" };
-        matcher.is_match(format!("/rest/v1/{below}{}", table.name))
-    };
-    let relations = learned.visibility.iter().filter(|(table, _)| is_met(table));
-    relations.map(|(table, visible)| (table, visible.as_slice())).collect()
+        let path = format!("/rest/v1/{below}{}", table.name);
+        for (index, read) in reads.iter().enumerate().filter(|(index, _)| matchers[*index].is_match(&path)) {
+            shown.entry(index).or_default().push((table, visible));
+            if read.rule.conditions.is_empty() {
+                break;
+            }
+        }
+    }
+    shown
 }
 
 fn differences<'l>(
-    (table, visible): (&'l Table, &'l [Visible]),
+    (table, visible): ShownTo<'l>,
     learned: &Learned,
     rule: &ReadRule,
     entry: &ReadEntry,
@@ -150,7 +167,7 @@ fn tell(found: &Difference<'_>, scope: &Scope, spot: &Spot, findings: &mut Findi
 }
 
 /// Warns of request headers that SQL looks at and that the rule does not send.
-fn tell_headers(shown: &[(&Table, &[Visible])], rule: &ReadRule, spot: &Spot, findings: &mut Findings<'_>) {
+fn tell_headers(shown: &[ShownTo<'_>], rule: &ReadRule, spot: &Spot, findings: &mut Findings<'_>) {
     for (table, visible) in shown {
         let headers = visible.iter().flat_map(|visible| &visible.caller.headers);
         for header in headers.filter(|header| !rule.vary.iter().any(|sent| sent.as_str() == *header)) {
