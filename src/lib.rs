@@ -14,6 +14,11 @@
 //! client can cancel; what the write may have changed goes to [`invalidation`],
 //! the one door through which entries disappear; then the client hears of it.
 //!
+//! # What no URL shows
+//!
+//! [`schema`] asks the database once, when an operator says so, and writes what it
+//! learned into a file that the rules include. No request ever waits for it.
+//!
 //! # The floors
 //!
 //! Imports go down only; `tests/tidy.rs` holds the table.
@@ -22,7 +27,7 @@
 //! G  process      main.rs  cli/  server/
 //! F  entrances    proxy/   admin/
 //! E  consequence           invalidation/
-//! D  means        cache/   upstream/
+//! D  means        cache/   upstream/   schema/
 //!    ------------ async above, pure below ------------
 //! C  decision     rules/   plan/   explain/
 //! B  words        postgrest/  identity/  key/
@@ -48,7 +53,7 @@
 //!
 //! # What is deliberately absent
 //!
-//! Nothing below `cache` does I/O or knows the time. `cache` does not know what
+//! Nothing below the line does I/O or knows the time. `cache` does not know what
 //! PostgREST is, `upstream` does not know what a cache is, `rules` does not know
 //! where entries live. No entry is ever made from the answer to a write. No
 //! write is ever sent twice.
@@ -67,6 +72,7 @@ pub mod plan;
 pub mod postgrest;
 pub mod proxy;
 pub mod rules;
+pub mod schema;
 pub mod server;
 pub mod units;
 pub mod upstream;

@@ -22,13 +22,7 @@ pub const NO_RULE: &str = "-";
 #[derive(Clone)]
 pub struct Metrics {
     registry: Registry,
-    requests: IntCounterVec,
-    refused_fills: IntCounterVec,
-    reloads: IntCounterVec,
-    unverified: IntCounterVec,
-    unresolved_fills: IntCounterVec,
-    key_fetches: IntCounterVec,
-    latency: HistogramVec,
+    labelled: Labelled,
     /// Time until the head of the upstream's answer.
     pub upstream_seconds: Histogram,
     /// Bytes of bodies that were served without asking the upstream.
@@ -63,21 +57,25 @@ pub struct Metrics {
     pub panics: IntCounter,
     /// Keys that tokens are verified with.
     pub token_keys: IntGauge,
+    /// Whether the database is another than the one that schema.yaml tells of.
+    pub schema_moved_on: IntGauge,
 }
 
-impl Default for Metrics {
-    fn default() -> Self {
-        Self::new()
-    }
+/// The metrics that have labels.
+#[derive(Clone)]
+struct Labelled {
+    requests: IntCounterVec,
+    refused_fills: IntCounterVec,
+    reloads: IntCounterVec,
+    unverified: IntCounterVec,
+    unresolved_fills: IntCounterVec,
+    key_fetches: IntCounterVec,
+    schema_looks: IntCounterVec,
+    latency: HistogramVec,
 }
 
-impl Metrics {
-    /// Declares every metric.
-    pub fn new() -> Self {
-        let registry = Registry::new();
-        let declare = Declare(&registry);
-        let buckets =
-            |name: &str, help: &str| HistogramOpts::new(name, help).buckets(LATENCY_BUCKETS.to_vec());
+impl Labelled {
+    fn declare(declare: &Declare<'_>) -> Self {
         Self {
             requests: declare.counters(
                 "larder_requests_total",
@@ -109,10 +107,37 @@ impl Metrics {
                 "Fetches of issuers' key sets by result.",
                 &["result"],
             ),
+            schema_looks: declare.counters(
+                "larder_schema_looks_total",
+                "Looks at the database's definitions by result.",
+                &["result"],
+            ),
             latency: declare.register(HistogramVec::new(
                 buckets("larder_request_seconds", "Time until the head of the answer, by kind of outcome."),
                 &["kind"],
             )),
+        }
+    }
+}
+
+/// A histogram of latencies.
+fn buckets(name: &str, help: &str) -> HistogramOpts {
+    HistogramOpts::new(name, help).buckets(LATENCY_BUCKETS.to_vec())
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// Declares every metric.
+    pub fn new() -> Self {
+        let registry = Registry::new();
+        let declare = Declare(&registry);
+        Self {
+            labelled: Labelled::declare(&declare),
             upstream_seconds: declare.register(Histogram::with_opts(buckets(
                 "larder_upstream_seconds",
                 "Time until the head of the upstream's answer.",
@@ -140,43 +165,52 @@ impl Metrics {
             ),
             panics: declare.counter("larder_panics_total", "Handlers that panicked: each is a bug."),
             token_keys: declare.gauge("larder_token_keys", "Keys that callers' tokens are verified with."),
+            schema_moved_on: declare.gauge(
+                "larder_schema_moved_on",
+                "1 while the database is another than schema.yaml tells of.",
+            ),
             registry,
         }
     }
 
     /// The counter of one rule's requests with one outcome.
     pub fn requests(&self, rule: &str, outcome: &str) -> IntCounter {
-        self.requests.with_label_values(&[rule, outcome])
+        self.labelled.requests.with_label_values(&[rule, outcome])
     }
 
     /// The histogram of one kind of outcome: `hit`, `miss`, `pass`, `write` or `refused`.
     pub fn latency(&self, kind: &str) -> Histogram {
-        self.latency.with_label_values(&[kind])
+        self.labelled.latency.with_label_values(&[kind])
     }
 
     /// Counts an answer that could not be kept.
     pub fn refused_fill(&self, reason: &str) {
-        self.refused_fills.with_label_values(&[reason]).inc();
+        self.labelled.refused_fills.with_label_values(&[reason]).inc();
     }
 
     /// Counts a reload of the rules: `ok` or `failed`.
     pub fn reloaded(&self, result: &str) {
-        self.reloads.with_label_values(&[result]).inc();
+        self.labelled.reloads.with_label_values(&[result]).inc();
     }
 
     /// Counts a read whose caller could not be verified.
     pub fn unverified_caller(&self, reason: &str) {
-        self.unverified.with_label_values(&[reason]).inc();
+        self.labelled.unverified.with_label_values(&[reason]).inc();
     }
 
     /// Counts an answer of this rule that every write to any table takes away.
     pub fn unresolved_fill(&self, rule: &str) {
-        self.unresolved_fills.with_label_values(&[rule]).inc();
+        self.labelled.unresolved_fills.with_label_values(&[rule]).inc();
     }
 
     /// Counts a fetch of a key set: `ok` or `failed`.
     pub fn key_fetch(&self, result: &str) {
-        self.key_fetches.with_label_values(&[result]).inc();
+        self.labelled.key_fetches.with_label_values(&[result]).inc();
+    }
+
+    /// Counts a look at the database's definitions: `same`, `changed` or `failed`.
+    pub fn looked_at_schema(&self, result: &str) {
+        self.labelled.schema_looks.with_label_values(&[result]).inc();
     }
 
     /// Counts an invalidation of this many tags.
@@ -189,11 +223,12 @@ impl Metrics {
     pub fn names(&self) -> Vec<String> {
         // vectors without a series are not gathered: give each one
         self.requests(NO_RULE, "hit");
-        self.refused_fills.with_label_values(&["status"]);
-        self.reloads.with_label_values(&["ok"]);
-        self.unverified.with_label_values(&["signature"]);
-        self.unresolved_fills.with_label_values(&[NO_RULE]);
-        self.key_fetches.with_label_values(&["ok"]);
+        self.labelled.refused_fills.with_label_values(&["status"]);
+        self.labelled.reloads.with_label_values(&["ok"]);
+        self.labelled.unverified.with_label_values(&["signature"]);
+        self.labelled.unresolved_fills.with_label_values(&[NO_RULE]);
+        self.labelled.key_fetches.with_label_values(&["ok"]);
+        self.labelled.schema_looks.with_label_values(&["same"]);
         self.latency("hit");
         self.registry.gather().iter().map(|family| family.name().to_owned()).collect()
     }

@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use http::Method;
 use larder::cli::check;
 use larder::identity::IGNORED_CLAIMS;
-use larder::key::Placeholder;
-use larder::rules::{Caching, Context, QueryView, RuleSet, Unmapped};
+use larder::key::{Placeholder, Table};
+use larder::rules::{Caching, Context, Included, QueryView, RuleSet, Unmapped};
 use proptest::prelude::*;
 
 fn context() -> Context {
@@ -410,4 +410,190 @@ proptest! {
         let compiled = RuleSet::parse(&text, &context());
         let _ = check::text("rules.yaml", &compiled);
     }
+}
+
+/// What a database told: orders of customers, through a junction and behind policies.
+const LEARNED: &str = r#"version: 1
+server: "15.4"
+pulled: "2026-01-01T00:00:00Z"
+fingerprint: abc
+schemas: [public]
+tables:
+  public.orders: { kind: table, columns: { id: integer, state: text, note: "public.citext" } }
+  public.cards: { kind: view, columns: { id: integer } }
+  public.notes: { kind: table, columns: { id: integer } }
+functions:
+  public.search: { reads: [public.orders], writes: [], returns: [public.orders] }
+  public.guess: { reads: [public.orders] }
+policies:
+  public.notes: [public.members]
+visibility:
+  public.orders:
+    - { policy: own, on: public.orders, claims: [sub], open: { state: published } }
+  public.notes:
+    - { policy: tenants, on: public.notes, roles: [authenticated], claims: [app_metadata.tenant_id] }
+  public.cards:
+    - { headers: [x-country], claims: [session_id] }
+unsure:
+  functions: { public.guess: it runs SQL that it puts together }
+  policies: { public.notes: is written in plpython3u }
+"#;
+
+fn included(rules: &str) -> Result<(RuleSet, Vec<String>), Vec<String>> {
+    let file = Included { file: "schema.yaml".into(), text: Ok(LEARNED.into()) };
+    let text = format!("version: 1\n{rules}");
+    let told = |remark: larder::rules::Remark| {
+        let hint = remark.hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
+        format!("{}: {}{hint}", remark.path, remark.message)
+    };
+    match RuleSet::parse_with(&text, Some(&file), &context()) {
+        Ok((rules, warnings)) => Ok((rules, warnings.into_iter().map(|warning| told(warning.0)).collect())),
+        Err(mistakes) => Err(mistakes.into_iter().map(|mistake| told(mistake.0)).collect()),
+    }
+}
+
+fn included_mistakes(rules: &str) -> Vec<String> {
+    included(rules).err().unwrap_or_default()
+}
+
+const INCLUDE: &str = "schema: { include: schema.yaml }\n";
+const CONFIRMED: &str = "schema: { include: schema.yaml, functions: { guess: { reads: [orders], writes: [] } }, \
+                         policies: { notes: [members] } }\n";
+
+#[test]
+fn a_rule_about_a_table_that_is_not_there_is_told_the_nearest() {
+    for (path, expected) in [
+        ("/rest/v1/orders", None),
+        ("/rest/v1/o*", None),
+        ("/auth/v1/user", None),
+        ("/rest/v1/rpc/search", None),
+        (
+            "/rest/v1/order",
+            Some("reads[0].match: the database has no table `order` (did you mean `orders`?)"),
+        ),
+        (
+            "/rest/v1/rpc/serch",
+            Some("reads[0].match: the database has no function `serch` (did you mean `search`?)"),
+        ),
+        (
+            "/rest/v1/somewhere",
+            Some(
+                "reads[0].match: the database has no table `somewhere` (if it is new: `larder schema pull --db URL`)",
+            ),
+        ),
+    ] {
+        let rules = format!("reads: [{{ match: {path}, ttl: 1m }}]\n{INCLUDE}");
+        let expected: Vec<&str> = expected.into_iter().collect();
+        assert_eq!(included_mistakes(&rules), expected, "{path}");
+    }
+}
+
+#[test]
+fn a_scope_wider_than_the_policies_allow_is_told_with_the_policy() {
+    let mistake = |table: &str, more: &str| {
+        included_mistakes(&format!("reads: [{{ match: /rest/v1/{table}, ttl: 1m{more} }}]\n{CONFIRMED}"))
+    };
+    for (table, more) in [
+        ("orders", ""),
+        ("orders", ", scope: token"),
+        ("orders", ", scope: { claims: [sub] }"),
+        ("orders", ", scope: public, where: { state: eq.published }"),
+        ("notes", ", scope: { claims: [app_metadata] }"),
+        ("cards", ", scope: token, vary: [x-country]"),
+    ] {
+        assert_eq!(mistake(table, more), Vec::<String>::new(), "{table} {more}");
+    }
+    for (table, more, message) in [
+        (
+            "orders",
+            ", scope: role",
+            "the scope `role` is wider than the policy `own` of `public.orders` allows",
+        ),
+        ("orders", ", scope: public", "the scope `public` is wider than the policy `own`"),
+        (
+            "orders",
+            ", scope: public, where: { state: eq.* }",
+            "the scope `public` is wider than the policy `own`",
+        ),
+        ("orders", ", scope: { claims: [tenant] }", "depends on the claim `sub`"),
+        ("notes", ", scope: { claims: [sub] }", "depends on the claim `app_metadata.tenant_id`"),
+        ("notes", ", scope: public", "the scope `public` is wider than the policy `tenants`"),
+        ("cards", ", vary: [x-country]", "the scope `user` is wider than its definition allows"),
+        ("cards", ", scope: role, vary: [x-country]", "the scope `role` is wider than its definition allows"),
+        ("*", ", scope: role", "wider than"),
+    ] {
+        let told = mistake(table, more).join("\n");
+        assert!(told.starts_with("reads[0].") && told.contains(message), "{table} {more}: {told}");
+    }
+}
+
+#[test]
+fn what_is_unsure_is_warned_of_until_it_is_confirmed() {
+    let (rules, warnings) = included(INCLUDE).unwrap();
+    let expected = [
+        "schema.include: unsure: functions of `public.guess`: it runs SQL that it puts together (if nothing is \
+         missing: schema: { functions: { public.guess: { reads: [public.orders], writes: [] } } })",
+        "schema.include: unsure: policies of `public.notes`: is written in plpython3u (if nothing is missing: \
+         schema: { policies: { public.notes: [public.members] } })",
+    ];
+    assert_eq!(warnings, expected);
+    let guess = Table::new("public", "guess");
+    assert_eq!(rules.schema().functions[&guess].reads, None);
+    let (rules, warnings) = included(CONFIRMED).unwrap();
+    assert_eq!(warnings, Vec::<String>::new());
+    assert_eq!(rules.schema().functions[&guess].reads, Some(vec![Table::new("public", "orders")]));
+}
+
+#[test]
+fn rows_are_matched_only_by_columns_that_can_be() {
+    let rows = |rows: &str| {
+        included_mistakes(&format!("schema: {{ include: schema.yaml, rows: {{ {rows} }} }}\n")).join("\n")
+    };
+    assert_eq!(rows("orders: [id, state]"), "");
+    for (written, message) in [
+        ("orders: [ids]", "`public.orders` has no column `ids` (did you mean `id`?)"),
+        ("orders: [note]", "whether two values of type `public.citext` are equal is not known"),
+        ("cards: [id]", "a view has no rows that could be told apart"),
+        ("oders: [id]", "the database has no table `oders` (did you mean `orders`?)"),
+    ] {
+        assert!(rows(written).contains(message), "{written}: {}", rows(written));
+    }
+}
+
+#[test]
+fn a_broken_schema_file_is_told_with_its_place() {
+    let parse = |text: Result<String, String>| {
+        let file = Included { file: "schema.yaml".into(), text };
+        let mistakes =
+            RuleSet::parse_with("version: 1\nschema: { include: schema.yaml }\n", Some(&file), &context());
+        mistakes.map(|_| ()).unwrap_err().remove(0).0.message
+    };
+    let missing = parse(Err("No such file".into()));
+    assert_eq!(missing, "cannot read `schema.yaml`: No such file");
+    for (from, to, message) in [
+        ("version: 1", "version: 9", "schema.yaml:1:10: version: not a version of this format"),
+        ("kind: view", "kind: vew", "schema.yaml:8:25: tables.public.cards.kind: not a kind of table"),
+        ("policies:\n  public.notes: [", "policies:\n  notes: [", "`notes` is not `schema.name`"),
+        ("visibility:", "visibilty:", "unknown field `visibilty`"),
+    ] {
+        let told = parse(Ok(LEARNED.replacen(from, to, 1)));
+        assert!(told.contains(message), "{told}");
+    }
+}
+
+#[test]
+fn only_the_meaning_of_what_was_learned_makes_answers_unreachable() {
+    let digest = |learned: String| {
+        let file = Included { file: "schema.yaml".into(), text: Ok(learned) };
+        let parsed =
+            RuleSet::parse_with("version: 1\nschema: { include: schema.yaml }\n", Some(&file), &context());
+        *parsed.unwrap().0.digest()
+    };
+    let plain = digest(LEARNED.into());
+    assert_eq!(
+        plain,
+        digest(LEARNED.replace("2026-01-01", "2026-02-02").replace("tables:", "# more\ntables:"))
+    );
+    assert_ne!(plain, digest(LEARNED.replace("[public.members]", "[public.teams]")));
+    assert_ne!(plain, *parse("version: 1\n").digest());
 }

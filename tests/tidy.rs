@@ -20,12 +20,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("identity", &[]),
     ("key", &[]),
     // C: decision
-    ("rules", &["units", "postgrest", "key"]),
+    ("rules", &["units", "postgrest", "identity", "key"]),
     ("plan", &["postgrest", "identity", "key", "rules"]),
     ("explain", &["units", "postgrest", "identity", "key", "rules", "plan"]),
     // D: means
     ("cache", &["clock", "key"]),
     ("upstream", &[]),
+    ("schema", &["key", "rules", "upstream"]),
     // E: consequence
     ("invalidation", &["metrics", "key", "cache"]),
     // F: entrances
@@ -61,6 +62,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "explain",
             "cache",
             "upstream",
+            "schema",
             "invalidation",
             "proxy",
             "admin",
@@ -77,6 +79,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "rules",
             "plan",
             "explain",
+            "upstream",
+            "schema",
             "clock",
             "metrics",
             "server",

@@ -5,6 +5,7 @@ mod demo;
 mod exit;
 mod explain;
 mod running;
+mod schema;
 mod serve;
 
 use std::path::PathBuf;
@@ -12,8 +13,8 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
-use crate::rules::{Context, RuleSet};
-use crate::server::{Flags, IgnoredClaims};
+use crate::rules::Context;
+use crate::server::{Flags, IgnoredClaims, RulesRefused, read_rules};
 
 pub use exit::Exit;
 
@@ -35,6 +36,9 @@ enum Command {
     Check(CheckFlags),
     /// Tell what would happen to a request, and why
     Explain(Box<explain::Flags>),
+    /// Learn from the database what no URL shows, or tell whether it has moved on
+    #[command(subcommand)]
+    Schema(schema::Command),
     /// Watch it work: a made-up Supabase, the proxy, visitors and a live table
     Demo(demo::Flags),
 }
@@ -60,6 +64,7 @@ pub fn run() -> Exit {
         Ok(Line { command: Command::Serve(flags) }) => serve::run(&flags),
         Ok(Line { command: Command::Check(flags) }) => run_check(&flags),
         Ok(Line { command: Command::Explain(flags) }) => explain::run(&flags),
+        Ok(Line { command: Command::Schema(command) }) => schema::run(&command),
         Ok(Line { command: Command::Demo(flags) }) => demo::run(&flags),
         Err(error) => {
             let is_asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
@@ -72,17 +77,17 @@ pub fn run() -> Exit {
 
 fn run_check(flags: &CheckFlags) -> Exit {
     let file = flags.file.display().to_string();
-    let text = match std::fs::read_to_string(&flags.file) {
-        Ok(text) => text,
-        Err(error) => {
+    let ignored_claims = flags.claims.names();
+    let context =
+        Context { default_schema: flags.default_schema.clone(), upstream: String::new(), ignored_claims };
+    let compiled = match read_rules(&flags.file, &context) {
+        Ok(compiled) => Ok(compiled),
+        Err(RulesRefused::Mistakes(mistakes)) => Err(mistakes),
+        Err(RulesRefused::Read(error)) => {
             say(&format!("error: cannot read `{file}`: {error}\n"));
             return Exit::Configuration;
         }
     };
-    let ignored_claims = flags.claims.names();
-    let context =
-        Context { default_schema: flags.default_schema.clone(), upstream: String::new(), ignored_claims };
-    let compiled = RuleSet::parse(&text, &context);
     match flags.json.then(|| check::json(&file, &compiled)) {
         None => print(&check::text(&file, &compiled)),
         Some(Ok(json)) => print(&format!("{json}\n")),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::identity::APIKEY;
 use crate::plan::{Derived, Evidence, Plan, Planner, ReadPlan, WriteAction, WritePlan};
 use crate::postgrest::{Embed, Path, Payload, Query, Reads, Resource};
-use crate::rules::RuleSet;
+use crate::rules::{RuleSet, Schema};
 use crate::units::display_duration;
 
 use super::asked::Asked;
@@ -154,7 +154,7 @@ fn read(plan: &ReadPlan, rules: &RuleSet, asked: &Asked, now_unix: u64) -> Read 
             .iter()
             .map(|tag| Noted { name: tag.to_string(), note: why_carried(tag, rules) })
             .collect(),
-        unresolved: plan.unresolved().iter().map(|word| unresolved(word, asked)).collect(),
+        unresolved: plan.unresolved().iter().map(|word| unresolved(word, asked, rules.schema())).collect(),
     }
 }
 
@@ -178,8 +178,14 @@ fn header_value(name: &HeaderName, value: &HeaderValue) -> String {
 }
 
 /// What would make an unknown part of the answer known.
-fn unresolved(word: &str, asked: &Asked) -> Noted {
+fn unresolved(word: &str, asked: &Asked, schema: &Schema) -> Noted {
     let note = match (word.strip_prefix("rpc/"), word) {
+        (None, table) if schema.is_doubtful(table) => {
+            "unsure in the learned schema: `larder check` says how to confirm it".to_owned()
+        }
+        (None, table) if Resource::Table(table.to_owned()) == resource(asked) => {
+            "newer than the learned schema: `larder schema pull`".to_owned()
+        }
         (Some(function), _) => {
             format!("schema: {{ functions: {{ {function}: {{ reads: [the tables it reads] }} }} }}")
         }
@@ -194,9 +200,13 @@ fn unresolved(word: &str, asked: &Asked) -> Noted {
     Noted { name: word.to_owned(), note }
 }
 
+fn resource(asked: &Asked) -> Resource {
+    Resource::of(&Path::parse(asked.head.uri.path()))
+}
+
 /// What an embed stands in: another embed, or the table of the path.
 fn parent(written: &str, asked: &Asked) -> String {
-    let resource = Resource::of(&Path::parse(asked.head.uri.path()));
+    let resource = resource(asked);
     let query = Query::parse(asked.head.uri.query());
     let embed = match Reads::of(&resource, &query) {
         Reads::Known(embeds) => embeds.into_iter().find(|embed| embed.written() == written),

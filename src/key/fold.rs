@@ -37,8 +37,22 @@ fn number(value: &str) -> Option<String> {
     if !unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
         return None;
     }
+    if let Some(other) = other_base(unsigned) {
+        return number(&format!("{sign}{other}"));
+    }
     let float: f64 = value.parse().ok().filter(|float: &f64| float.is_finite())?;
     Some(if float == 0.0 { truth("0")?.to_owned() } else { sure("", &float.to_string()) })
+}
+
+/// `0x1f`, `0o17`, `0b1` and `1_000`, which PostgreSQL reads from 16 on, as plain digits.
+fn other_base(unsigned: &str) -> Option<String> {
+    let digits = unsigned.replace('_', "");
+    let bases = [("0x", 16), ("0o", 8), ("0b", 2)];
+    let based = bases.into_iter().find_map(|(prefix, base)| Some((digits.strip_prefix(prefix)?, base)));
+    match based {
+        Some((digits, base)) => Some(u128::from_str_radix(digits, base).ok()?.to_string()),
+        None => (digits.len() < unsigned.len()).then_some(digits),
+    }
 }
 
 /// One and true are one value where a column is boolean.
@@ -91,6 +105,11 @@ mod tests {
             ("1.0", "on", true),
             ("0", "off", true),
             ("2026-01-01T00%3A00%3A00Z", "2026-01-01%2000%3A00%3A00%2B00", true),
+            ("0x1F", "31", true),
+            ("-0b11", "-3", true),
+            ("0o17", "15", true),
+            ("1_000", "1000", true),
+            ("0x", "0", false),
             ("inf", "infinity", false),
             ("", "0", false),
         ] {

@@ -1,9 +1,9 @@
 //! Which tables, and which of their rows, does a read depend on?
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::key::{Table, Tag};
-use crate::postgrest::{Query, Reads, Resource};
+use crate::postgrest::{Embed, Query, Reads, Resource};
 use crate::rules::Schema;
 
 /// Most rows that a read may name one by one; one that names more depends on the whole table.
@@ -27,16 +27,21 @@ pub(super) fn named(schema: &Schema, resource: &Resource, query: &Query<'_>, pro
     let from = match resource {
         Resource::Table(name) => {
             let table = schema.table(profile, name);
+            if schema.is_newer(&table) {
+                named.unresolved.push(name.clone());
+            }
             named.root = Some(table.clone());
-            table
+            vec![table]
         }
         Resource::Function(name) => {
             let function = schema.table(profile, name);
-            match schema.functions.get(&function).and_then(|reach| reach.reads.as_ref()) {
+            let reach = schema.functions.get(&function);
+            match schema.read_by_function(&function) {
                 Some(reads) => named.others.extend_from_slice(reads),
                 None => named.unresolved.push(format!("rpc/{name}")),
             }
-            function
+            let returns = reach.into_iter().flat_map(|reach| &reach.returns).cloned();
+            [function.clone()].into_iter().chain(returns).collect()
         }
         Resource::Root
         | Resource::GraphQl
@@ -49,23 +54,106 @@ pub(super) fn named(schema: &Schema, resource: &Resource, query: &Query<'_>, pro
     };
     match Reads::of(resource, query) {
         Reads::Known(embeds) => {
-            for embed in &embeds {
-                let parent = embed.parent().map_or_else(|| from.clone(), |name| schema.table(profile, name));
-                match schema.relations.get(&parent).and_then(|known| known.get(&embed.written())) {
-                    Some(read) => named.others.extend_from_slice(read),
-                    None => named.unresolved.push(embed.written()),
-                }
-            }
+            let places = Places::follow(schema, profile, from, &embeds, &mut named);
+            named.read_fields(schema, &places, query);
         }
         Reads::Opaque => {
             named.others.extend(named.root.take()); // whatever its filters mean
             named.unresolved.push("select".into());
         }
     }
+    named.read_before(schema);
+    named.tell_doubts(schema);
     named
 }
 
+/// The tables that each embed of a `select` may stand for, by the targets that lead there.
+struct Places(BTreeMap<Vec<String>, BTreeSet<Table>>);
+
+impl Places {
+    /// Follows every embed from its parent. An embed that PostgREST could take for several is taken for
+    /// all of them: what it refuses to answer is not kept anyway.
+    fn follow(
+        schema: &Schema,
+        profile: Option<&str>,
+        from: Vec<Table>,
+        embeds: &[Embed],
+        named: &mut Named,
+    ) -> Self {
+        let mut places = BTreeMap::from([(Vec::new(), BTreeSet::from_iter(from))]);
+        for embed in embeds {
+            let parents = places.get(&embed.path).cloned().unwrap_or_default();
+            let mut found = BTreeSet::new();
+            for parent in &parents {
+                let written = schema.relations.get(parent).and_then(|known| known.get(&embed.written()));
+                if let Some(read) = written {
+                    named.others.extend_from_slice(read);
+                    found.insert(schema.table(profile, &embed.target));
+                }
+                for way in schema.embedded(parent, &embed.target, &embed.hints) {
+                    found.insert(way.to.clone());
+                    if written.is_some() {
+                        continue; // a person has said what it reads
+                    }
+                    named.others.push(way.to.clone());
+                    match schema.read_on_the_way(way) {
+                        Some(read) => named.others.extend_from_slice(read),
+                        None => named.unresolved.push(embed.written()),
+                    }
+                }
+            }
+            if found.is_empty() {
+                named.unresolved.push(embed.written());
+            }
+            let place = embed.path.iter().chain([&embed.target]).cloned().collect();
+            places.entry(place).or_default().extend(found);
+        }
+        Self(places)
+    }
+}
+
 impl Named {
+    /// Names that are functions and no columns. One that stands anywhere in the query counts: where
+    /// a `\\` may spell it in another way, all do.
+    fn read_fields(&mut self, schema: &Schema, places: &Places, query: &Query<'_>) {
+        let Some(knowledge) = &schema.knowledge else { return };
+        let tables: BTreeSet<&Table> = places.0.values().flatten().collect();
+        let is_said = |word: &str| {
+            query.parameters().any(|(name, value)| {
+                [Some(name), value]
+                    .into_iter()
+                    .flatten()
+                    .any(|text| text.contains(word) || text.contains('\\'))
+            })
+        };
+        let fields = tables.iter().filter_map(|table| knowledge.fields.get(*table)).flatten();
+        for (field, function) in fields.filter(|(field, _)| is_said(field)) {
+            match schema.read_by_function(function) {
+                Some(reads) => self.others.extend_from_slice(reads),
+                None => self.unresolved.push(field.clone()),
+            }
+        }
+    }
+
+    /// What runs before every request decides about every answer.
+    fn read_before(&mut self, schema: &Schema) {
+        let Some(before) = schema.before_requests() else { return };
+        match schema.read_by_function(before) {
+            Some(reads) => self.others.extend_from_slice(reads),
+            None => self.unresolved.push(before.to_string()),
+        }
+    }
+
+    /// Of what is read, what may read anything besides.
+    fn tell_doubts(&mut self, schema: &Schema) {
+        if schema.knowledge.is_none() {
+            return; // what people say is not doubted
+        }
+        let read = schema.read_by(self.others.iter().chain(&self.root).cloned());
+        let doubtful = schema.doubtful_reads(&read);
+        self.unresolved.extend(doubtful.into_iter().map(Table::to_string));
+    }
+
     /// The tags of everything it reads.
     pub(super) fn tags(&self, schema: &Schema, query: &Query<'_>) -> BTreeSet<Tag> {
         let besides = self.root.iter().flat_map(|root| schema.read_with(root)).cloned();

@@ -7,7 +7,7 @@ use http::Method;
 
 use crate::key::{Pattern, Placeholder, Table};
 use crate::postgrest::{Preferences, Resource};
-use crate::rules::{RuleSet, Unmapped, WriteMatch, WriteRule};
+use crate::rules::{RuleSet, Schema, Unmapped, WriteMatch, WriteRule};
 
 use super::Request;
 
@@ -177,25 +177,45 @@ fn derive(rules: &RuleSet, request: &Request<'_>) -> Derived {
     let schema = rules.schema();
     let profile = content_profile(request);
     let unknown = rules.unknown_writes();
-    let service = |unmapped: Unmapped| match unmapped {
+    let changed = |tables: Vec<Table>| changed(schema, tables);
+    let service = |unmapped: Unmapped, own_schema: &str| match unmapped {
         Unmapped::Nothing => Derived::Nothing,
         Unmapped::Everything => Derived::Everything,
+        Unmapped::Learned => match schema.tables_of_service(own_schema).cloned().collect::<Vec<_>>() {
+            tables if tables.is_empty() => Derived::Nothing,
+            tables => changed(tables),
+        },
     };
     match &request.resource {
-        Resource::Table(name) => Derived::Tables(schema.changed_by([schema.table(profile, name)])),
+        Resource::Table(name) => match schema.table(profile, name) {
+            table if schema.is_newer(&table) => Derived::Everything,
+            table => changed(vec![table]),
+        },
         Resource::Function(name) => {
             match schema.functions.get(&schema.table(profile, name)).and_then(|reach| reach.writes.clone()) {
                 Some(tables) if tables.is_empty() => Derived::Nothing,
-                Some(tables) => Derived::Tables(schema.changed_by(tables)),
+                Some(tables) => changed(tables),
                 None => Derived::Everything,
             }
         }
-        Resource::Auth => service(unknown.auth),
-        Resource::Storage => service(unknown.storage),
-        Resource::Functions => service(unknown.functions),
+        Resource::Auth => service(unknown.auth, "auth"),
+        Resource::Storage => service(unknown.storage, "storage"),
+        Resource::Functions => service(unknown.functions, "functions"),
         Resource::Realtime => Derived::Nothing,
         Resource::GraphQl | Resource::Root | Resource::OddRest | Resource::Elsewhere => Derived::Everything,
     }
+}
+
+/// These tables and all that a write to them reaches; everything where that is in doubt.
+fn changed(schema: &Schema, mut tables: Vec<Table>) -> Derived {
+    if let Some(before) = schema.before_requests() {
+        match schema.functions.get(before).and_then(|reach| reach.writes.as_ref()) {
+            Some(also) => tables.extend_from_slice(also),
+            None => return Derived::Everything,
+        }
+    }
+    let reached = schema.changed_by(tables);
+    if schema.is_doubtful_write(&reached) { Derived::Everything } else { Derived::Tables(reached) }
 }
 
 /// The written table, if its rows can be told apart and nothing but the write itself changes them.

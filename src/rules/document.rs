@@ -27,7 +27,6 @@ const LATER_IN_READS: [&str; 8] = [
     "replica_quiet",
 ];
 const LATER_IN_WRITES: [&str; 3] = ["lock", "idempotency", "refresh"];
-const LATER_IN_SCHEMA: [&str; 1] = ["include"];
 
 /// A name with what it stands for.
 #[derive(Debug, Serialize)]
@@ -92,6 +91,9 @@ pub(super) type Lists = Vec<Named<Vec<At<String>>>>;
 /// The value of `schema`.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct SchemaSection {
+    /// What the file says is part of a digest, its name is not.
+    #[serde(skip)]
+    pub(super) include: Option<At<String>>,
     pub(super) views: Lists,
     pub(super) policies: Lists,
     pub(super) cascades: Lists,
@@ -252,6 +254,7 @@ fn invalidate(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<Ve
 fn schema_section(node: &Node, path: &str, findings: &mut Findings<'_>) -> SchemaSection {
     let mut section = SchemaSection::default();
     let Some(mut fields) = Fields::open(node, path, findings) else { return section };
+    section.include = fields.text("include", findings);
     if let Some((node, path)) = fields.node("views") {
         section.views = named(node, &path, findings, texts);
     }
@@ -271,7 +274,7 @@ fn schema_section(node: &Node, path: &str, findings: &mut Findings<'_>) -> Schem
         section.relations =
             named(node, &path, findings, |node, path, findings| Some(named(node, path, findings, texts)));
     }
-    fields.close(&LATER_IN_SCHEMA, findings);
+    fields.close(&[], findings);
     section
 }
 

@@ -10,19 +10,28 @@ mod condition;
 mod document;
 mod duration;
 mod fields;
+mod learned;
 mod matcher;
 mod mistake;
 mod path_glob;
+mod relationship;
 mod rule;
 mod rule_set;
 mod schema;
+mod table_name;
 mod unknown_writes;
 mod yaml;
 
 pub use condition::QueryView;
+pub use learned::{
+    Caller, Kind, Learned, LearnedFunction, LearnedTable, Name, Part, SCHEMA_FILE_VERSION, Shown, Source,
+    Visible,
+};
 pub use mistake::{Mistake, Remark, Warning};
+pub use relationship::{Link, Relationship};
 pub use rule::{Caching, Condition, Invalidation, ReadRule, WriteRule};
-pub use rule_set::{Context, ReadMatch, RuleSet, WriteMatch};
-pub use schema::{FunctionReach, Schema};
+pub use rule_set::{Context, Included, ReadMatch, RuleSet, WriteMatch};
+pub use schema::{FunctionReach, Knowledge, Schema};
+pub use table_name::written;
 pub use unknown_writes::{UnknownWrites, Unmapped};
-pub use yaml::FILE_BYTES_MAX;
+pub use yaml::{FILE_BYTES_MAX, SCHEMA_FILE_BYTES_MAX};

@@ -26,6 +26,15 @@ pub struct Context {
     pub ignored_claims: Vec<String>,
 }
 
+/// A file that `schema.include` names.
+#[derive(Clone, Debug)]
+pub struct Included {
+    /// Its name, as in the rules.
+    pub file: String,
+    /// Its text, or why it could not be read.
+    pub text: Result<String, String>,
+}
+
 /// The compiled rules.
 #[derive(Debug)]
 pub struct RuleSet {
@@ -60,9 +69,23 @@ pub struct WriteMatch<'a> {
 }
 
 impl RuleSet {
-    /// Compiles the text of a rules file, or tells everything that is wrong with it.
+    /// Compiles the text of a rules file that includes nothing, or tells everything that is wrong with it.
     pub fn parse(text: &str, context: &Context) -> Result<(Self, Vec<Warning>), Vec<Mistake>> {
-        compile::parse(text, context)
+        compile::parse(text, None, context)
+    }
+
+    /// As [`RuleSet::parse`], with the file that [`RuleSet::included`] named.
+    pub fn parse_with(
+        text: &str,
+        included: Option<&Included>,
+        context: &Context,
+    ) -> Result<(Self, Vec<Warning>), Vec<Mistake>> {
+        compile::parse(text, included, context)
+    }
+
+    /// The file that a rules file includes, as written; its place is relative to the rules file.
+    pub fn included(text: &str) -> Option<String> {
+        compile::included(text)
     }
 
     /// No rules: everything passes through.

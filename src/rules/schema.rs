@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use crate::key::Table;
 
+use super::relationship::{Link, Relationship};
+
 /// What a database function reads and writes, as far as the operator said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FunctionReach {
@@ -12,6 +14,29 @@ pub struct FunctionReach {
     pub reads: Option<Vec<Table>>,
     /// Tables it writes; `None` means not known, an empty list that it changes nothing.
     pub writes: Option<Vec<Table>>,
+    /// The tables whose rows it returns, as far as known: embeds start there.
+    pub returns: Vec<Table>,
+}
+
+/// What only the database can tell, from an included schema.yaml.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Knowledge {
+    /// The database's definitions as they were, in one word; empty where they could not be asked for.
+    pub fingerprint: String,
+    /// What requests can name: whatever else they name came after the file was written.
+    pub tables: BTreeSet<Table>,
+    /// Table → where its embeds may lead.
+    pub relationships: BTreeMap<Table, Vec<Relationship>>,
+    /// Table → names in a `select` that are no columns → the functions behind them.
+    pub fields: BTreeMap<Table, BTreeMap<String, Table>>,
+    /// Tables whose reads may read anything, with the reason.
+    pub doubtful_reads: BTreeMap<Table, String>,
+    /// Tables whose writes may change anything, with the reason.
+    pub doubtful_writes: BTreeMap<Table, String>,
+    /// The function that runs before every request.
+    pub before_requests: Option<Table>,
+    /// Schema of a service → its tables, as far as answers depend on them.
+    pub services: BTreeMap<String, BTreeSet<Table>>,
 }
 
 /// The `schema` section, resolved to full table names.
@@ -31,6 +56,8 @@ pub struct Schema {
     pub rows: BTreeMap<Table, Vec<String>>,
     /// Table → embed as written in `select` (`customers`, `customers!billing`) → tables it reads.
     pub relations: BTreeMap<Table, BTreeMap<String, Vec<Table>>>,
+    /// What was learned; without it nothing is known that is not written above.
+    pub knowledge: Option<Knowledge>,
 }
 
 impl Schema {
@@ -57,6 +84,63 @@ impl Schema {
     /// Every table that a write to `tables` may change, all the way down.
     pub fn changed_by(&self, tables: impl IntoIterator<Item = Table>) -> BTreeSet<Table> {
         reach(tables, |table| self.changed_with(table))
+    }
+
+    /// Was something learned, and this is not part of it? Then nothing is known about it.
+    pub fn is_newer(&self, table: &Table) -> bool {
+        self.knowledge.as_ref().is_some_and(|knowledge| !knowledge.tables.contains(table))
+    }
+
+    /// The tables among these of which nobody can say what reading them reads.
+    pub fn doubtful_reads<'t>(&self, tables: impl IntoIterator<Item = &'t Table>) -> Vec<&'t Table> {
+        let Some(knowledge) = &self.knowledge else { return Vec::new() };
+        tables.into_iter().filter(|table| knowledge.doubtful_reads.contains_key(*table)).collect()
+    }
+
+    /// Where an embed of a table may lead, and what is read on the way.
+    pub fn embedded(&self, table: &Table, target: &str, hints: &[String]) -> Vec<&Relationship> {
+        let known = self.knowledge.as_ref().and_then(|knowledge| knowledge.relationships.get(table));
+        known.into_iter().flatten().filter(|way| way.answers(target, hints)).collect()
+    }
+
+    /// What is read on the way, beside where it leads; `None` if that is not known.
+    pub fn read_on_the_way<'s>(&'s self, way: &'s Relationship) -> Option<&'s [Table]> {
+        match &way.by {
+            Link::Key { .. } => Some(&[]),
+            Link::Junction(between) => Some(std::slice::from_ref(between)),
+            Link::Call(function) => self.read_by_function(function),
+        }
+    }
+
+    /// What a function reads; `None` if that is not known.
+    pub fn read_by_function(&self, function: &Table) -> Option<&[Table]> {
+        self.functions.get(function)?.reads.as_deref()
+    }
+
+    /// Is it unsure what this reads, by the name that a plan has for it?
+    pub fn is_doubtful(&self, name: &str) -> bool {
+        let knowledge = self.knowledge.as_ref();
+        let doubtful =
+            knowledge.into_iter().flat_map(|known| known.doubtful_reads.keys().chain(&known.before_requests));
+        doubtful.into_iter().any(|table| table.to_string() == name)
+    }
+
+    /// Whether a write to these tables may change anything.
+    pub fn is_doubtful_write<'t>(&self, tables: impl IntoIterator<Item = &'t Table>) -> bool {
+        let knowledge = self.knowledge.as_ref();
+        knowledge
+            .is_some_and(|known| tables.into_iter().any(|table| known.doubtful_writes.contains_key(table)))
+    }
+
+    /// The function that runs before every request, where one does.
+    pub fn before_requests(&self) -> Option<&Table> {
+        self.knowledge.as_ref()?.before_requests.as_ref()
+    }
+
+    /// The tables that a service keeps in a schema of its own, as far as was learned.
+    pub fn tables_of_service(&self, schema: &str) -> impl Iterator<Item = &Table> {
+        let services = self.knowledge.as_ref().map(|knowledge| &knowledge.services);
+        services.and_then(|services| services.get(schema)).into_iter().flatten()
     }
 
     /// The columns by which rows of this table are matched; none for most.

@@ -18,8 +18,23 @@ pub const FILE_BYTES_MAX: usize = 1 << 20;
 /// Deepest nesting. The format itself needs six levels.
 const DEPTH_MAX: usize = 32;
 
-/// Most lists, maps and scalars together: a thousand rules of fifty values.
-const NODES_MAX: usize = 50_000;
+/// How much of a text is read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// In bytes.
+    bytes: usize,
+    /// Lists, maps and scalars together.
+    nodes: usize,
+}
+
+/// People write rules: a thousand of them with fifty values each.
+pub(super) const RULES: Bounds = Bounds { bytes: FILE_BYTES_MAX, nodes: 50_000 };
+
+/// Larder writes what it learned: ten thousand tables of twenty columns.
+pub(super) const LEARNED: Bounds = Bounds { bytes: SCHEMA_FILE_BYTES_MAX, nodes: 1_000_000 };
+
+/// Largest schema.yaml, in bytes: half of what its most nodes may be.
+pub const SCHEMA_FILE_BYTES_MAX: usize = 16 << 20;
 
 /// A value and where it stands.
 #[derive(Debug)]
@@ -55,12 +70,13 @@ enum Open {
 
 /// Reads the one document of a text; `None` if it cannot be read to its end.
 /// Duplicate keys are told and the first of them kept.
-pub(super) fn read(text: &str, findings: &mut Findings<'_>) -> Option<Node> {
-    if !is_readable(text, findings) {
+pub(super) fn read(text: &str, bounds: &Bounds, findings: &mut Findings<'_>) -> Option<Node> {
+    if !is_readable(text, bounds, findings) {
         return None;
     }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader = Reader { open: Vec::new(), root: None, nodes: 0, documents: 0, findings };
+    let mut reader =
+        Reader { open: Vec::new(), root: None, nodes: 0, nodes_max: bounds.nodes, documents: 0, findings };
     let mut events = Parser::new(StrInput::new(text));
     while let Some(event) = events.next_event() {
         match event {
@@ -81,11 +97,11 @@ pub(super) fn read(text: &str, findings: &mut Findings<'_>) -> Option<Node> {
 }
 
 /// Refuses what no rules file contains, before any of it is parsed.
-fn is_readable(text: &str, findings: &mut Findings<'_>) -> bool {
+fn is_readable(text: &str, bounds: &Bounds, findings: &mut Findings<'_>) -> bool {
     let first = Spot { path: String::new(), place: Place { line: 1, column: 1, length: 1 } };
-    if text.len() > FILE_BYTES_MAX {
-        findings
-            .mistake(&first, format!("the file has {} bytes; at most {FILE_BYTES_MAX} are read", text.len()));
+    if text.len() > bounds.bytes {
+        let message = format!("the file has {} bytes; at most {} are read", text.len(), bounds.bytes);
+        findings.mistake(&first, message);
         return false;
     }
     for (index, line) in text.split('\n').enumerate() {
@@ -112,6 +128,7 @@ struct Reader<'f, 't> {
     open: Vec<Open>,
     root: Option<Node>,
     nodes: usize,
+    nodes_max: usize,
     documents: usize,
     findings: &'f mut Findings<'t>,
 }
@@ -226,8 +243,8 @@ impl Reader<'_, '_> {
 
     fn count(&mut self, place: Place) -> Option<()> {
         self.nodes += 1;
-        if self.nodes > NODES_MAX {
-            let message = format!("more than {NODES_MAX} values");
+        if self.nodes > self.nodes_max {
+            let message = format!("more than {} values", self.nodes_max);
             return self.stop(place, &message, "let one rule with a glob stand for many");
         }
         Some(())
@@ -304,7 +321,7 @@ mod tests {
             ("'<<': a\n", "{<<=a}"),
         ] {
             let mut findings = Findings::new(text);
-            let tree_read = read(text, &mut findings).map(|root| shown(&root));
+            let tree_read = read(text, &RULES, &mut findings).map(|root| shown(&root));
             assert_eq!(tree_read.as_deref(), Some(tree), "{text:?} {:?}", findings.into_mistakes());
         }
     }
@@ -312,7 +329,7 @@ mod tests {
     #[test]
     fn places_are_counted_in_characters_from_one() {
         let text = "\u{feff}é: [x, 'yz']\n";
-        let root = read(text, &mut Findings::new(text)).unwrap();
+        let root = read(text, &RULES, &mut Findings::new(text)).unwrap();
         let Value::Map(entries) = &root.value else { panic!("a map") };
         assert_eq!(entries[0].key_place, Place { line: 1, column: 1, length: 1 });
         let Value::List(items) = &entries[0].value.value else { panic!("a list") };

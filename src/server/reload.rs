@@ -14,27 +14,31 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
+use crate::rules::SCHEMA_FILE_BYTES_MAX;
+
 /// Soon enough for whoever saves a file and looks; `stat` once a second costs nothing.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
-/// More of a file is not looked at: rules and certificates are far smaller, and refused beyond it.
-pub(super) const FILE_BYTES_MAX: u64 = 2 << 20;
+/// More of a file is not looked at: a schema.yaml may be as large, rules and certificates are far smaller.
+pub(super) const FILE_BYTES_MAX: u64 = SCHEMA_FILE_BYTES_MAX as u64;
 
 /// Files that belong together and what to do when they change.
-pub(super) struct Watched<F> {
-    files: Vec<PathBuf>,
+pub(super) struct Watched<F, L> {
+    /// Which files these are: one may come to name another.
+    list: L,
     /// A hash of each file's content when it was last applied or refused.
     contents: Vec<Option<blake3::Hash>>,
     apply: F,
 }
 
-impl<F> Watched<F>
+impl<F, L> Watched<F, L>
 where
     F: FnMut() + Send + 'static,
+    L: FnMut() -> Vec<PathBuf> + Send + 'static,
 {
     /// `apply` is called after each change; it says itself whether that went well.
-    pub(super) fn new(files: Vec<PathBuf>, apply: F) -> Watched<F> {
-        let contents = files.iter().map(|file| content(file)).collect();
-        Watched { files, contents, apply }
+    pub(super) fn new(mut list: L, apply: F) -> Self {
+        let contents = list().iter().map(|file| content(file)).collect();
+        Watched { list, contents, apply }
     }
 
     /// Looks once a second and whenever `asked` changes, until draining begins.
@@ -68,7 +72,7 @@ where
     }
 
     fn look(&mut self, is_asked: bool) {
-        let contents: Vec<_> = self.files.iter().map(|file| content(file)).collect();
+        let contents: Vec<_> = (self.list)().iter().map(|file| content(file)).collect();
         // What cannot be told now is looked at again a second later.
         let is_known = contents.iter().all(Option::is_some);
         if is_asked || (is_known && contents != self.contents) {

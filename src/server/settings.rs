@@ -14,11 +14,13 @@ use thiserror::Error;
 
 use crate::admin::{Token, TokenError};
 use crate::log::LogFormat;
+use crate::schema::DatabaseUrl;
 use crate::units::{AmountError, ByteSize, parse_duration};
 use crate::upstream::{Origin, TrustedProxies};
 
 use super::callers::{CallerFlags, Callers, callers};
 use super::ram;
+use super::schema_watch::{SchemaDb, WhenChanged};
 
 const RULES: &str = "rules.yaml";
 /// Loopback: a cache of other people's data opens itself to a network only when told to.
@@ -38,6 +40,9 @@ const DEFAULT_SCHEMA: &str = "public";
 /// 10,000 idle connections take 165 MiB: 16 KiB each, most of it hyper's buffers.
 const MAX_CONNECTIONS: &str = "10000";
 const LOG: &str = "text";
+/// A migration and its `schema pull` are minutes apart; a look takes the database some milliseconds.
+const SCHEMA_INTERVAL: &str = "1m";
+const SCHEMA_CHANGED: &str = "warn";
 /// The word that switches the admin address off.
 const ADMIN_OFF: &str = "off";
 
@@ -99,6 +104,15 @@ pub struct Flags {
     /// Client connections at a time; more wait to be accepted
     #[arg(long, env = "LARDER_MAX_CONNECTIONS", value_name = "COUNT", default_value = MAX_CONNECTIONS)]
     pub max_connections: String,
+    /// Database, as in postgres://…, whose definitions are compared with what schema.yaml tells
+    #[arg(long, env = "LARDER_SCHEMA_DB", value_name = "URL", hide_env_values = true)]
+    pub schema_db: Option<String>,
+    /// Time between two looks at that database
+    #[arg(long, env = "LARDER_SCHEMA_INTERVAL", value_name = "TIME", default_value = SCHEMA_INTERVAL)]
+    pub schema_interval: String,
+    /// When its tables, grants or policies have changed: `warn`, or `drop` every entry too
+    #[arg(long, env = "LARDER_SCHEMA_CHANGED", value_name = "WORD", default_value = SCHEMA_CHANGED)]
+    pub schema_changed: String,
     /// Form of the log lines, `text` or `json`; RUST_LOG says which lines
     #[arg(long, env = "LARDER_LOG", value_name = "FORM", default_value = LOG)]
     pub log: String,
@@ -125,6 +139,8 @@ pub struct Settings {
     pub extra_methods: Vec<Method>,
     pub max_connections: usize,
     pub log: LogFormat,
+    /// The database whose definitions are looked at, if any.
+    pub schema_db: Option<SchemaDb>,
     /// What callers are verified with, where that is said.
     pub callers: Option<Callers>,
     pub ignored_claims: Vec<String>,
@@ -197,6 +213,7 @@ impl Settings {
             extra_methods: read.methods(flags.extra_methods.as_deref()),
             max_connections: read.connections(text_or(&flags.max_connections, MAX_CONNECTIONS)),
             log: read.log(text_or(&flags.log, LOG)),
+            schema_db: read.schema_db(flags),
             callers: read.callers(&flags.callers),
             ignored_claims: flags.callers.ignored_claims.names(),
             warnings: read.warnings(),
@@ -380,6 +397,24 @@ impl Reading<'_> {
             other => {
                 self.mistake("log", format!("`{other}` is neither `text` nor `json`"));
                 LogFormat::Text
+            }
+        }
+    }
+
+    fn schema_db(&mut self, flags: &Flags) -> Option<SchemaDb> {
+        let interval =
+            self.positive_time("schema-interval", text_or(&flags.schema_interval, SCHEMA_INTERVAL));
+        let when_changed = text_or(&flags.schema_changed, SCHEMA_CHANGED);
+        let when_changed = WhenChanged::parse(when_changed).unwrap_or_else(|| {
+            self.mistake("schema-changed", format!("`{when_changed}` is neither `warn` nor `drop`"));
+            WhenChanged::Warn
+        });
+        // The text is not repeated: a URL holds a password.
+        match DatabaseUrl::parse(present(flags.schema_db.as_deref())?) {
+            Ok(url) => Some(SchemaDb { url, interval, when_changed }),
+            Err(mistake) => {
+                self.mistake("schema-db", mistake.to_string());
+                None
             }
         }
     }

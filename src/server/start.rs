@@ -17,6 +17,7 @@ use crate::cache::{Cache, MemoryStore};
 use crate::clock::Clock;
 use crate::explain::Explanation;
 use crate::identity::Issuers;
+use crate::invalidation::Invalidator;
 use crate::key::Scope;
 use crate::metrics::Metrics;
 use crate::proxy::{Limits as ProxyLimits, Means, Peer, Proxy, Tasks};
@@ -27,8 +28,10 @@ use super::files;
 use super::jwks::{KeyRing, KeySource, keep_keys};
 use super::limits::Limits;
 use super::listen::{Entrance, serve};
-use super::reload::{Watched, read_bounded};
+use super::reload::Watched;
+use super::rules_file::{RulesFiles, RulesRefused, read_rules};
 use super::running::Running;
+use super::schema_watch::SchemaWatch;
 use super::settings::Settings;
 use super::shutdown::Shutdown;
 use super::tls::{Tls, TlsError};
@@ -86,10 +89,12 @@ impl Server {
             health: Health::default(),
             shutdown: Shutdown::default(),
         };
+        let written_for = watch::Sender::new(fingerprint(&rules));
+        ground.watch_schema(&settings, &written_for);
         let proxy = ground.proxy(&settings, rules, clock.clone());
         let explained = Arc::clone(&proxy);
         let (reload, asked) = watch::channel(());
-        ground.watch_rules(&settings, &proxy, asked.clone());
+        ground.watch_rules(&settings, &proxy, written_for, asked.clone());
         ground.watch_certificate(&settings, tls.as_ref(), asked);
         ground.watch_keys(&settings);
 
@@ -156,12 +161,19 @@ impl Ground {
     }
 
     /// Applies the rules whenever their file changes and compiles; otherwise the old ones stay.
-    fn watch_rules(&self, settings: &Settings, proxy: &Arc<Proxy>, asked: watch::Receiver<()>) {
+    fn watch_rules(
+        &self,
+        settings: &Settings,
+        proxy: &Arc<Proxy>,
+        written_for: watch::Sender<Option<String>>,
+        asked: watch::Receiver<()>,
+    ) {
         let (file, context) = (settings.rules.clone(), context(settings));
         let (proxy, metrics, health) = (Arc::clone(proxy), self.metrics.clone(), self.health.clone());
         let apply = move || {
             let is_applied = match compile(&file, &context) {
                 Ok(rules) => {
+                    written_for.send_replace(fingerprint(&rules));
                     proxy.replace_rules(rules);
                     info!(file = %file.display(), "the rules were read again and are in use");
                     true
@@ -174,7 +186,21 @@ impl Ground {
             metrics.reloaded(if is_applied { "ok" } else { "failed" });
             health.set_rules_broken(!is_applied);
         };
-        self.watch(Watched::new(vec![settings.rules.clone()], apply), asked);
+        let mut files = RulesFiles::new(settings.rules.clone());
+        self.watch(Watched::new(move || files.list(), apply), asked);
+    }
+
+    /// Looks whether the database is still the one that the rules were written for.
+    fn watch_schema(&self, settings: &Settings, written_for: &watch::Sender<Option<String>>) {
+        let Some(database) = settings.schema_db.clone() else { return };
+        let watch = SchemaWatch {
+            database,
+            invalidator: Invalidator::new(Arc::clone(&self.cache), self.metrics.clone()),
+            metrics: self.metrics.clone(),
+            written_for: written_for.subscribe(),
+            seen: None,
+        };
+        self.shutdown.tasks().spawn(watch.watch(self.shutdown.draining().clone()));
     }
 
     /// Uses the certificate of new connections whenever its files change and fit.
@@ -187,10 +213,14 @@ impl Ground {
                 error!(error = &error as &dyn Error, "the certificate was refused, the old one stays")
             }
         };
-        self.watch(Watched::new(watched, apply), asked);
+        self.watch(Watched::new(move || watched.clone(), apply), asked);
     }
 
-    fn watch<F: FnMut() + Send + 'static>(&self, watched: Watched<F>, asked: watch::Receiver<()>) {
+    fn watch<F, L>(&self, watched: Watched<F, L>, asked: watch::Receiver<()>)
+    where
+        F: FnMut() + Send + 'static,
+        L: FnMut() -> Vec<PathBuf> + Send + 'static,
+    {
         let tasks = self.shutdown.tasks();
         tasks.spawn(watched.watch(asked, tasks.clone(), self.shutdown.draining().clone()));
     }
@@ -273,6 +303,12 @@ fn warn_if_narrowed(rules: &RuleSet, settings: &Settings) {
     }
 }
 
+/// What the included schema.yaml was written for.
+fn fingerprint(rules: &RuleSet) -> Option<String> {
+    let known = rules.schema().knowledge.as_ref()?;
+    Some(known.fingerprint.clone()).filter(|fingerprint| !fingerprint.is_empty())
+}
+
 fn context(settings: &Settings) -> Context {
     Context {
         default_schema: settings.default_schema.clone(),
@@ -283,12 +319,10 @@ fn context(settings: &Settings) -> Context {
 
 /// Reads and compiles the rules; warnings go to the log.
 fn compile(file: &Path, context: &Context) -> Result<RuleSet, StartError> {
-    let text = read_bounded(file).and_then(|bytes| {
-        String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
-    });
-    let text = text.map_err(|source| StartError::RulesRead { file: file.to_owned(), source })?;
-    let (rules, warnings) = RuleSet::parse(&text, context)
-        .map_err(|mistakes| StartError::Rules { file: file.to_owned(), mistakes })?;
+    let (rules, warnings) = read_rules(file, context).map_err(|refused| match refused {
+        RulesRefused::Read(source) => StartError::RulesRead { file: file.to_owned(), source },
+        RulesRefused::Mistakes(mistakes) => StartError::Rules { file: file.to_owned(), mistakes },
+    })?;
     for Warning(remark) in &warnings {
         warn!(file = %file.display(), line = remark.line, field = %remark.path, "{}", remark.message);
     }

@@ -1,12 +1,11 @@
 //! Where a run takes place: the real upstream, and Larder in front of one of its servers.
 
 use std::future::Future;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
+use crate::pull::Folder;
 use crate::started::{Larder, Upstream};
 use crate::wire::Side;
 
@@ -15,6 +14,8 @@ static TURN: Mutex<()> = Mutex::new(());
 
 pub(crate) struct Stage {
     larder: Larder,
+    /// The rules, which are looked at as long as Larder runs.
+    _folder: Folder,
     _upstream: Upstream,
     _turn: MutexGuard<'static, ()>,
     /// Addresses; Larder stands before the last.
@@ -24,7 +25,7 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Starts everything with these rules; Larder tells callers apart by the bytes of their tokens.
+    /// Starts everything with these rules and what was learned from the database; Larder tells callers apart by the bytes of their tokens.
     pub(crate) fn start(rules: &str, upstream: &[&str]) -> Self {
         Self::build(rules, upstream, false)
     }
@@ -39,17 +40,20 @@ impl Stage {
         let upstream = Upstream::start(upstream);
         let keys: Value = serde_json::from_str(&upstream.keys).expect("a line of JSON");
         let key = |name: &str| keys[name].as_str().expect("a key").to_owned();
-        let rules = RulesFile::write(rules);
+        let folder = Folder::new();
+        folder.pull(keys["databases"][0].as_str().expect("a database"), "public");
+        let rules = folder.file("rules.yaml", rules);
         let last = upstream.servers.last().expect("a server");
         let (jwt_secret, publishable_key) = (key("jwtSecret"), key("publishableKey"));
         let both = [("SUPABASE_JWT_SECRET", &*jwt_secret), ("SUPABASE_PUBLISHABLE_KEY", &*publishable_key)];
         let variables = if is_verifying { &both[..] } else { &[] };
-        let larder = Larder::start(&rules.path.display().to_string(), last, variables);
+        let larder = Larder::start(&rules, last, variables);
         Self {
             servers: upstream.servers.clone(),
             jwt_secret,
             publishable_key,
             larder,
+            _folder: folder,
             _upstream: upstream,
             _turn: turn,
         }
@@ -77,27 +81,5 @@ impl Stage {
     /// The last lines that Larder has written.
     pub(crate) fn log(&self) -> String {
         self.larder.last_lines()
-    }
-}
-
-/// A rules file for as long as Larder needs to read it.
-struct RulesFile {
-    path: PathBuf,
-}
-
-impl RulesFile {
-    fn write(yaml: &str) -> Self {
-        static NUMBER: AtomicUsize = AtomicUsize::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("larder-differential-{}-{number}.yaml", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        std::fs::write(&path, yaml).expect("a writable folder for temporary files");
-        Self { path }
-    }
-}
-
-impl Drop for RulesFile {
-    fn drop(&mut self) {
-        let _gone = std::fs::remove_file(&self.path);
     }
 }

@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 // Starts real Supabase-compatible servers: @supabase/lite on one private PostgreSQL.
 //
-//   node_modules/.bin/node start.mjs [--servers 2] [--more FILE.sql]      (or any node from 22 on)
+//   node_modules/.bin/node start.mjs [--servers 2] [--more FILE.sql] [--schemas public,api]     (or any node from 22 on)
 //
-// Each server has a database of its own, all with the same schema and rows; `--more` adds to both. Prints one line of JSON
-// when all of them answer: {"servers": ["http://127.0.0.1:…", …], "publishableKey", "secretKey", "jwtSecret"}.
+// Each server has a database of its own, all with the same schema and rows; `--more` adds to all of them. Prints one line
+// of JSON when all of them answer: {"servers": ["http://127.0.0.1:…", …], "databases": ["postgres://…", …],
+// "publishableKey", "secretKey", "jwtSecret"}.
 // Runs until its standard input ends, SIGINT or SIGTERM; then nothing that it started is left.
 // The packages, Node among them, come from `npm ci` in this folder (scripts/test does that).
 import { spawn } from 'node:child_process';
@@ -17,7 +18,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 
 const here = import.meta.dirname;
-const { values: options } = parseArgs({ options: { servers: { type: 'string', default: '1' }, more: { type: 'string' } } });
+const { values: options } = parseArgs({
+  options: { servers: { type: 'string', default: '1' }, more: { type: 'string' }, schemas: { type: 'string', default: 'public' } },
+});
 
 // For a slow machine under load; a healthy one needs a few seconds for everything.
 const START_MS_MAX = 120_000;
@@ -92,7 +95,7 @@ function postgresFolder() {
   return found;
 }
 
-/** Starts a PostgreSQL of our own; `sql` runs statements in it, `url` names one of its databases. */
+/** Starts a PostgreSQL of our own; `sql` and `script` run statements in it, `url` names one of its databases. */
 async function startPostgres() {
   const bin = postgresFolder();
   const data = path.join(runDir, 'postgres', 'data');
@@ -111,9 +114,10 @@ async function startPostgres() {
   serve('postgres', 'SIGINT', [...asPostgres, ...endedBy('INT', [`${bin}/postgres`, '-D', data, ...flags])], { cwd: '/' });
 
   const url = (database) => `postgres://postgres@127.0.0.1:${port}/${database}`;
-  const sql = (statement) => run([`${bin}/psql`, '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-c', statement, url('postgres')]);
+  const psql = (database, ...what) => run([`${bin}/psql`, '-X', '-q', '-v', 'ON_ERROR_STOP=1', ...what, url(database)]);
+  const sql = (statement) => psql('postgres', '-c', statement);
   await until('PostgreSQL', () => sql('select 1').then(() => true));
-  return { url, sql };
+  return { url, sql, script: (database, file) => psql(database, '-f', file) };
 }
 
 // Supabase Lite -----------------------------------------------------------------------------------
@@ -121,7 +125,7 @@ async function startPostgres() {
 const configuration = (port, databaseUrl) => `
 [api]
 port = ${port}
-schemas = ["public"]
+schemas = ${JSON.stringify(options.schemas.split(','))}
 extra_search_path = ["public", "extensions"]
 max_rows = 1000
 
@@ -171,7 +175,6 @@ function project(name, port, databaseUrl) {
   fs.writeFileSync(path.join(inside, 'config.toml'), configuration(port, databaseUrl));
   fs.copyFileSync(path.join(here, 'schema.sql'), path.join(inside, 'migrations/20250101000000_schema.sql'));
   fs.copyFileSync(path.join(here, 'seed.sql'), path.join(inside, 'seed.sql'));
-  if (options.more) fs.appendFileSync(path.join(inside, 'seed.sql'), fs.readFileSync(options.more));
   return folder;
 }
 
@@ -190,14 +193,17 @@ async function startLite(name, databaseUrl) {
 // -------------------------------------------------------------------------------------------------
 
 async function main() {
-  const { url, sql } = await startPostgres();
+  const { url, sql, script } = await startPostgres();
   await sql('create database seeded');
   await run(lite('db', 'reset'), { cwd: project('seeded', 0, url('seeded')), env: liteEnvironment });
+  if (options.more) await script('seeded', options.more);
 
   const names = Array.from({ length: Number(options.servers) }, (_, n) => `server${n}`);
   for (const name of names) await sql(`create database ${name} template seeded`);
   const servers = await Promise.all(names.map((name) => startLite(name, url(name))));
-  console.log(JSON.stringify({ servers, ...keys }));
+  // with no server there is still the database that all would be copied from
+  const databases = (names.length ? names : ['seeded']).map(url);
+  console.log(JSON.stringify({ servers, databases, ...keys }));
 }
 
 process.on('SIGINT', () => end(130));

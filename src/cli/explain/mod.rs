@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::explain::{Asked, Explanation, NoRequest, header_line};
 use crate::plan::Planner;
 use crate::rules::{Context, RuleSet};
-use crate::server::{CallerFlags, callers};
+use crate::server::{CallerFlags, RulesRefused, callers, read_rules};
 
 use super::check;
 use super::exit::{Exit, print, say};
@@ -118,8 +118,6 @@ fn asked(flags: &Flags) -> Result<Asked, NoRequest> {
 
 fn compile(flags: &Flags) -> Result<RuleSet, String> {
     let file = flags.rules.display().to_string();
-    let text = std::fs::read_to_string(&flags.rules)
-        .map_err(|error| format!("error: cannot read `{file}`: {error} (hint: --rules names the file)\n"))?;
     // written as `serve` has it, so that the fingerprints are the same
     let upstream = match flags.upstream.parse::<http::Uri>() {
         Ok(uri) => uri.to_string(),
@@ -127,6 +125,11 @@ fn compile(flags: &Flags) -> Result<RuleSet, String> {
     };
     let ignored_claims = flags.callers.ignored_claims.names();
     let context = Context { default_schema: flags.default_schema.clone(), upstream, ignored_claims };
-    let compiled = RuleSet::parse(&text, &context);
-    compiled.map(|(rules, _)| rules).map_err(|mistakes| check::mistakes_text(&file, &mistakes))
+    match read_rules(&flags.rules, &context) {
+        Ok((rules, _)) => Ok(rules),
+        Err(RulesRefused::Mistakes(mistakes)) => Err(check::mistakes_text(&file, &mistakes)),
+        Err(RulesRefused::Read(error)) => {
+            Err(format!("error: cannot read `{file}`: {error} (hint: --rules names the file)\n"))
+        }
+    }
 }

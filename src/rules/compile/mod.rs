@@ -3,6 +3,8 @@
 //! Every part is compiled even if another one is broken, so that one run tells
 //! all there is to tell.
 
+mod include;
+mod known;
 mod names;
 mod overlap;
 mod paths;
@@ -11,20 +13,22 @@ mod placeholders;
 mod presets;
 mod reads;
 mod schema;
+mod scopes;
 mod unknown;
+mod unknown_writes;
 mod vary;
 mod writes;
 
 use std::sync::Arc;
 
-use super::document::{Document, UnknownWritesSection};
-use super::fields::{At, did_you_mean};
+use super::document::Document;
+use super::learned::Learned;
 use super::matcher::Matcher;
-use super::mistake::{Findings, Mistake, Spot, Warning, quoted};
+use super::mistake::{Findings, Mistake, Spot, Warning};
 use super::path_glob::PathGlob;
-use super::rule_set::{Context, PREFIX_DEFAULT, RuleSet};
+use super::rule_set::{Context, Included, PREFIX_DEFAULT, RuleSet};
 use super::schema::Schema;
-use super::unknown_writes::{UnknownWrites, Unmapped};
+use super::unknown_writes::UnknownWrites;
 use super::yaml;
 
 /// Most rules, reads and writes together. A set is asked on every request, and
@@ -34,14 +38,26 @@ const RULES_MAX: usize = 1_000;
 /// Changes whenever the same file gets another meaning.
 const DIGEST_DOMAIN: &str = "larder rules 1";
 
+/// The file that a text includes, if it can be read that far.
+pub(super) fn included(text: &str) -> Option<String> {
+    let mut unheard = Findings::new(text);
+    let root = yaml::read(text, &yaml::RULES, &mut unheard)?;
+    Document::read(&root, &mut unheard).schema.include.map(|file| file.value)
+}
+
 /// Compiles a text.
-pub(super) fn parse(text: &str, context: &Context) -> Result<(RuleSet, Vec<Warning>), Vec<Mistake>> {
+pub(super) fn parse(
+    text: &str,
+    included: Option<&Included>,
+    context: &Context,
+) -> Result<(RuleSet, Vec<Warning>), Vec<Mistake>> {
     let mut findings = Findings::new(text);
-    let Some(root) = yaml::read(text, &mut findings) else {
+    let Some(root) = yaml::read(text, &yaml::RULES, &mut findings) else {
         return Err(findings.into_mistakes());
     };
     let document = Document::read(&root, &mut findings);
-    match compile(&document, context, &mut findings) {
+    let learned = include::read(&document.schema, included, &mut findings);
+    match compile(&document, learned.as_ref(), context, &mut findings) {
         Some(rules) if !findings.has_mistakes() => Ok((rules, findings.into_warnings())),
         Some(_) | None => Err(findings.into_mistakes()),
     }
@@ -58,11 +74,16 @@ pub(super) fn empty(context: &Context) -> RuleSet {
         writes_by_reading: false,
         schema: Schema { default_schema: context.default_schema.as_str().into(), ..Schema::default() },
         unknown_writes: UnknownWrites::default(),
-        digest: digest(&Document::default(), context),
+        digest: digest(&Document::default(), None, context),
     }
 }
 
-fn compile(document: &Document, context: &Context, findings: &mut Findings<'_>) -> Option<RuleSet> {
+fn compile(
+    document: &Document,
+    learned: Option<&Learned>,
+    context: &Context,
+    findings: &mut Findings<'_>,
+) -> Option<RuleSet> {
     let rules = document.reads.len() + document.writes.len();
     if rules > RULES_MAX {
         let hint = "let one rule with a glob stand for many";
@@ -75,13 +96,19 @@ fn compile(document: &Document, context: &Context, findings: &mut Findings<'_>) 
         None => Some(PREFIX_DEFAULT.into()),
     };
     names::unique_rule_names(document, findings);
-    let schema = schema::compile(&document.schema, &context.default_schema, findings);
-    let unknown_writes = unknown_writes(&document.unknown_writes, findings);
+    let schema = schema::compile(&document.schema, learned, &context.default_schema, findings);
+    let unknown_writes = unknown_writes::compile(&document.unknown_writes, findings);
     let mut reads = reads::compile(document, &context.ignored_claims, findings);
     let writes = writes::compile(&document.writes, findings);
     overlap::tell_shadowed(&reads, findings);
     patterns::connect(&mut reads, &writes, findings);
-    unknown::tell_unknown(&reads, &document.reads, &schema, findings);
+    if let Some(learned) = learned {
+        known::tell_unknown(document, learned, findings);
+        scopes::tell_too_wide(document, &reads, learned, findings);
+        known::tell_unsure(document, &schema, learned, findings);
+    } else {
+        unknown::tell_unknown(&reads, &document.reads, &schema, findings);
+    }
     if findings.has_mistakes() {
         return None;
     }
@@ -99,7 +126,7 @@ fn compile(document: &Document, context: &Context, findings: &mut Findings<'_>) 
         writes_by_reading,
         schema,
         unknown_writes,
-        digest: digest(document, context),
+        digest: digest(document, learned, context),
     })
 }
 
@@ -114,30 +141,8 @@ fn matcher(paths: &[PathGlob], list: &str, findings: &mut Findings<'_>) -> Optio
     }
 }
 
-fn unknown_writes(section: &UnknownWritesSection, findings: &mut Findings<'_>) -> UnknownWrites {
-    let mut read = |field: &Option<At<String>>| match field {
-        None => Unmapped::default(),
-        Some(word) => Unmapped::parse(&word.value).unwrap_or_else(|| {
-            let known = [Unmapped::Nothing.as_str(), Unmapped::Everything.as_str()];
-            let hint = did_you_mean(&word.value, known.into_iter())
-                .unwrap_or_else(|| "write `nothing` or `everything`".into());
-            findings.mistake_with_hint(
-                &word.spot,
-                format!("{} is not known here", quoted(&word.value)),
-                hint,
-            );
-            Unmapped::default()
-        }),
-    };
-    UnknownWrites {
-        functions: read(&section.functions),
-        auth: read(&section.auth),
-        storage: read(&section.storage),
-    }
-}
-
 /// Digests the meaning of a document: places and comments are no part of it.
-fn digest(document: &Document, context: &Context) -> [u8; 32] {
+fn digest(document: &Document, learned: Option<&Learned>, context: &Context) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     for part in [DIGEST_DOMAIN, &context.upstream, &context.default_schema] {
         hasher.update(&(part.len() as u64).to_le_bytes());
@@ -145,8 +150,9 @@ fn digest(document: &Document, context: &Context) -> [u8; 32] {
     }
     // A document holds nothing but texts and lists, which JSON can always tell;
     // should it ever fail, the failure must not make two documents equal.
-    if serde_json::to_writer(&mut hasher, document).is_err() {
-        hasher.update(format!("{document:?}").as_bytes());
+    let meaning = (document, learned);
+    if serde_json::to_writer(&mut hasher, &meaning).is_err() {
+        hasher.update(format!("{meaning:?}").as_bytes());
     }
     *hasher.finalize().as_bytes()
 }

@@ -7,6 +7,7 @@ use crate::key::{Table, escape};
 use super::super::document::Document;
 use super::super::fields::At;
 use super::super::mistake::{Findings, quoted};
+use super::super::table_name;
 
 /// Longest name, in bytes: it is a metric's label and part of every key.
 const NAME_BYTES_MAX: usize = 64;
@@ -52,13 +53,12 @@ pub(super) fn word(name: &At<String>, what: &str, findings: &mut Findings<'_>) -
 
 /// Resolves `table` or `schema.table`.
 pub(super) fn table(name: &At<String>, default_schema: &str, findings: &mut Findings<'_>) -> Option<Table> {
-    let (schema, table) = name.value.split_once('.').unwrap_or((default_schema, &name.value));
-    if schema.is_empty() || table.is_empty() || table.contains(['.', '*', '/']) {
+    let table = table_name::read(&name.value, default_schema);
+    if table.is_none() {
         let message = format!("{} is not a table", quoted(&name.value));
         findings.mistake_with_hint(&name.spot, message, "write `table` or `schema.table`");
-        return None;
     }
-    Some(Table::new(schema, table))
+    table
 }
 
 /// Is a default namespace, taken from a path, short enough to be one?

@@ -5,17 +5,24 @@ use std::collections::BTreeMap;
 use crate::key::Table;
 
 use super::super::document::{Lists, Named, SchemaSection};
-use super::super::fields::At;
+use super::super::fields::{At, did_you_mean};
+use super::super::learned::{Kind, Learned};
 use super::super::mistake::{Findings, quoted};
 use super::super::schema::{FunctionReach, Schema};
-use super::names;
+use super::super::table_name;
+use super::{include, names};
 
 /// Most columns by which the rows of one table are matched: each gives every
 /// write to it a few more tags.
 const ROW_COLUMNS_MAX: usize = 8;
 
 /// Compiles the section.
-pub(super) fn compile(section: &SchemaSection, default_schema: &str, findings: &mut Findings<'_>) -> Schema {
+pub(super) fn compile(
+    section: &SchemaSection,
+    learned: Option<&Learned>,
+    default_schema: &str,
+    findings: &mut Findings<'_>,
+) -> Schema {
     let mut names = Names { default_schema, findings };
     let mut schema = Schema {
         default_schema: default_schema.into(),
@@ -28,6 +35,7 @@ pub(super) fn compile(section: &SchemaSection, default_schema: &str, findings: &
         let reach = FunctionReach {
             reads: function.value.reads.as_ref().map(|tables| names.tables(tables)),
             writes: function.value.writes.as_ref().map(|tables| names.tables(tables)),
+            returns: Vec::new(),
         };
         names.insert(&mut schema.functions, &function.name, reach);
     }
@@ -40,7 +48,13 @@ pub(super) fn compile(section: &SchemaSection, default_schema: &str, findings: &
     }
     for rows in &section.rows {
         let columns = names.columns(rows, &schema);
+        if let Some(learned) = learned {
+            names.check_rows(rows, learned);
+        }
         names.insert(&mut schema.rows, &rows.name, columns);
+    }
+    if let Some(learned) = learned {
+        include::lay_under(&mut schema, learned);
     }
     schema
 }
@@ -66,11 +80,10 @@ impl Names<'_, '_, '_> {
 
     /// The columns by which the rows of a table are matched.
     fn columns(&mut self, rows: &Named<Vec<At<String>>>, schema: &Schema) -> Vec<String> {
-        let (profile, name) =
-            rows.name.value.split_once('.').unwrap_or((self.default_schema, &rows.name.value));
-        if schema.views.contains_key(&Table::new(profile, name)) {
+        let table = table_name::read(&rows.name.value, self.default_schema);
+        if table.is_some_and(|table| schema.views.contains_key(&table)) {
             let hint = "name the columns of the tables that it shows";
-            let message = format!("{} is a view, and has no rows of its own", quoted(name));
+            let message = format!("{} is a view, and has no rows of its own", quoted(&rows.name.value));
             self.findings.mistake_with_hint(&rows.name.spot, message, hint);
         }
         if let Some(beyond) = rows.value.get(ROW_COLUMNS_MAX) {
@@ -85,6 +98,43 @@ impl Names<'_, '_, '_> {
             }
         }
         columns
+    }
+
+    /// Rows can be matched by columns that exist, in tables that keep them, by types whose equality is known.
+    fn check_rows(&mut self, rows: &Named<Vec<At<String>>>, learned: &Learned) {
+        let Some(table) = table_name::read(&rows.name.value, self.default_schema) else { return };
+        let Some(known) = learned.tables.get(&table) else {
+            let message = format!("the database has no table {}", quoted(&rows.name.value));
+            let hint = did_you_mean(&table.name, learned.tables.keys().map(|table| &*table.name))
+                .unwrap_or_else(|| "if it is new: `larder schema pull --db URL`".to_owned());
+            return self.findings.mistake_with_hint(&rows.name.spot, message, hint);
+        };
+        if known.kind != Kind::Table {
+            let message = format!("a {} has no rows that could be told apart", known.kind.as_str());
+            self.findings.mistake(&rows.name.spot, message);
+        }
+        for column in &rows.value {
+            let names = || known.columns.iter().map(|(name, _)| name.as_str());
+            match known.columns.iter().find(|(name, _)| *name == column.value) {
+                None => {
+                    let message =
+                        format!("{} has no column {}", quoted(&table.to_string()), quoted(&column.value));
+                    let hint = did_you_mean(&column.value, names())
+                        .unwrap_or_else(|| format!("known here: {}", names().collect::<Vec<_>>().join(", ")));
+                    self.findings.mistake_with_hint(&column.spot, message, hint);
+                }
+                Some((_, kind)) if !Learned::is_matchable(kind) => {
+                    let message =
+                        format!("whether two values of type {} are equal is not known", quoted(kind));
+                    self.findings.mistake_with_hint(
+                        &column.spot,
+                        message,
+                        "integers, uuid, text and character varying can be matched",
+                    );
+                }
+                Some(_) => {}
+            }
+        }
     }
 
     /// `orders` and `public.orders` are the same table; only one may be given.

@@ -1,0 +1,123 @@
+//! Is the database still the one that the rules were written for?
+//!
+//! A migration, a grant or a policy changes answers without any write that
+//! Larder could see. Where it is told of the database, it looks at the digest of
+//! its definitions once a minute: it says what has changed, and drops every
+//! entry where it was told to.
+
+use std::error::Error;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::invalidation::Invalidator;
+use crate::key::Tag;
+use crate::metrics::Metrics;
+use crate::schema::{DatabaseUrl, Fingerprint, ask_fingerprint};
+
+/// The database to look at.
+#[derive(Clone, Debug)]
+pub struct SchemaDb {
+    /// Where it is.
+    pub url: DatabaseUrl,
+    /// How long between two looks.
+    pub interval: Duration,
+    /// What a change leads to.
+    pub when_changed: WhenChanged,
+}
+
+/// What a change of the database's definitions leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenChanged {
+    /// A line in the log and a metric.
+    Warn,
+    /// Every entry goes, too.
+    Drop,
+}
+
+impl WhenChanged {
+    /// Reads the word.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        [Self::Warn, Self::Drop].into_iter().find(|value| value.as_str() == text)
+    }
+
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Warn => "warn",
+            Self::Drop => "drop",
+        }
+    }
+}
+
+/// Looks at the database again and again.
+pub(super) struct SchemaWatch {
+    pub(super) database: SchemaDb,
+    pub(super) invalidator: Invalidator,
+    pub(super) metrics: Metrics,
+    /// The fingerprint that the rules were compiled with, as they are now.
+    pub(super) written_for: watch::Receiver<Option<String>>,
+    pub(super) seen: Option<Fingerprint>,
+}
+
+impl SchemaWatch {
+    /// Looks until draining begins. Cancel safe: a look that is dropped is made again by the next process.
+    pub(super) async fn watch(mut self, draining: CancellationToken) {
+        let mut interval = tokio::time::interval(self.database.interval);
+        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                () = draining.cancelled() => return,
+                _ = interval.tick() => {}
+                // rules of another schema.yaml: whether they fit is known at once
+                changed = self.written_for.changed() => if changed.is_err() { return },
+            }
+            tokio::select! {
+                biased;
+                () = draining.cancelled() => return,
+                () = self.look() => {}
+            }
+        }
+    }
+
+    async fn look(&mut self) {
+        let now = match ask_fingerprint(&self.database.url).await {
+            Ok(now) => now,
+            Err(error) => {
+                self.metrics.looked_at_schema("failed");
+                warn!(error = &error as &dyn Error, "the database's definitions could not be looked at");
+                return;
+            }
+        };
+        let before = self.seen.replace(now.clone());
+        let changed = before.as_ref().map_or_else(Vec::new, |before| now.differences(before));
+        self.metrics.looked_at_schema(if changed.is_empty() { "same" } else { "changed" });
+        let written_for = self.written_for.borrow_and_update().clone();
+        let has_moved_on = written_for.as_ref().is_some_and(|written_for| *written_for != now.as_text());
+        let had_moved_on = self.metrics.schema_moved_on.get() == 1;
+        self.metrics.schema_moved_on.set(i64::from(has_moved_on));
+        if has_moved_on && (!had_moved_on || !changed.is_empty()) {
+            warn!("the database is another than schema.yaml tells of: `larder schema diff` says how");
+        }
+        if had_moved_on && !has_moved_on {
+            info!("schema.yaml tells of the database as it is");
+        }
+        if !changed.is_empty() {
+            self.act(&changed).await;
+        }
+    }
+
+    async fn act(&self, changed: &[&str]) {
+        let what = changed.join(", ");
+        match self.database.when_changed {
+            WhenChanged::Warn => warn!(%what, "the database's definitions have changed; entries stay"),
+            WhenChanged::Drop => {
+                self.invalidator.changed(&[Tag::everything()]).await;
+                warn!(%what, "the database's definitions have changed; every entry was dropped");
+            }
+        }
+    }
+}
