@@ -440,13 +440,17 @@ unsure:
 "#;
 
 fn included(rules: &str) -> Result<(RuleSet, Vec<String>), Vec<String>> {
+    included_in(rules, &context())
+}
+
+fn included_in(rules: &str, context: &Context) -> Result<(RuleSet, Vec<String>), Vec<String>> {
     let file = Included { file: "schema.yaml".into(), text: Ok(LEARNED.into()) };
     let text = format!("version: 1\n{rules}");
     let told = |remark: larder::rules::Remark| {
         let hint = remark.hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
         format!("{}: {}{hint}", remark.path, remark.message)
     };
-    match RuleSet::parse_with(&text, Some(&file), &context()) {
+    match RuleSet::parse_with(&text, Some(&file), context) {
         Ok((rules, warnings)) => Ok((rules, warnings.into_iter().map(|warning| told(warning.0)).collect())),
         Err(mistakes) => Err(mistakes.into_iter().map(|mistake| told(mistake.0)).collect()),
     }
@@ -486,6 +490,18 @@ fn a_rule_about_a_table_that_is_not_there_is_told_the_nearest() {
         let expected: Vec<&str> = expected.into_iter().collect();
         assert_eq!(included_mistakes(&rules), expected, "{path}");
     }
+}
+
+#[test]
+fn a_claim_that_is_ignored_by_setting_tells_nobody_apart() {
+    let rules = format!("reads: [{{ match: /rest/v1/notes, ttl: 1m }}]\n{CONFIRMED}");
+    let ignoring = |claims: &[&str]| {
+        let ignored_claims = claims.iter().map(ToString::to_string).collect();
+        included_in(&rules, &Context { ignored_claims, ..context() }).err().unwrap_or_default()
+    };
+    assert_eq!(ignoring(&["iat", "app_metadata.other"]), Vec::<String>::new());
+    let told = ignoring(&["app_metadata"]).join("\n");
+    assert!(told.contains("depends on the claim `app_metadata.tenant_id`"), "{told}");
 }
 
 #[test]

@@ -104,7 +104,7 @@ fn compile(
     patterns::connect(&mut reads, &writes, findings);
     if let Some(learned) = learned {
         known::tell_unknown(document, learned, findings);
-        scopes::tell_too_wide(document, &reads, learned, findings);
+        scopes::tell_too_wide(document, &reads, learned, &context.ignored_claims, findings);
         known::tell_unsure(document, &schema, learned, findings);
     } else {
         unknown::tell_unknown(&reads, &document.reads, &schema, findings);

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use globset::GlobMatcher;
 
-use crate::identity::IGNORED_CLAIMS;
+use crate::identity::NEVER_IGNORED;
 use crate::key::{Scope, Table};
 
 use super::super::document::{Document, ReadEntry};
@@ -37,6 +37,7 @@ pub(super) fn tell_too_wide(
     document: &Document,
     reads: &[CompiledRead],
     learned: &Learned,
+    ignored_claims: &[String],
     findings: &mut Findings<'_>,
 ) {
     let shown_by = shown_by(reads, learned);
@@ -48,11 +49,12 @@ pub(super) fn tell_too_wide(
             continue;
         }
         let spot = entry.scope.as_ref().map_or(&read.path_spot, |scope| &scope.spot);
+        let told_apart_by = ToldApartBy { scope: &read.rule.scope, ignored_claims };
         let differences: Vec<Difference<'_>> =
-            shown.iter().flat_map(|shown| differences(*shown, learned, &read.rule, entry)).collect();
+            shown.iter().flat_map(|shown| differences(*shown, learned, told_apart_by, entry)).collect();
         // One is enough to repair the rule; the rest would say the same of other policies.
         if let Some(first) = differences.iter().find(|found| !found.is_narrow).or(differences.first()) {
-            tell(first, &read.rule.scope, spot, findings);
+            tell(first, told_apart_by, spot, findings);
         }
         tell_headers(shown, &read.rule, spot, findings);
     }
@@ -80,7 +82,7 @@ fn shown_by<'l>(reads: &[CompiledRead], learned: &'l Learned) -> BTreeMap<usize,
 fn differences<'l>(
     (table, visible): ShownTo<'l>,
     learned: &Learned,
-    rule: &ReadRule,
+    told_apart_by: ToldApartBy<'_>,
     entry: &ReadEntry,
 ) -> Vec<Difference<'l>> {
     let is_plain = learned.tables.get(table).is_some_and(|known| match known.kind {
@@ -96,12 +98,14 @@ fn differences<'l>(
     if restrictive.is_empty() && permissive.iter().any(|visible| is_open(visible, &pinned)) {
         return Vec::new();
     }
+    let scope = told_apart_by.scope;
     let found = visible.iter().filter_map(|visible| {
-        let looked_at = beyond(&visible.caller, &rule.scope)
-            .or_else(|| (rule.scope == Scope::Public).then(|| by_role(visible)).flatten())?;
+        let looked_at = told_apart_by
+            .misses(&visible.caller)
+            .or_else(|| (*scope == Scope::Public).then(|| by_role(visible)).flatten())?;
         // what signed-out callers are shown is anybody's to see, and what a view or function leaves out by
         // itself is not known here
-        let is_narrow = rule.scope == Scope::Public && !is_plain;
+        let is_narrow = *scope == Scope::Public && !is_plain;
         Some(Difference { table, visible, looked_at, is_narrow })
     });
     found.collect()
@@ -113,20 +117,38 @@ fn is_open(visible: &Visible, pinned: &BTreeMap<&str, &str>) -> bool {
     by_role(visible).is_none() && visible.open.as_ref().is_some_and(|open| open.iter().all(holds))
 }
 
-/// What it looks at that the scope does not hold.
-fn beyond(caller: &Caller, scope: &Scope) -> Option<String> {
-    let covered = |claim: &str| match scope {
-        Scope::Token => true,
-        Scope::User => !IGNORED_CLAIMS.contains(&claim.split('.').next().unwrap_or(claim)),
-        Scope::Claims(paths) => claim == "role" || paths.iter().any(|path| is_within(claim, path)),
-        Scope::Role => claim == "role",
-        Scope::Public => false,
-    };
-    if caller.anything && matches!(scope, Scope::Public | Scope::Role | Scope::Claims(_)) {
-        return Some("the caller in a way that could not be made out".to_owned());
+/// What keeps the answers of two callers apart.
+#[derive(Clone, Copy)]
+struct ToldApartBy<'s> {
+    scope: &'s Scope,
+    ignored_claims: &'s [String],
+}
+
+impl ToldApartBy<'_> {
+    /// What of a caller is looked at and does not keep answers apart.
+    fn misses(self, caller: &Caller) -> Option<String> {
+        if caller.anything && matches!(self.scope, Scope::Public | Scope::Role | Scope::Claims(_)) {
+            return Some("the caller in a way that could not be made out".to_owned());
+        }
+        let claim = caller.claims.iter().find(|claim| !self.holds(claim))?;
+        Some(format!("the claim `{claim}`"))
     }
-    let claim = caller.claims.iter().find(|claim| !covered(claim))?;
-    Some(format!("the claim `{claim}`"))
+
+    /// Whether the claim, or what it is a part of, does not tell users apart.
+    fn ignores(self, claim: &str) -> bool {
+        let whole = claim.split('.').next().unwrap_or(claim);
+        !NEVER_IGNORED.contains(&whole) && self.ignored_claims.iter().any(|ignored| ignored == whole)
+    }
+
+    fn holds(self, claim: &str) -> bool {
+        match self.scope {
+            Scope::Token => true,
+            Scope::User => !self.ignores(claim),
+            Scope::Claims(paths) => claim == "role" || paths.iter().any(|path| is_within(claim, path)),
+            Scope::Role => claim == "role",
+            Scope::Public => false,
+        }
+    }
 }
 
 /// The claim itself, or a part of it.
@@ -141,22 +163,16 @@ fn by_role(visible: &Visible) -> Option<String> {
     (!is_for_all).then(|| "the role".to_owned())
 }
 
-fn tell(found: &Difference<'_>, scope: &Scope, spot: &Spot, findings: &mut Findings<'_>) {
+fn tell(found: &Difference<'_>, told_apart_by: ToldApartBy<'_>, spot: &Spot, findings: &mut Findings<'_>) {
     let Difference { table, visible, looked_at, is_narrow } = found;
     let by = visible.by.told();
-    let scope = match scope {
-        Scope::Public => "public",
-        Scope::Role => "role",
-        Scope::User => "user",
-        Scope::Token => "token",
-        Scope::Claims(_) => "claims",
-    };
+    let scope = told_apart_by.scope.as_str();
     let table = written(table);
     let message =
         format!("the scope `{scope}` is wider than {by} allows: {} depends on {looked_at}", quoted(&table));
     let hint = match looked_at.strip_prefix("the claim `").and_then(|rest| rest.strip_suffix('`')) {
         Some("sub") | None => "`scope: user`, the default, holds everything but a token's times".to_owned(),
-        Some(claim) if IGNORED_CLAIMS.contains(&claim) => "write `scope: token`".to_owned(),
+        Some(claim) if told_apart_by.ignores(claim) => "write `scope: token`".to_owned(),
         Some(claim) => format!("write `scope: {{ claims: [{claim}] }}`, or `scope: user`"),
     };
     if *is_narrow {
