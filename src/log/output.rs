@@ -46,12 +46,14 @@ struct Waiting {
 impl Output {
     /// One for the rest of the process, with its thread.
     pub(super) fn start() -> &'static Output {
+        Output::start_onto(io::stdout())
+    }
+
+    fn start_onto(to: impl Write + Send + 'static) -> &'static Output {
         let output: &'static Output = Box::leak(Box::default());
         let writer = thread::Builder::new().name("log".into());
-        if writer.spawn(|| output.write_on()).is_err() {
-            // no thread, no lines: the buffer fills, and `lost` counts
-            return output;
-        }
+        // without a thread no lines: the buffer fills, and `lost` counts
+        let _no_thread = writer.spawn(move || output.write_on(to));
         output
     }
 
@@ -77,7 +79,7 @@ impl Output {
         let _late = self.changed.wait_timeout_while(self.lock(), FINISH, is_left);
     }
 
-    fn write_on(&self) {
+    fn write_on(&self, mut to: impl Write) {
         let mut taken = Vec::new();
         loop {
             let is_idle = |waiting: &mut Waiting| waiting.bytes.is_empty();
@@ -89,9 +91,7 @@ impl Output {
             let lost = std::mem::take(&mut waiting.lost);
             drop(waiting);
             // standard output may be gone: that costs the lines, never the process
-            let mut stdout = io::stdout().lock();
-            let _gone = stdout.write_all(&taken).and_then(|()| stdout.flush());
-            drop(stdout);
+            let _gone = to.write_all(&taken).and_then(|()| to.flush());
             taken.clear();
             self.lock().is_writing = false;
             self.changed.notify_all();
@@ -115,5 +115,56 @@ impl Write for &Output {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Instant;
+
+    use super::*;
+
+    /// Takes nothing until it is told to, then sends on what it takes.
+    struct Stopped {
+        go: mpsc::Receiver<()>,
+        taken: mpsc::Sender<Vec<u8>>,
+    }
+
+    impl Write for Stopped {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.go.recv().map_err(io::Error::other)?;
+            self.taken.send(bytes.to_owned()).map_err(io::Error::other)?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn nobody_waits_for_an_output_that_takes_nothing() {
+        let ((go, wait), (tell, taken)) = (mpsc::channel(), mpsc::channel());
+        let output = Output::start_onto(Stopped { go: wait, taken: tell });
+        let line = [&[b'x'; 1023][..], b"\n"].concat();
+        let lines = 3 * WAITING_BYTES_MAX / line.len();
+        let began = Instant::now();
+        (0..lines).for_each(|_| output.push(&line));
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        let lost = usize::try_from(output.lock().lost).unwrap();
+        assert!(lost >= lines - 2 * WAITING_BYTES_MAX / line.len(), "{lost} lost of {lines}");
+
+        // once it takes again, everything that was not dropped comes, in whole lines
+        let mut written = 0;
+        while written < lines - lost {
+            go.send(()).unwrap();
+            let bytes = taken.recv().unwrap();
+            assert!(bytes.chunks(line.len()).all(|chunk| chunk == line));
+            written += bytes.len() / line.len();
+        }
+        assert_eq!(written, lines - lost);
+        output.finish();
+        assert!(output.lock().bytes.is_empty());
     }
 }
