@@ -31,7 +31,7 @@
 //!    ------------ async above, pure below ------------
 //! C  decision     rules/   plan/   explain/
 //! B  words        postgrest/  identity/  key/
-//! A  ground       log/  metrics.rs  clock.rs  units.rs
+//! A  ground       log/  hit_counts.rs  metrics.rs  clock.rs  units.rs
 //! ```
 //!
 //! # Words
@@ -63,6 +63,7 @@ pub mod cache;
 pub mod cli;
 pub mod clock;
 pub mod explain;
+pub mod hit_counts;
 pub mod identity;
 pub mod invalidation;
 pub mod key;

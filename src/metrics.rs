@@ -4,11 +4,14 @@
 //! of series is bounded by the rules file, never by what clients send.
 
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
+
+use crate::hit_counts::HitCounts;
 
 /// Bounds of the latency histograms, in seconds: from a memory hit's tens of
 /// microseconds to the longest answer Supabase gives.
@@ -23,6 +26,8 @@ pub const NO_RULE: &str = "-";
 pub struct Metrics {
     registry: Registry,
     labelled: Labelled,
+    /// Of the rules in use, and of those before them while requests still run under them.
+    hits: Arc<Mutex<Vec<Weak<HitCounts>>>>,
     /// Time until the head of the upstream's answer.
     pub upstream_seconds: Histogram,
     /// Bytes of bodies that were served without asking the upstream.
@@ -138,6 +143,7 @@ impl Metrics {
         let declare = Declare(&registry);
         Self {
             labelled: Labelled::declare(&declare),
+            hits: Arc::default(),
             upstream_seconds: declare.register(Histogram::with_opts(buckets(
                 "larder_upstream_seconds",
                 "Time until the head of the upstream's answer.",
@@ -181,6 +187,16 @@ impl Metrics {
     /// The histogram of one kind of outcome: `hit`, `miss`, `pass`, `write` or `refused`.
     pub fn latency(&self, kind: &str) -> Histogram {
         self.labelled.latency.with_label_values(&[kind])
+    }
+
+    /// What counts the hits of these rules.
+    pub fn hit_counts<'r>(&self, rules: impl Iterator<Item = &'r str>) -> Arc<HitCounts> {
+        let by_rule: Vec<IntCounter> = rules.map(|rule| self.requests(rule, "hit")).collect();
+        let counts = Arc::new(HitCounts::new(&by_rule, &self.saved_bytes, &self.latency("hit")));
+        let mut all = self.hits.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|counts| counts.strong_count() > 0);
+        all.push(Arc::downgrade(&counts));
+        counts
     }
 
     /// Counts an answer that could not be kept.
@@ -235,6 +251,8 @@ impl Metrics {
 
     /// All metrics in Prometheus' text format.
     pub fn render(&self) -> String {
+        let all = self.hits.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        all.iter().filter_map(Weak::upgrade).for_each(|counts| counts.tell());
         // the only failure is a writer's, and a string does not fail
         TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
     }
@@ -281,6 +299,32 @@ impl Declare<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hits_of_all_threads_and_of_former_rules_are_told() {
+        let metrics = Metrics::new();
+        let took = Duration::from_micros(10);
+        let former = metrics.hit_counts(["list"].into_iter());
+        former.count(0, took, 100);
+        drop(former);
+        let counts = metrics.hit_counts(["list", "detail"].into_iter());
+        std::thread::scope(|scope| {
+            for _ in 0..40 {
+                scope.spawn(|| counts.count(1, took, 10));
+            }
+        });
+        for _ in 0..2 {
+            let text = metrics.render();
+            for line in [
+                "larder_requests_total{outcome=\"hit\",rule=\"list\"} 1\n",
+                "larder_requests_total{outcome=\"hit\",rule=\"detail\"} 40\n",
+                "larder_saved_bytes_total 500\n",
+                "larder_request_seconds_count{kind=\"hit\"} 41\n",
+            ] {
+                assert!(text.contains(line), "{line}{text}");
+            }
+        }
+    }
 
     #[test]
     fn every_metric_is_declared_once_and_rendered() {

@@ -13,7 +13,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // A: ground
     ("clock", &[]),
     ("log", &[]),
-    ("metrics", &[]),
+    ("hit_counts", &[]),
+    ("metrics", &["hit_counts"]),
     ("units", &[]),
     // B: words
     ("postgrest", &[]),
@@ -35,6 +36,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &[
             "clock",
             "log",
+            "hit_counts",
             "metrics",
             "postgrest",
             "identity",

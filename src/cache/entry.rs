@@ -8,6 +8,8 @@ use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::key::Key;
 
+use super::generation::Stamp;
+
 /// What an entry costs beside its parts: its slot in the store, its own fields,
 /// the counts around its shared pointers. Measured generously.
 const ENTRY_BYTES: usize = 320;
@@ -51,6 +53,8 @@ pub struct Entry {
     pub body: Bytes,
     /// From when until when.
     pub lifetime: Lifetime,
+    /// The state of the world in which it was fetched.
+    pub(super) stamp: Stamp,
 }
 
 impl Entry {
@@ -61,6 +65,6 @@ impl Entry {
             .iter()
             .map(|(name, value)| size_of::<(HeaderName, HeaderValue)>() + name.as_str().len() + value.len())
             .sum();
-        ENTRY_BYTES + self.key.as_str().len() + headers + self.body.len()
+        ENTRY_BYTES + self.stamp.bytes() + self.key.as_str().len() + headers + self.body.len()
     }
 }

@@ -153,9 +153,9 @@ impl Fill {
             body: whole,
             // the answer is as old as its beginning, however long its body took
             lifetime: Lifetime { stored: began, expires: began + wish.ttl },
+            stamp: self.ticket.flight.stamp().clone(),
         };
-        let stamp = self.ticket.flight.stamp().clone();
-        means.store.fill(self.ticket.fingerprint, Arc::new(entry), stamp).await;
+        means.store.fill(self.ticket.fingerprint, entry).await;
         means.refused.remove(&self.ticket.fingerprint);
         self.head.body.finish(Ok(()));
         Filled::Kept(bytes)

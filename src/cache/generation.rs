@@ -22,6 +22,12 @@ const SHARDS: usize = 64;
 /// A shard is swept when it has doubled since the last sweep, but not below this size.
 const SWEEP_TAGS_MIN: usize = 256;
 
+/// What one tag costs an entry: a pointer to its cell and the generation it saw.
+const SEEN_BYTES: usize = 16;
+
+/// What a tag costs that only one entry has: its cell, its text, its slot in the table.
+const OWN_TAG_BYTES: usize = 192;
+
 /// The current generation of one tag, shared by all entries that depend on it.
 pub(super) type Cell = Arc<AtomicU64>;
 
@@ -47,15 +53,11 @@ impl Stamp {
         self.0.iter().map(|seen| seen.generation).collect()
     }
 
-    /// How many tags it covers.
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// How many of its tags nothing else depends on yet; their upkeep is this entry's.
-    pub(super) fn own_tags(&self) -> usize {
-        // one reference is the table's, one is ours
-        self.0.iter().filter(|seen| Arc::strong_count(&seen.cell) <= 2).count()
+    /// What it occupies in memory, and what is kept because of it.
+    pub(super) fn bytes(&self) -> usize {
+        // nothing else depends on it yet: one reference is the table's, one is ours
+        let own = self.0.iter().filter(|seen| Arc::strong_count(&seen.cell) <= 2).count();
+        self.0.len() * SEEN_BYTES + own * OWN_TAG_BYTES
     }
 }
 

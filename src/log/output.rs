@@ -144,6 +144,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::disallowed_methods, reason = "it measures how long calls take")]
     fn nobody_waits_for_an_output_that_takes_nothing() {
         let ((go, wait), (tell, taken)) = (mpsc::channel(), mpsc::channel());
         let output = Output::start_onto(Stopped { go: wait, taken: tell });

@@ -13,8 +13,8 @@ pub(super) const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-statu
 /// What happened to one request.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    /// Served from memory.
-    Hit { left: Duration },
+    /// Served from memory: how long it may still be served, and how large it is.
+    Hit { left: Duration, bytes: u64 },
     /// Fetched, and kept if it arrives whole.
     Stored,
     /// Shared a fetch that somebody else had begun.
@@ -70,7 +70,7 @@ impl Outcome {
     pub(super) fn cache_status(&self, key: &str) -> HeaderValue {
         let mut number = itoa::Buffer::new();
         let text = match self {
-            Self::Hit { left } => {
+            Self::Hit { left, .. } => {
                 let ttl = number.format(left.as_secs());
                 ["larder; hit; ttl=", ttl, "; key=\"", key, "\""].concat()
             }

@@ -31,7 +31,7 @@ impl Proxy {
     /// Serves what is at hand, without waiting for anything.
     pub(super) fn recall(&self, plan: &ReadPlan, request: &HeaderMap, now: Instant) -> Option<Done> {
         let entry = self.cache.recall(&plan.fingerprint, now)?;
-        Some(self.serve(&entry, request, now))
+        Some(Self::serve(&entry, request, now))
     }
 
     /// Serves what is remembered; otherwise one caller fetches and the rest share.
@@ -42,7 +42,7 @@ impl Proxy {
         let name = Name { key: &plan.key, fingerprint: &plan.fingerprint, answer: &answer };
         for _ in 0..LOOK_UPS_MAX {
             match self.cache.look_up(&name).await {
-                Lookup::Hit(entry) => return self.serve(&entry, request, self.clock.now()),
+                Lookup::Hit(entry) => return Self::serve(&entry, request, self.clock.now()),
                 Lookup::Miss(ticket) | Lookup::Alone(ticket) => {
                     return self.fetch(ticket, plan, request).await;
                 }
@@ -56,9 +56,9 @@ impl Proxy {
         self.ask_alone(plan, request).await
     }
 
-    fn serve(&self, entry: &Entry, request: &HeaderMap, now: Instant) -> Done {
-        self.metrics.saved_bytes.inc_by(entry.body.len() as u64);
-        Ok((respond::from_entry(entry, request, now), Outcome::Hit { left: entry.lifetime.left(now) }))
+    fn serve(entry: &Entry, request: &HeaderMap, now: Instant) -> Done {
+        let outcome = Outcome::Hit { left: entry.lifetime.left(now), bytes: entry.body.len() as u64 };
+        Ok((respond::from_entry(entry, request, now), outcome))
     }
 
     /// Fetches for everybody aboard, and answers with what comes. If this client

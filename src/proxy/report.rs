@@ -8,6 +8,7 @@ use http::{Method, StatusCode, Uri};
 use prometheus::{Histogram, IntCounter};
 use tracing::{info, warn};
 
+use crate::hit_counts::HitCounts;
 use crate::identity::Verifier;
 use crate::log::RequestLine;
 use crate::metrics::{Metrics, NO_RULE, observe};
@@ -27,8 +28,8 @@ const UNRESOLVED_TOLD_MAX: usize = 100;
 #[derive(Debug)]
 pub(super) struct Counted {
     pub(super) planner: Planner,
+    hits: Arc<HitCounts>,
     /// By the rule's place in the file.
-    hits: Vec<IntCounter>,
     stored: Vec<IntCounter>,
     /// By the number of the kind.
     latency: [Histogram; Kind::ALL.len()],
@@ -55,10 +56,9 @@ impl Seen<'_> {
 
 impl Counted {
     pub(super) fn new(rules: RuleSet, verifier: Option<Arc<Verifier>>, metrics: &Metrics) -> Self {
-        let each = |outcome: &str| {
-            rules.read_rules().iter().map(|rule| metrics.requests(&rule.name, outcome)).collect()
-        };
-        let (hits, stored) = (each("hit"), each("miss"));
+        let names = || rules.read_rules().iter().map(|rule| &*rule.name);
+        let hits = metrics.hit_counts(names());
+        let stored = names().map(|rule| metrics.requests(rule, "miss")).collect();
         Self {
             planner: Planner::new(rules, verifier),
             hits,
@@ -80,16 +80,18 @@ impl Proxy {
     pub(super) fn report(&self, rules: &Counted, seen: &Seen<'_>, outcome: &Outcome, status: StatusCode) {
         let rule = seen.plan.map(|plan| &*plan.rule);
         let took = self.clock.now().saturating_duration_since(seen.arrived);
-        observe(&rules.latency[outcome.kind() as usize], took);
         let name = rule.map_or(NO_RULE, |rule| &rule.name);
-        let frequent = match outcome {
-            Outcome::Hit { .. } => rule.and_then(|rule| rules.hits.get(rule.index)),
-            Outcome::Stored => rule.and_then(|rule| rules.stored.get(rule.index)),
-            _ => None,
-        };
-        match frequent {
-            Some(counter) => counter.inc(),
-            None => self.metrics.requests(name, outcome.as_str()).inc(),
+        match (outcome, rule) {
+            (Outcome::Hit { bytes, .. }, Some(rule)) => rules.hits.count(rule.index, took, *bytes),
+            _ => {
+                observe(&rules.latency[outcome.kind() as usize], took);
+                let is_stored = matches!(outcome, Outcome::Stored);
+                let stored = rule.filter(|_| is_stored).and_then(|rule| rules.stored.get(rule.index));
+                match stored {
+                    Some(stored) => stored.inc(),
+                    None => self.metrics.requests(name, outcome.as_str()).inc(),
+                }
+            }
         }
         if let Outcome::Passed(Pass::Unverified(reason)) = outcome {
             self.metrics.unverified_caller(reason.as_str());

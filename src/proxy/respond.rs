@@ -23,8 +23,8 @@ const EXPOSED: HeaderValue = HeaderValue::from_static(
 /// invalidation does not reach them.
 const REVALIDATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 
-/// Headers beside the stored ones: Age, Cache-Control, Cache-Status, CORS, Date and room for one.
-const ADDED_HEADERS: usize = 7;
+/// Headers beside the stored ones: Age, Cache-Control and Cache-Status; browsers get two more.
+const ADDED_HEADERS: usize = 3;
 
 /// Answers with an entry. The body is shared with the cache, not copied.
 pub(super) fn from_entry(entry: &Entry, request: &HeaderMap, now: Instant) -> Response<Body> {
@@ -33,7 +33,8 @@ pub(super) fn from_entry(entry: &Entry, request: &HeaderMap, now: Instant) -> Re
     let headers = response.headers_mut();
     *headers = data_headers(&entry.headers);
     headers.insert(AGE, HeaderValue::from(entry.lifetime.age(now).as_secs()));
-    add_reader_headers(headers, request);
+    headers.insert(CACHE_CONTROL, REVALIDATE);
+    allow_origin(headers, request);
     response
 }
 
@@ -44,7 +45,8 @@ pub(super) fn from_shared(answer: Answer, request: &HeaderMap) -> Response<Body>
     let headers = response.headers_mut();
     *headers = data_headers(&answer.headers);
     headers.insert(AGE, HeaderValue::from(0));
-    add_reader_headers(headers, request);
+    headers.insert(CACHE_CONTROL, REVALIDATE);
+    allow_origin(headers, request);
     response
 }
 
@@ -64,6 +66,10 @@ pub(super) fn from_upstream(answer: upstream::Answer, method: &Method) -> Respon
 pub(super) fn add_reader_headers(headers: &mut HeaderMap, request: &HeaderMap) {
     // an answer that was not to be kept may say something stricter
     headers.entry(CACHE_CONTROL).or_insert(REVALIDATE);
+    allow_origin(headers, request);
+}
+
+fn allow_origin(headers: &mut HeaderMap, request: &HeaderMap) {
     if request.contains_key(ORIGIN) {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);

@@ -12,14 +12,8 @@ use quick_cache::{Lifecycle, OptionsBuilder, Weighter};
 use crate::key::{Fingerprint, Tag};
 
 use super::super::entry::Entry;
-use super::super::generation::{Generations, Stamp};
+use super::super::generation::Generations;
 use super::{Doing, Found, Name, Store, Usage};
-
-/// What one tag costs an entry: a pointer to its cell and the generation it saw.
-const SEEN_BYTES: usize = 16;
-
-/// What a tag costs that only one entry has: its cell, its text, its slot in the table.
-const OWN_TAG_BYTES: usize = 192;
 
 /// Typical size of an entry, from which tables are sized at the start.
 const TYPICAL_ENTRY_BYTES: u64 = 4 * 1024;
@@ -31,11 +25,10 @@ const RESERVED_ENTRIES_MAX: u64 = 100_000;
 /// push each other out; small stores therefore have few shards.
 const SHARD_BYTES_MIN: u64 = 16 * 1024 * 1024;
 
-/// An entry and the state of the world in which it was fetched.
+/// An entry, and its weight when it came.
 #[derive(Clone)]
 struct Kept {
     entry: Arc<Entry>,
-    stamp: Arc<Stamp>,
     weight: u32,
 }
 
@@ -72,7 +65,7 @@ impl MemoryStore {
 impl Store for MemoryStore {
     fn recall(&self, fingerprint: &Fingerprint, now: Instant) -> Option<Arc<Entry>> {
         let kept = self.entries.get(fingerprint)?;
-        if kept.entry.lifetime.is_alive(now) && kept.stamp.is_current() {
+        if kept.entry.lifetime.is_alive(now) && kept.entry.stamp.is_current() {
             return Some(kept.entry);
         }
         // Only this very entry: a newer one may have come in meanwhile.
@@ -87,12 +80,11 @@ impl Store for MemoryStore {
         }))
     }
 
-    fn fill<'a>(&'a self, fingerprint: Fingerprint, entry: Arc<Entry>, stamp: Stamp) -> Doing<'a, ()> {
+    fn fill(&self, fingerprint: Fingerprint, entry: Entry) -> Doing<'_, ()> {
         // An overtaken answer could never be served: it must not take the place of a newer one.
-        if stamp.is_current() {
-            let bytes = entry.bytes() + stamp.len() * SEEN_BYTES + stamp.own_tags() * OWN_TAG_BYTES;
-            let weight = u32::try_from(bytes).unwrap_or(u32::MAX);
-            self.entries.insert(fingerprint, Kept { entry, stamp: Arc::new(stamp), weight });
+        if entry.stamp.is_current() {
+            let weight = u32::try_from(entry.bytes()).unwrap_or(u32::MAX);
+            self.entries.insert(fingerprint, Kept { entry: Arc::new(entry), weight });
         }
         Box::pin(std::future::ready(()))
     }

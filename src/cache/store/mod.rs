@@ -82,9 +82,9 @@ pub trait Store: Send + Sync + Debug {
     /// remote store needs one round trip.
     fn look_up<'a>(&'a self, name: &'a Name<'a>, now: Instant) -> Doing<'a, Found>;
 
-    /// Keeps an entry under the generations read before its fetch. If one of
+    /// Keeps an entry, which carries the generations read before its fetch. If one of
     /// them is no longer current the entry is simply never valid.
-    fn fill<'a>(&'a self, fingerprint: Fingerprint, entry: Arc<Entry>, stamp: Stamp) -> Doing<'a, ()>;
+    fn fill(&self, fingerprint: Fingerprint, entry: Entry) -> Doing<'_, ()>;
 
     /// Gives each tag a new generation; returns when every later look-up sees it.
     fn bump<'a>(&'a self, tags: &'a [Tag]) -> Doing<'a, ()>;
