@@ -31,7 +31,7 @@
 //!    ------------ async above, pure below ------------
 //! C  decision     rules/   plan/   explain/
 //! B  words        postgrest/  identity/  key/
-//! A  ground       log/  hit_counts.rs  metrics.rs  clock.rs  units.rs
+//! A  ground       log/  hit_counts.rs  metrics.rs  stripe.rs  clock.rs  units.rs
 //! ```
 //!
 //! # Words
@@ -75,5 +75,6 @@ pub mod proxy;
 pub mod rules;
 pub mod schema;
 pub mod server;
+pub mod stripe;
 pub mod units;
 pub mod upstream;

@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     // A: ground
     ("clock", &[]),
-    ("log", &[]),
-    ("hit_counts", &[]),
+    ("stripe", &[]),
+    ("log", &["stripe"]),
+    ("hit_counts", &["stripe"]),
     ("metrics", &["hit_counts"]),
     ("units", &[]),
     // B: words

@@ -10,8 +10,10 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// Most bytes that wait to be written.
-const WAITING_BYTES_MAX: usize = 4 * 1024 * 1024;
+use crate::stripe::Striped;
+
+/// Most bytes that wait to be written, of each thread.
+const WAITING_BYTES_MAX: usize = 1024 * 1024;
 
 /// How long the first of some lines waits for others.
 const GATHER: Duration = Duration::from_millis(5);
@@ -27,20 +29,27 @@ pub fn lost() -> u64 {
     LOST.load(Ordering::Relaxed)
 }
 
-/// Lines on their way to standard output.
-#[derive(Debug, Default)]
+/// Lines on their way to standard output, of each thread in their order.
+#[derive(Debug)]
 pub(super) struct Output {
-    /// A plain mutex: held to append a line, or to take all of them.
-    waiting: Mutex<Waiting>,
+    waiting: Striped<Waiting>,
+    work: Mutex<Work>,
     changed: Condvar,
 }
 
+/// Whole lines.
 #[derive(Debug, Default)]
 struct Waiting {
     bytes: Vec<u8>,
     /// Dropped since the writer last said so.
     lost: u64,
-    is_writing: bool,
+}
+
+/// What the writer has to do. Looked at for the first of many lines only.
+#[derive(Debug, Default)]
+struct Work {
+    is_there: bool,
+    is_under_way: bool,
 }
 
 impl Output {
@@ -50,16 +59,21 @@ impl Output {
     }
 
     fn start_onto(to: impl Write + Send + 'static) -> &'static Output {
-        let output: &'static Output = Box::leak(Box::default());
+        let output = Output {
+            waiting: Striped::new(Waiting::default),
+            work: Mutex::default(),
+            changed: Condvar::new(),
+        };
+        let output: &'static Output = Box::leak(Box::new(output));
         let writer = thread::Builder::new().name("log".into());
-        // without a thread no lines: the buffer fills, and `lost` counts
+        // without a thread no lines: the buffers fill, and `lost` counts
         let _no_thread = writer.spawn(move || output.write_on(to));
         output
     }
 
     /// Hands over one whole line.
     pub(super) fn push(&self, line: &[u8]) {
-        let mut waiting = self.lock();
+        let mut waiting = self.waiting.own();
         if waiting.bytes.len() + line.len() > WAITING_BYTES_MAX {
             waiting.lost += 1;
             LOST.fetch_add(1, Ordering::Relaxed);
@@ -69,31 +83,33 @@ impl Output {
         waiting.bytes.extend_from_slice(line);
         drop(waiting);
         if is_first {
+            self.work().is_there = true;
             self.changed.notify_all();
         }
     }
 
     /// Waits until everything is written, but not for ever.
     pub(super) fn finish(&self) {
-        let is_left = |waiting: &mut Waiting| waiting.is_writing || !waiting.bytes.is_empty();
-        let _late = self.changed.wait_timeout_while(self.lock(), FINISH, is_left);
+        let is_left = |work: &mut Work| work.is_there || work.is_under_way;
+        let _late = self.changed.wait_timeout_while(self.work(), FINISH, is_left);
     }
 
     fn write_on(&self, mut to: impl Write) {
         let mut taken = Vec::new();
         loop {
-            let is_idle = |waiting: &mut Waiting| waiting.bytes.is_empty();
-            drop(self.changed.wait_while(self.lock(), is_idle).unwrap_or_else(PoisonError::into_inner));
+            let is_idle = |work: &mut Work| !work.is_there;
+            let waited = self.changed.wait_while(self.work(), is_idle);
+            *waited.unwrap_or_else(PoisonError::into_inner) = Work { is_there: false, is_under_way: true };
             thread::sleep(GATHER);
-            let mut waiting = self.lock();
-            std::mem::swap(&mut waiting.bytes, &mut taken);
-            waiting.is_writing = true;
-            let lost = std::mem::take(&mut waiting.lost);
-            drop(waiting);
+            let mut lost = 0;
+            for mut waiting in self.waiting.each() {
+                taken.append(&mut waiting.bytes);
+                lost += std::mem::take(&mut waiting.lost);
+            }
             // standard output may be gone: that costs the lines, never the process
             let _gone = to.write_all(&taken).and_then(|()| to.flush());
             taken.clear();
-            self.lock().is_writing = false;
+            self.work().is_under_way = false;
             self.changed.notify_all();
             if lost > 0 {
                 tracing::warn!(lines = lost, "standard output is too slow: log lines were dropped");
@@ -101,8 +117,8 @@ impl Output {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn work(&self) -> MutexGuard<'_, Work> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -153,7 +169,7 @@ mod tests {
         let began = Instant::now();
         (0..lines).for_each(|_| output.push(&line));
         assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
-        let lost = usize::try_from(output.lock().lost).unwrap();
+        let lost = usize::try_from(output.waiting.own().lost).unwrap();
         assert!(lost >= lines - 2 * WAITING_BYTES_MAX / line.len(), "{lost} lost of {lines}");
 
         // once it takes again, everything that was not dropped comes, in whole lines
@@ -166,6 +182,6 @@ mod tests {
         }
         assert_eq!(written, lines - lost);
         output.finish();
-        assert!(output.lock().bytes.is_empty());
+        assert!(output.waiting.own().bytes.is_empty());
     }
 }
