@@ -78,8 +78,35 @@ fn allow_origin(headers: &mut HeaderMap, request: &HeaderMap) {
 
 fn data_headers(kept: &[(HeaderName, HeaderValue)]) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(kept.len() + ADDED_HEADERS);
-    for (name, value) in kept {
-        headers.append(name.clone(), value.clone());
+    for (index, (name, value)) in kept.iter().enumerate() {
+        let comes_again = kept[..index].iter().any(|(earlier, _)| earlier == name);
+        let (name, value) = (name.clone(), value.clone());
+        if comes_again {
+            headers.append(name, value);
+        } else {
+            // cheaper than appending
+            headers.insert(name, value);
+        }
     }
     headers
+}
+
+#[cfg(test)]
+mod tests {
+    use http::header::{CONTENT_LANGUAGE, CONTENT_TYPE};
+
+    use super::*;
+
+    #[test]
+    fn a_header_that_comes_again_stays_in_order() {
+        let kept = [
+            (CONTENT_LANGUAGE, HeaderValue::from_static("fr")),
+            (CONTENT_TYPE, HeaderValue::from_static("text/csv")),
+            (CONTENT_LANGUAGE, HeaderValue::from_static("wo")),
+            (CONTENT_LANGUAGE, HeaderValue::from_static("ff")),
+        ];
+        let headers = data_headers(&kept);
+        assert_eq!(headers.get_all(CONTENT_LANGUAGE).iter().collect::<Vec<_>>(), ["fr", "wo", "ff"]);
+        assert_eq!(headers[CONTENT_TYPE], "text/csv");
+    }
 }
