@@ -68,7 +68,7 @@ fn one_client_gets_equal_answers_where_everything_is_derived() {
 }
 
 #[test]
-fn one_client_gets_equal_answers_where_rows_are_matched() {
+fn one_client_gets_equal_answers_where_whole_tables_go() {
     let stage = Stage::verifying(&format!("{DERIVED}{WHOLE_TABLES}"), &["--servers", "2"]);
     check(&stage, |seed, steps| stage.play(alone::run(&stage, seed, steps)));
 }
