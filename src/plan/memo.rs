@@ -5,6 +5,7 @@
 //! is dear, and a read that comes again word for word is not planned again. Each
 //! set of rules has a memo of its own.
 
+use std::cell::RefCell;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -36,6 +37,9 @@ const LINES_MAX: usize = 16;
 /// Longest headers that are remembered, in bytes, all together.
 const MANNER_BYTES_MAX: usize = 8 * 1024;
 
+/// Manners that a thread remembers by itself.
+const LATELY_MAX: usize = 128;
+
 /// Everything that planning looks at in the headers of a request, known by a
 /// number: equal numbers mean equal headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,7 +48,9 @@ pub(super) struct Manner(u64);
 /// What was planned lately.
 #[derive(Debug)]
 pub(super) struct Memo {
-    manners: Cache<Written, Manner, ByLength>,
+    /// Tells this memo's numbers from those of others.
+    id: u64,
+    manners: Cache<Arc<Written>, Manner, ByLength>,
     terms: Cache<Meeting, Told, ByLength>,
     plans: Cache<Read, Arc<ReadPlan>, ByLength>,
     /// Traces of reads that were planned once: most are never asked for again, and
@@ -86,7 +92,9 @@ impl Memo {
                 read.push(name.clone());
             }
         }
+        static MEMOS: AtomicU64 = AtomicU64::new(0);
         Self {
+            id: MEMOS.fetch_add(1, Ordering::Relaxed),
             manners: bounded(MANNERS_BYTES_MAX),
             terms: bounded(TERMS_BYTES_MAX),
             plans: bounded(PLANS_BYTES_MAX),
@@ -109,29 +117,43 @@ impl Memo {
             return None;
         }
         let words = self.words(head, era)?;
-        if let Some(manner) = self.manners.get(&words) {
-            return Some(manner);
+        LATELY.with_borrow_mut(|lately| {
+            let place = &mut lately[words.place()];
+            match place {
+                Some(known) if known.memo == self.id && words.are(&known.written) => Some(known.manner),
+                _ => {
+                    let (manner, written) = self.shared_manner(words);
+                    *place = Some(Lately { memo: self.id, written, manner });
+                    Some(manner)
+                }
+            }
+        })
+    }
+
+    /// The manner that all threads know these words by.
+    fn shared_manner(&self, words: Words<'_>) -> (Manner, Arc<Written>) {
+        let words = words.hashed(&self.hasher);
+        let written = Arc::new(words.written());
+        match self.manners.get(&words) {
+            Some(manner) => (manner, written),
+            None => {
+                let manner = Manner(self.last.fetch_add(1, Ordering::Relaxed));
+                self.manners.insert(Arc::clone(&written), manner);
+                (manner, written)
+            }
         }
-        let manner = Manner(self.last.fetch_add(1, Ordering::Relaxed));
-        self.manners.insert(words.written(), manner);
-        Some(manner)
     }
 
     fn words<'r>(&self, head: &'r Parts, era: u64) -> Option<Words<'r>> {
         let mut words = Words { hash: 0, era, lines: [(0, &[]); LINES_MAX], count: 0 };
-        let mut hasher = self.hasher.build_hasher();
-        hasher.write_u64(era);
         let mut bytes = 0;
         for (name, value) in &head.headers {
             let Some(place) = self.read.iter().position(|read| read == name) else { continue };
-            let line = (place, value.as_bytes());
-            *words.lines.get_mut(words.count)? = line;
+            let line = value.as_bytes();
+            *words.lines.get_mut(words.count)? = (place, line);
             words.count += 1;
-            bytes += line.1.len();
-            hasher.write_usize(place);
-            hasher.write(line.1);
+            bytes += line.len();
         }
-        words.hash = hasher.finish();
         (bytes <= MANNER_BYTES_MAX).then_some(words)
     }
 
@@ -183,7 +205,54 @@ struct Written {
     text: Box<[u8]>,
 }
 
+/// A manner that this thread has met lately: hashing a kilobyte and asking what all threads share costs as
+/// much as the rest of recalling a plan.
+struct Lately {
+    memo: u64,
+    written: Arc<Written>,
+    manner: Manner,
+}
+
+thread_local! {
+    static LATELY: RefCell<[Option<Lately>; LATELY_MAX]> = const { RefCell::new([const { None }; LATELY_MAX]) };
+}
+
 impl Words<'_> {
+    /// Where this thread looks for them: by a few bytes of each line. Whoever makes others share a place
+    /// makes them ask what all threads share, and nothing else.
+    fn place(&self) -> usize {
+        let mix = self.lines.iter().take(self.count).fold(self.era, |mix, (place, line)| {
+            let end = line.last_chunk::<8>().map_or(0, |end| u64::from_le_bytes(*end));
+            (mix ^ end ^ (line.len() + *place) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(23)
+        });
+        usize::try_from(mix % LATELY_MAX as u64).unwrap_or(0)
+    }
+
+    /// Whether they are these, byte for byte.
+    fn are(&self, other: &Written) -> bool {
+        let mut rest = &*other.text;
+        let mut next = |piece: &[u8]| match rest.strip_prefix(piece) {
+            Some(behind) => {
+                rest = behind;
+                true
+            }
+            None => false,
+        };
+        let is_begun = self.era == other.era && self.pieces().all(|(mark, line)| next(&mark) && next(line));
+        is_begun && rest.is_empty()
+    }
+
+    fn hashed(mut self, seeded: &RandomState) -> Self {
+        let mut hasher = seeded.build_hasher();
+        hasher.write_u64(self.era);
+        for (place, line) in self.lines.iter().take(self.count) {
+            hasher.write_usize(*place);
+            hasher.write(line);
+        }
+        self.hash = hasher.finish();
+        self
+    }
+
     /// Each line with its place and its length before it, so that no two lists of lines run together.
     fn pieces(&self) -> impl Iterator<Item = ([u8; 8], &[u8])> {
         self.lines.iter().take(self.count).map(|(place, line)| {
@@ -210,19 +279,9 @@ impl Hash for Written {
     }
 }
 
-impl Equivalent<Written> for Words<'_> {
-    fn equivalent(&self, other: &Written) -> bool {
-        let mut rest = &*other.text;
-        let mut next = |piece: &[u8]| match rest.strip_prefix(piece) {
-            Some(behind) => {
-                rest = behind;
-                true
-            }
-            None => false,
-        };
-        let is_begun = (self.hash, self.era) == (other.hash, other.era)
-            && self.pieces().all(|(mark, line)| next(&mark) && next(line));
-        is_begun && rest.is_empty()
+impl Equivalent<Arc<Written>> for Words<'_> {
+    fn equivalent(&self, other: &Arc<Written>) -> bool {
+        self.hash == other.hash && self.are(other)
     }
 }
 
@@ -235,8 +294,8 @@ impl Equivalent<Read> for Asked<'_> {
 #[derive(Clone, Debug)]
 struct ByLength;
 
-impl Weighter<Written, Manner> for ByLength {
-    fn weight(&self, written: &Written, _: &Manner) -> u64 {
+impl Weighter<Arc<Written>, Manner> for ByLength {
+    fn weight(&self, written: &Arc<Written>, _: &Manner) -> u64 {
         ONE_BYTES + written.text.len() as u64
     }
 }

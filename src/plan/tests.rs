@@ -409,6 +409,26 @@ fn the_same_words_recall_the_same_plan_and_others_none() {
 }
 
 #[test]
+fn what_a_thread_knows_of_former_rules_is_not_mistaken_for_these() {
+    let target = "/rest/v1/properties?id=eq.5";
+    let asked_as = |planner: &Planner, who: &str| match planner.plan(
+        &head("GET", target, &[("authorization", who)]),
+        Framing::default(),
+        0,
+    ) {
+        Plan::Read(plan) => plan.question.terms.headers().to_vec(),
+        other => panic!("{other:?}"),
+    };
+    let (former, these) = (planner(), planner());
+    let expected = ["ann", "bob"].map(|who| asked_as(&former, who));
+    assert_ne!(expected[0], expected[1]);
+    // the other way round, so that the same numbers would mean other callers
+    assert_eq!(asked_as(&these, "bob"), expected[1]);
+    assert_eq!(asked_as(&these, "ann"), expected[0]);
+    assert_eq!(asked_as(&former, "bob"), expected[1]);
+}
+
+#[test]
 fn lines_never_run_together_and_their_order_counts() {
     let planner = planner();
     let told = |headers: &[(&str, &str)]| match planner.plan(
