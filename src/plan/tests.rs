@@ -420,12 +420,13 @@ fn what_a_thread_knows_of_former_rules_is_not_mistaken_for_these() {
         other => panic!("{other:?}"),
     };
     let (former, these) = (planner(), planner());
-    let expected = ["ann", "bob"].map(|who| asked_as(&former, who));
+    let expected = ["somebody: ann", "somebody: bob"].map(|who| asked_as(&former, who));
     assert_ne!(expected[0], expected[1]);
-    // the other way round, so that the same numbers would mean other callers
-    assert_eq!(asked_as(&these, "bob"), expected[1]);
-    assert_eq!(asked_as(&these, "ann"), expected[0]);
-    assert_eq!(asked_as(&former, "bob"), expected[1]);
+    // whoever comes first here gets the number that ann had there
+    assert_ne!(asked_as(&these, "somebody: cat"), expected[0]);
+    assert_eq!(asked_as(&these, "somebody: ann"), expected[0]);
+    assert_eq!(asked_as(&these, "somebody: bob"), expected[1]);
+    assert_eq!(asked_as(&former, "somebody: bob"), expected[1]);
 }
 
 #[test]
