@@ -30,10 +30,12 @@ const SECRET: &[u8] = b"a secret of at least thirty-two bytes";
 const ANON: &str = "sb_publishable_abc";
 const NOW: u64 = 1_000;
 
+fn context() -> Context {
+    Context { default_schema: "public".into(), upstream: "http://up".into(), ignored_claims: Vec::new() }
+}
+
 fn planner() -> Planner {
-    let context =
-        Context { default_schema: "public".into(), upstream: "http://up".into(), ignored_claims: Vec::new() };
-    let (rules, _) = RuleSet::parse(RULES, &context).unwrap();
+    let (rules, _) = RuleSet::parse(RULES, &context()).unwrap();
     let keys = Keys::new(&[SECRET], Issuers::Any).unwrap();
     Planner::new(rules, Some(Arc::new(Verifier::new(keys, ApiKeys::new(&[ANON]).unwrap()))))
 }
@@ -149,9 +151,7 @@ fn a_key_names_what_is_verified_about_its_caller() {
     for bearer in [ANON, nobody.as_str()] {
         assert_eq!(plan("mine", ANON, bearer).unwrap_err(), Pass::NoValue);
     }
-    let context =
-        Context { default_schema: "public".into(), upstream: "http://up".into(), ignored_claims: Vec::new() };
-    let unverified = Planner::new(RuleSet::parse(RULES, &context).unwrap().0, None);
+    let unverified = Planner::new(RuleSet::parse(RULES, &context()).unwrap().0, None);
     let asked = unverified.plan(&head("mine", ANON, &ann), Framing::default(), NOW);
     assert!(matches!(asked, Plan::Pass(Pass::NoValue)), "without keys no claim is believed: {asked:?}");
 }
@@ -184,9 +184,7 @@ fn a_pattern_names_the_writer_if_that_is_verified_and_else_everybody() {
 fn a_remembered_plan_ends_with_the_keys_that_led_to_it() {
     let keys = Keys::new(&[SECRET], Issuers::Any).unwrap();
     let verifier = Arc::new(Verifier::new(keys, ApiKeys::new(&[ANON]).unwrap()));
-    let context =
-        Context { default_schema: "public".into(), upstream: "http://up".into(), ignored_claims: Vec::new() };
-    let planner = Planner::new(RuleSet::parse(RULES, &context).unwrap().0, Some(Arc::clone(&verifier)));
+    let planner = Planner::new(RuleSet::parse(RULES, &context()).unwrap().0, Some(Arc::clone(&verifier)));
     let head = head("user", ANON, &user("ann", "acme", 1));
     let plan = |now| planner.plan(&head, Framing::default(), now);
     assert!(matches!(plan(NOW), Plan::Read(_)), "once is not enough to be remembered");
@@ -195,4 +193,21 @@ fn a_remembered_plan_ends_with_the_keys_that_led_to_it() {
     assert!(matches!(plan(2_000), Plan::Pass(Pass::ExpiredToken)), "the token has ended");
     verifier.replace_keys(Keys::default());
     assert!(matches!(plan(NOW), Plan::Pass(Pass::Unverified(_))), "the key is gone");
+}
+
+#[test]
+fn however_often_the_keys_change_nobody_is_believed_by_former_ones() {
+    let keys = || Keys::new(&[SECRET], Issuers::Any).unwrap();
+    let verifier = Arc::new(Verifier::new(keys(), ApiKeys::new(&[ANON]).unwrap()));
+    let planner = Planner::new(RuleSet::parse(RULES, &context()).unwrap().0, Some(Arc::clone(&verifier)));
+    let head = head("user", ANON, &user("ann", "acme", 1));
+    // many times what a thread remembers, so that every place has been taken by other keys
+    for change in 0..1_000 {
+        let has_key = change % 2 == 0;
+        verifier.replace_keys(if has_key { keys() } else { Keys::default() });
+        for _ in 0..3 {
+            let plan = planner.plan(&head, Framing::default(), NOW);
+            assert_eq!(matches!(plan, Plan::Read(_)), has_key, "change {change}: {plan:?}");
+        }
+    }
 }
