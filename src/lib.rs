@@ -62,6 +62,7 @@ pub mod admin;
 pub mod cache;
 pub mod cli;
 pub mod clock;
+pub mod consistency;
 pub mod explain;
 pub mod hit_counts;
 pub mod identity;

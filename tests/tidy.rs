@@ -18,20 +18,21 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("metrics", &["hit_counts"]),
     ("units", &[]),
     ("redis", &[]),
+    ("consistency", &[]),
     // B: words
     ("postgrest", &[]),
     ("identity", &[]),
     ("key", &[]),
     // C: decision
-    ("rules", &["units", "postgrest", "identity", "key"]),
-    ("plan", &["postgrest", "identity", "key", "rules"]),
+    ("rules", &["units", "consistency", "postgrest", "identity", "key"]),
+    ("plan", &["consistency", "postgrest", "identity", "key", "rules"]),
     ("explain", &["units", "postgrest", "identity", "key", "rules", "plan"]),
     // D: means
-    ("cache", &["clock", "key"]),
+    ("cache", &["clock", "redis", "consistency", "key"]),
     ("upstream", &[]),
     ("schema", &["key", "rules", "upstream"]),
     // E: consequence
-    ("invalidation", &["metrics", "key", "cache"]),
+    ("invalidation", &["metrics", "consistency", "key", "cache"]),
     // F: entrances
     (
         "proxy",
@@ -40,6 +41,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "log",
             "hit_counts",
             "metrics",
+            "consistency",
             "postgrest",
             "identity",
             "key",
@@ -59,6 +61,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "log",
             "metrics",
             "units",
+            "redis",
+            "consistency",
             "identity",
             "key",
             "rules",
