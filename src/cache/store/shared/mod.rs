@@ -98,7 +98,7 @@ impl SharedStore {
 
     /// Nothing that this process remembers is believed any more.
     fn forget(&self) {
-        self.memory.bump(&[Tag::everything()]);
+        self.memory.begin_era();
     }
 }
 
