@@ -17,16 +17,17 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("hit_counts", &["stripe"]),
     ("metrics", &["hit_counts"]),
     ("units", &[]),
+    ("sabotage", &[]),
     // B: words
     ("postgrest", &[]),
     ("identity", &[]),
-    ("key", &[]),
+    ("key", &["sabotage"]),
     // C: decision
     ("rules", &["units", "postgrest", "identity", "key"]),
-    ("plan", &["postgrest", "identity", "key", "rules"]),
+    ("plan", &["sabotage", "postgrest", "identity", "key", "rules"]),
     ("explain", &["units", "postgrest", "identity", "key", "rules", "plan"]),
     // D: means
-    ("cache", &["clock", "key"]),
+    ("cache", &["clock", "sabotage", "key"]),
     ("upstream", &[]),
     ("schema", &["key", "rules", "upstream"]),
     // E: consequence
@@ -39,6 +40,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "log",
             "hit_counts",
             "metrics",
+            "sabotage",
             "postgrest",
             "identity",
             "key",
@@ -76,6 +78,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &[
             "log",
             "units",
+            "sabotage",
             "postgrest",
             "identity",
             "key",

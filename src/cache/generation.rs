@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use foldhash::fast::RandomState;
 
 use crate::key::Tag;
+use crate::sabotage::{self, Bug};
 
 /// How many locks the table is divided among: misses and writes on different
 /// tags rarely meet.
@@ -46,6 +47,16 @@ impl Stamp {
     /// Are all generations still current?
     pub(super) fn is_current(&self) -> bool {
         self.0.iter().all(|seen| seen.cell.load(Ordering::Acquire) == seen.generation)
+            || sabotage::is(Bug::GenerationsIgnored)
+    }
+
+    /// The stamp that an entry carries: the one from before its fetch.
+    pub(super) fn to_keep(&self) -> Self {
+        let mut kept = self.clone();
+        if sabotage::is(Bug::StampAfterFetch) {
+            kept.0.iter_mut().for_each(|seen| seen.generation = seen.cell.load(Ordering::Acquire));
+        }
+        kept
     }
 
     /// The generations alone: what tells one state of the world from another.

@@ -14,6 +14,7 @@ use tracing::info;
 use crate::key::Tag;
 use crate::plan::{Evidence, WritePlan};
 use crate::postgrest::{Payload, is_refusal};
+use crate::sabotage::{self, Bug};
 use crate::upstream::{Bounded, Failure, IncomingBody, Outgoing, clean_response};
 
 use super::body::Body;
@@ -31,6 +32,9 @@ impl Proxy {
     ///
     /// Not cancelled with its client: from here on it runs to its end.
     pub(super) async fn write(self: &Arc<Self>, plan: WritePlan, outgoing: WriteRequest) -> Done {
+        if sabotage::is(Bug::WriteEndsWithClient) {
+            return self.carry_out(plan, outgoing).await;
+        }
         let (answered, answer) = oneshot::channel();
         let proxy = Arc::clone(self);
         let carrying = self.tasks.spawn(async move { proxy.carry_out(plan, outgoing).await });
@@ -80,6 +84,17 @@ impl Proxy {
         let tags = reach.tags.len();
         if plan.rules.iter().any(|rule| rule.debug) {
             info!(tags, any = ?reach.any, "INVALIDATE");
+        }
+        if status.is_none_or(is_outcome_unknown) && sabotage::is(Bug::UnknownOutcomeIgnored) {
+            return answer(answered, &method, tags);
+        }
+        if sabotage::is(Bug::AcknowledgedFirst) {
+            let (invalidator, tags) = (self.invalidator.clone(), reach.tags.clone());
+            self.tasks.spawn(async move {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                invalidator.changed(&tags).await;
+            });
+            return answer(answered, &method, reach.tags.len());
         }
         self.invalidator.changed(&reach.tags).await;
         if status.is_none_or(is_outcome_unknown) {
