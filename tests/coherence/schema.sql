@@ -1,8 +1,5 @@
 -- What the clients fight for. `{ipad}` and `{opad}` are the halves of the canaries' key.
 
-drop schema public cascade;
-create schema public;
-
 -- Counts the states of each row and child; whoever holds a row of it changes that row alone. Never deleted from,
 -- so that versions go on where a row comes back.
 create table head (r int primary key, ver bigint not null);

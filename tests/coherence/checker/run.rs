@@ -101,7 +101,8 @@ impl Run {
         let terms = Terms { consistency: plan.consistency, is_fleet, deadline: deadline(&plan.arguments) };
         let (judge, people) = (Arc::new(Judge::new(terms)), Arc::new(People::new()));
         let temper = Arc::new(Temper::new(chance.branch()));
-        let database = Arc::new(Database::open(&postgres.url, &People::schema(SCHEMA)).await?);
+        let database =
+            Arc::new(Database::create(postgres, &format!("run_{seed}"), &People::schema(SCHEMA)).await?);
         let upstream = Upstream::new(database, Arc::clone(&people), Arc::clone(&judge), Arc::clone(&temper));
         let redis = if is_fleet { Some(Redis::start()?) } else { None };
         let mut stage = Stage { proxies: Vec::new(), redis };

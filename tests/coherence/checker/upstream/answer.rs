@@ -6,8 +6,8 @@ use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use serde_json::{Value, json};
 
-use super::super::words::Change;
-use super::asked::Reading;
+use super::super::words::{Change, Register};
+use super::asked::{Reading, Source, Writing};
 use super::database::Row;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
@@ -42,16 +42,17 @@ pub(super) fn rows_answer(reading: &Reading, rows: &[Row]) -> Response<Full<Byte
     response
 }
 
-/// What a write says when it is done; the changes as far as they are rows of the table.
-pub(super) fn written_answer(wants_rows: bool, changes: &[Change]) -> Response<Full<Bytes>> {
-    if !wants_rows {
+/// What a write says when it is done: the rows of its own table, not those that went or came with them.
+pub(super) fn written_answer(writing: &Writing, changes: &[Change]) -> Response<Full<Bytes>> {
+    if !writing.wants_rows {
         let mut response = answer(StatusCode::NO_CONTENT, JSON, String::new());
         response.headers_mut().remove(CONTENT_TYPE);
         return response;
     }
-    let rows = changes.iter().filter_map(|change| match change.register {
-        super::super::words::Register::Row(k) => Some(json!({"k": k, "ver": change.version})),
-        super::super::words::Register::Child(_) => None,
+    let rows = changes.iter().filter_map(|change| match (change.register, writing.source) {
+        (Register::Row(k), Source::Rows) => Some(json!({"k": k, "ver": change.version})),
+        (Register::Child(k), Source::Children) => Some(json!({"id": k, "k": k, "ver": change.version})),
+        (Register::Row(_) | Register::Child(_), _) => None,
     });
     answer(StatusCode::OK, JSON, Value::Array(rows.collect()).to_string())
 }

@@ -38,6 +38,8 @@ pub(super) enum Source {
 /// Rows to be changed.
 #[derive(Debug)]
 pub(super) struct Writing {
+    /// The table that is written.
+    pub(super) source: Source,
     /// The function that does it.
     pub(super) function: &'static str,
     pub(super) keys: Vec<i32>,
@@ -57,7 +59,8 @@ impl Asked {
         let in_body = || serde_json::from_slice::<Key>(body).ok().map(|key| vec![key.k]);
         let write = |function, keys| {
             let wants_rows = prefer.contains("return=representation");
-            Some(Self::Write(Writing { function, keys, wants_rows }))
+            let source = if table == "child" { Source::Children } else { Source::Rows };
+            Some(Self::Write(Writing { source, function, keys, wants_rows }))
         };
         match (&head.method, table) {
             (&Method::GET, _) => reading(head, table, query).map(Self::Read),

@@ -13,6 +13,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, NoTls, Statement};
 
 use super::super::words::{Change, Register, Version, Who};
+use super::super::world::Postgres;
 use super::answer::error;
 use super::asked::{Reading, Source, Writing};
 
@@ -79,8 +80,16 @@ pub(super) enum Refused {
 }
 
 impl Database {
-    /// Connects, with the tables as they are in the beginning.
-    pub(crate) async fn open(url: &str, schema: &str) -> Result<Self, tokio_postgres::Error> {
+    /// Makes a database, with the tables as they are in the beginning. Each run has its own: what the last one
+    /// began may still go on.
+    pub(crate) async fn create(
+        postgres: &Postgres,
+        name: &str,
+        schema: &str,
+    ) -> Result<Self, tokio_postgres::Error> {
+        let first = connect(&postgres.first()).await?;
+        first.batch_execute(&format!("create database {name}")).await?;
+        let url = &postgres.database(name);
         connect(url).await?.batch_execute(schema).await?;
         let mut readers = Vec::new();
         for _ in 0..READERS {

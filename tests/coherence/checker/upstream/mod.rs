@@ -122,9 +122,9 @@ impl Upstream {
 
     /// Carries a write out once, whether or not whoever asked still listens: a task of its own.
     async fn write(&self, name: (usize, Op), writing: Writing, who: Who) -> Answer {
-        let (end, wants_rows) = (self.temper.end(), writing.wants_rows);
-        let upstream = self.clone();
-        let carried = tokio::spawn(async move { upstream.carry_out(name, &writing, who, end).await });
+        let (end, writing) = (self.temper.end(), Arc::new(writing));
+        let (upstream, carried) = (self.clone(), Arc::clone(&writing));
+        let carried = tokio::spawn(async move { upstream.carry_out(name, &carried, who, end).await });
         if end == End::GivesUp {
             // a gateway that has waited long enough; the write goes on
             tokio::time::sleep(GATEWAY_WAITS).await;
@@ -134,7 +134,7 @@ impl Upstream {
         self.judge.finished(name.1);
         match (end, outcome) {
             (End::Cut, _) => Err(Cut),
-            (End::Answer | End::GivesUp, Ok(changes)) => Ok(written_answer(wants_rows, &changes)),
+            (End::Answer | End::GivesUp, Ok(changes)) => Ok(written_answer(&writing, &changes)),
             (End::Answer | End::GivesUp, Err(refused)) => Ok(refused.answer()),
         }
     }

@@ -20,8 +20,7 @@ const USER: &str = "postgres";
 pub(crate) struct Postgres {
     _process: Process,
     _folder: Folder,
-    /// Its one database.
-    pub(crate) url: String,
+    server: String,
 }
 
 impl Postgres {
@@ -57,11 +56,17 @@ impl Postgres {
             command.args(["-c", &format!("port={port}"), "-c", "max_connections=100"]);
         })?;
         until("PostgreSQL", START_MAX, || is_ready(&programs, port))?;
-        Ok(Self {
-            _process: process,
-            _folder: folder,
-            url: format!("postgres://{USER}@127.0.0.1:{port}/postgres"),
-        })
+        Ok(Self { _process: process, _folder: folder, server: format!("postgres://{USER}@127.0.0.1:{port}") })
+    }
+
+    /// A database that is always there.
+    pub(crate) fn first(&self) -> String {
+        self.database("postgres")
+    }
+
+    /// One of this name.
+    pub(crate) fn database(&self, name: &str) -> String {
+        format!("{}/{name}", self.server)
     }
 }
 
