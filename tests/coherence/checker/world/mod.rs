@@ -7,6 +7,8 @@ mod postgres;
 mod process;
 mod redis;
 mod relay;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use larder::{Larder, Launch};
 pub(crate) use postgres::Postgres;
