@@ -18,20 +18,22 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("metrics", &["hit_counts"]),
     ("units", &[]),
     ("sabotage", &[]),
+    ("redis", &[]),
+    ("consistency", &[]),
     // B: words
     ("postgrest", &[]),
     ("identity", &[]),
     ("key", &["sabotage"]),
     // C: decision
-    ("rules", &["units", "postgrest", "identity", "key"]),
-    ("plan", &["sabotage", "postgrest", "identity", "key", "rules"]),
+    ("rules", &["units", "consistency", "postgrest", "identity", "key"]),
+    ("plan", &["sabotage", "consistency", "postgrest", "identity", "key", "rules"]),
     ("explain", &["units", "postgrest", "identity", "key", "rules", "plan"]),
     // D: means
-    ("cache", &["clock", "sabotage", "key"]),
+    ("cache", &["clock", "sabotage", "redis", "consistency", "key"]),
     ("upstream", &[]),
     ("schema", &["key", "rules", "upstream"]),
     // E: consequence
-    ("invalidation", &["metrics", "key", "cache"]),
+    ("invalidation", &["metrics", "consistency", "key", "cache"]),
     // F: entrances
     (
         "proxy",
@@ -41,6 +43,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "hit_counts",
             "metrics",
             "sabotage",
+            "consistency",
             "postgrest",
             "identity",
             "key",
@@ -60,6 +63,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "log",
             "metrics",
             "units",
+            "redis",
+            "consistency",
             "identity",
             "key",
             "rules",

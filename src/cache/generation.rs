@@ -41,12 +41,26 @@ struct Seen {
 
 /// The generations of all tags of one answer, read before it is fetched.
 #[derive(Clone)]
-pub struct Stamp(Box<[Seen]>);
+pub struct Stamp {
+    /// As this process knows them.
+    here: Box<[Seen]>,
+    /// As a store that others share knows them, if it was asked.
+    there: Option<There>,
+}
+
+/// What a shared store said of the generations of all tags of one answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct There {
+    /// Which run of which server said so: another one's word on these means nothing.
+    pub(super) server: u64,
+    /// The generations, in the order of the tags.
+    pub(super) generations: Box<[u64]>,
+}
 
 impl Stamp {
-    /// Are all generations still current?
+    /// Are all generations still current, as far as this process has heard?
     pub(super) fn is_current(&self) -> bool {
-        self.0.iter().all(|seen| seen.cell.load(Ordering::Acquire) == seen.generation)
+        self.here.iter().all(|seen| seen.cell.load(Ordering::Acquire) == seen.generation)
             || sabotage::is(Bug::GenerationsIgnored)
     }
 
@@ -54,21 +68,33 @@ impl Stamp {
     pub(super) fn to_keep(&self) -> Self {
         let mut kept = self.clone();
         if sabotage::is(Bug::StampAfterFetch) {
-            kept.0.iter_mut().for_each(|seen| seen.generation = seen.cell.load(Ordering::Acquire));
+            kept.here.iter_mut().for_each(|seen| seen.generation = seen.cell.load(Ordering::Acquire));
         }
         kept
     }
 
     /// The generations alone: what tells one state of the world from another.
     pub(super) fn generations(&self) -> Box<[u64]> {
-        self.0.iter().map(|seen| seen.generation).collect()
+        let here = self.here.iter().map(|seen| seen.generation);
+        let there = self.there.iter().flat_map(|there| there.generations.iter().copied());
+        here.chain(there).collect()
+    }
+
+    /// The same, with what a shared store said.
+    pub(super) fn with(self, there: There) -> Self {
+        Self { there: Some(there), ..self }
+    }
+
+    /// What a shared store said, which only it needs to remember.
+    pub(super) fn take_there(&mut self) -> Option<There> {
+        self.there.take()
     }
 
     /// What it occupies in memory, and what is kept because of it.
     pub(super) fn bytes(&self) -> usize {
         // nothing else depends on it yet: one reference is the table's, one is ours
-        let own = self.0.iter().filter(|seen| Arc::strong_count(&seen.cell) <= 2).count();
-        self.0.len() * SEEN_BYTES + own * OWN_TAG_BYTES
+        let own = self.here.iter().filter(|seen| Arc::strong_count(&seen.cell) <= 2).count();
+        self.here.len() * SEEN_BYTES + own * OWN_TAG_BYTES
     }
 }
 
@@ -120,7 +146,7 @@ impl Generations {
             let generation = cell.load(Ordering::Acquire);
             Seen { cell, generation }
         });
-        Stamp(seen.collect())
+        Stamp { here: seen.collect(), there: None }
     }
 
     /// Gives each tag a generation it never had; says how many anything depended on.

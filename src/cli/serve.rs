@@ -21,9 +21,6 @@ pub(super) fn run(flags: &Flags) -> Exit {
     };
     let _logging = start_logging(settings.log);
     sabotage::announce();
-    for warning in &settings.warnings {
-        tracing::warn!("{warning}");
-    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&chain(&error), Exit::Failure),

@@ -23,6 +23,8 @@ pub(super) enum Rejection {
     Shared(StatusCode),
     /// The task that carried the request was lost.
     Lost,
+    /// A write that cannot be announced to those who rely on never seeing an older row.
+    Unannounced,
 }
 
 /// What a client is told and what the log is told.
@@ -59,7 +61,7 @@ pub(super) fn answer(rejection: &Rejection) -> (Response<Body>, Outcome) {
         }
     }
     let outcome = match rejection {
-        Rejection::Fault(_) | Rejection::Path(_) => Outcome::Refused(words.label),
+        Rejection::Fault(_) | Rejection::Path(_) | Rejection::Unannounced => Outcome::Refused(words.label),
         Rejection::Upstream(_) | Rejection::Shared(_) | Rejection::Lost => Outcome::Failed(words.label),
     };
     (response, outcome)
@@ -89,6 +91,14 @@ fn words(rejection: &Rejection) -> Words {
             message: "the request was lost on its way".into(),
             hint: "Whether it took effect is not known.",
             label: "lost",
+        },
+        Rejection::Unannounced => Words {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            code: "LARDER503",
+            message: "the cache's store cannot be reached, and strict consistency allows no write without it"
+                .into(),
+            hint: "Nothing was written: try again.",
+            label: "store-away",
         },
     }
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::Request;
 use hyper::body::Incoming;
@@ -13,7 +14,7 @@ use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use crate::admin::{Admin, Health, Phase, Sources, Token};
-use crate::cache::{Cache, MemoryStore};
+use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::explain::Explanation;
 use crate::identity::Issuers;
@@ -35,6 +36,9 @@ use super::schema_watch::SchemaWatch;
 use super::settings::Settings;
 use super::shutdown::Shutdown;
 use super::tls::{Tls, TlsError};
+
+/// Between two looks for writes whose deadline has passed.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
 /// Operators' connections at a time: a few people, a few scrapers.
 const ADMIN_CONNECTIONS_MAX: usize = 128;
@@ -82,13 +86,15 @@ impl Server {
             warn!(connections, "fewer connections than --max-connections: raise the limit of open files");
         }
         let limits = Limits { connections, ..limits };
-        let store = Arc::new(MemoryStore::new(settings.memory.0));
+        let shutdown = Shutdown::default();
+        let store = settings.store.open(settings.memory, rules.prefix(), &clock, &shutdown);
         let ground = Ground {
             cache: Arc::new(Cache::new(store, clock.clone())),
             metrics: Metrics::new(),
             health: Health::default(),
-            shutdown: Shutdown::default(),
+            shutdown,
         };
+        ground.sweep();
         let written_for = watch::Sender::new(fingerprint(&rules));
         ground.watch_schema(&settings, &written_for);
         let proxy = ground.proxy(&settings, rules, clock.clone());
@@ -142,6 +148,17 @@ impl Ground {
             tasks,
         };
         Proxy::new(rules, means)
+    }
+
+    /// Carries out again what nobody knows the outcome of, when it can no longer change.
+    fn sweep(&self) {
+        let invalidator = Invalidator::new(Arc::clone(&self.cache), self.metrics.clone());
+        let draining = self.shutdown.draining().clone();
+        self.shutdown.tasks().spawn(async move {
+            while draining.run_until_cancelled(tokio::time::sleep(SWEEP_EVERY)).await.is_some() {
+                invalidator.sweep().await;
+            }
+        });
     }
 
     /// Fetches the keys that the upstream and other issuers sign tokens with, and keeps them current.
@@ -270,7 +287,19 @@ impl Ground {
 /// Brings the gauges of the cache up to date.
 fn refresh(cache: &Cache, metrics: &Metrics) {
     let usage = cache.usage();
+    let shared = usage.shared.unwrap_or_default();
+    let store = &metrics.store;
     let shown = [
+        (&store.up, u64::from(shared.is_up)),
+        (&store.look_ups, shared.look_ups),
+        (&store.hits, shared.hits),
+        (&store.failures, shared.failures),
+        (&store.rejected_records, shared.rejected_records),
+        (&store.lost_fills, shared.lost_fills),
+        (&store.owed, shared.owed),
+        (&store.unannounced, shared.unannounced),
+        (&store.members, shared.members),
+        (&store.lease_millis, u64::try_from(shared.lease_left.as_millis()).unwrap_or(u64::MAX)),
         (&metrics.entries, usage.entries),
         (&metrics.entry_bytes, usage.bytes),
         (&metrics.entry_bytes_max, usage.bytes_max),
@@ -314,6 +343,7 @@ fn context(settings: &Settings) -> Context {
         default_schema: settings.default_schema.clone(),
         upstream: settings.upstream.to_string(),
         ignored_claims: settings.ignored_claims.clone(),
+        consistency: settings.store.consistency,
     }
 }
 

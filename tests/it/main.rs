@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails where what it takes for granted is not so")]
 
+#[path = "../started/redis.rs"]
+mod redis;
 mod support;
 
 mod explaining;
@@ -10,6 +12,7 @@ mod framing;
 mod passing;
 mod racing;
 mod reading;
+mod sharing;
 mod targets;
 mod traps;
 mod upstreams;

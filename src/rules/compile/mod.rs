@@ -75,6 +75,7 @@ pub(super) fn empty(context: &Context) -> RuleSet {
         schema: Schema { default_schema: context.default_schema.as_str().into(), ..Schema::default() },
         unknown_writes: UnknownWrites::default(),
         digest: digest(&Document::default(), None, context),
+        strictest: context.consistency,
     }
 }
 
@@ -98,7 +99,7 @@ fn compile(
     names::unique_rule_names(document, findings);
     let schema = schema::compile(&document.schema, learned, &context.default_schema, findings);
     let unknown_writes = unknown_writes::compile(&document.unknown_writes, findings);
-    let mut reads = reads::compile(document, &context.ignored_claims, findings);
+    let mut reads = reads::compile(document, context, findings);
     let writes = writes::compile(&document.writes, findings);
     overlap::tell_shadowed(&reads, findings);
     patterns::connect(&mut reads, &writes, findings);
@@ -116,6 +117,7 @@ fn compile(
         reads.into_iter().map(|read| (read.path, Arc::new(read.rule))).unzip();
     let (write_paths, writes): (Vec<_>, Vec<_>) =
         writes.into_iter().map(|write| (write.path, Arc::new(write.rule))).unzip();
+    let strictest = reads.iter().map(|rule| rule.consistency).max().unwrap_or(context.consistency);
     let writes_by_reading = writes.iter().flat_map(|rule| &rule.methods).any(http::Method::is_safe);
     Some(RuleSet {
         prefix: prefix?,
@@ -127,6 +129,7 @@ fn compile(
         schema,
         unknown_writes,
         digest: digest(document, learned, context),
+        strictest,
     })
 }
 
