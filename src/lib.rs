@@ -31,7 +31,7 @@
 //!    ------------ async above, pure below ------------
 //! C  decision     rules/   plan/   explain/
 //! B  words        postgrest/  identity/  key/
-//! A  ground       log/  hit_counts.rs  metrics.rs  stripe.rs  clock.rs  units.rs
+//! A  ground       log/  hit_counts.rs  metrics.rs  stripe.rs  clock.rs  units.rs  sabotage.rs
 //! ```
 //!
 //! # Words
@@ -75,6 +75,7 @@ pub mod postgrest;
 pub mod proxy;
 pub mod redis;
 pub mod rules;
+pub mod sabotage;
 pub mod schema;
 pub mod server;
 pub mod stripe;

@@ -17,18 +17,19 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("hit_counts", &["stripe"]),
     ("metrics", &["hit_counts"]),
     ("units", &[]),
+    ("sabotage", &[]),
     ("redis", &[]),
     ("consistency", &[]),
     // B: words
     ("postgrest", &[]),
     ("identity", &[]),
-    ("key", &[]),
+    ("key", &["sabotage"]),
     // C: decision
     ("rules", &["units", "consistency", "postgrest", "identity", "key"]),
-    ("plan", &["consistency", "postgrest", "identity", "key", "rules"]),
+    ("plan", &["sabotage", "consistency", "postgrest", "identity", "key", "rules"]),
     ("explain", &["units", "postgrest", "identity", "key", "rules", "plan"]),
     // D: means
-    ("cache", &["clock", "redis", "consistency", "key"]),
+    ("cache", &["clock", "sabotage", "redis", "consistency", "key"]),
     ("upstream", &[]),
     ("schema", &["key", "rules", "upstream"]),
     // E: consequence
@@ -41,6 +42,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "log",
             "hit_counts",
             "metrics",
+            "sabotage",
             "consistency",
             "postgrest",
             "identity",
@@ -81,6 +83,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &[
             "log",
             "units",
+            "sabotage",
             "postgrest",
             "identity",
             "key",

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use foldhash::fast::RandomState;
 
 use crate::key::Tag;
+use crate::sabotage::{self, Bug};
 
 /// How many locks the table is divided among: misses and writes on different
 /// tags rarely meet.
@@ -104,7 +105,18 @@ pub(super) struct There {
 impl Stamp {
     /// Are all generations still current, as far as this process has heard?
     pub(super) fn is_current(&self) -> bool {
-        self.here.iter().all(Seen::is_current)
+        self.here.iter().all(Seen::is_current) || sabotage::is(Bug::GenerationsIgnored)
+    }
+
+    /// The stamp that an entry carries: the one from before its fetch.
+    pub(super) fn to_keep(&self) -> Self {
+        let mut kept = self.clone();
+        if sabotage::is(Bug::StampAfterFetch) {
+            kept.here
+                .iter_mut()
+                .for_each(|seen| seen.generation = seen.cell.generation.load(Ordering::Acquire));
+        }
+        kept
     }
 
     /// The generations alone: what tells one state of the world from another.

@@ -15,6 +15,7 @@ use crate::consistency::Consistency;
 use crate::key::Tag;
 use crate::plan::{Evidence, WritePlan};
 use crate::postgrest::{Payload, is_refusal};
+use crate::sabotage::{self, Bug};
 use crate::upstream::{Bounded, Failure, IncomingBody, Outgoing, clean_response};
 
 use super::body::Body;
@@ -28,6 +29,9 @@ impl Proxy {
     ///
     /// Not cancelled with its client: from here on it runs to its end.
     pub(super) async fn write(self: &Arc<Self>, plan: WritePlan, outgoing: WriteRequest) -> Done {
+        if sabotage::is(Bug::WriteEndsWithClient) {
+            return self.carry_out(plan, outgoing).await;
+        }
         let (answered, answer) = oneshot::channel();
         let proxy = Arc::clone(self);
         let carrying = self.tasks.spawn(async move { proxy.carry_out(plan, outgoing).await });
@@ -77,9 +81,14 @@ impl Proxy {
             info!(tags, any = ?reach.any, "INVALIDATE");
         }
         let is_known = answered.as_ref().is_ok_and(|(head, _)| !is_outcome_unknown(head.status));
-        if is_known {
+        if sabotage::is(Bug::AcknowledgedFirst) {
+            self.tasks.spawn(async move {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                announcement.changed(&reach.tags).await;
+            });
+        } else if is_known {
             announcement.changed(&reach.tags).await;
-        } else {
+        } else if !sabotage::is(Bug::UnknownOutcomeIgnored) {
             announcement.in_doubt(&reach.tags).await;
         }
         answer(answered, &method, tags)

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use crate::consistency::Consistency;
 use crate::key::Tag;
 use crate::redis::{Silence, Value};
+use crate::sabotage::{self, Bug};
 
 use super::super::doubts::COMMIT_DEADLINE;
 use super::super::{Announced, Change, Closed};
@@ -46,7 +47,7 @@ impl SharedStore {
         let announced = Announced::of(tags, consistency, random().max(1));
         let (name, deadline) = (announced.name(), millis(COMMIT_DEADLINE));
         let intended = told(&Intended { is_marked: announced.is_marked(), tags: texts(&announced.tags) });
-        if announced.is_marked() {
+        if announced.is_marked() && !sabotage::is(Bug::MarkerLeftOut) {
             return match self.mark(&announced, &deadline, &intended).await {
                 Ok(()) => Ok(announced),
                 Err(_silence) => {
@@ -138,6 +139,9 @@ impl SharedStore {
         let mut names =
             vec![self.names.intents.clone(), self.names.intended.clone(), self.names.fleet.clone()];
         names.extend(tags.iter().map(|tag| self.names.generation(tag)));
+        if sabotage::is(Bug::GenerationsKept) {
+            names.truncate(3);
+        }
         let message = if tags.is_empty() { Vec::new() } else { self.message(number, tags) };
         let completed = completed.map(Announced::name).collect::<Vec<_>>();
         let mut args = vec![self.names.changed.as_bytes(), &message, self.names.member.as_bytes()];
@@ -195,7 +199,10 @@ impl SharedStore {
         }
         let tags = owed.tags.iter().cloned().collect::<Vec<_>>();
         let plain = owed.announced.iter().filter(|announced| !announced.is_marked());
-        let told = self.tell(&tags, plain, 0).await;
+        let told = match sabotage::is(Bug::JournalNotReplayed) {
+            true => Ok(Vec::new()),
+            false => self.tell(&tags, plain, 0).await,
+        };
         let unmarked = match told {
             Ok(_) => self.unmark_all(owed.announced.iter().filter(|announced| announced.is_marked())).await,
             Err(silence) => Err(silence),
@@ -227,7 +234,7 @@ impl SharedStore {
         else {
             return;
         };
-        for pair in overdue.chunks_exact(2) {
+        for pair in overdue.chunks_exact(2).filter(|_| !sabotage::is(Bug::IntentsNotSwept)) {
             if let Some(announced) = announced(pair) {
                 let tags = announced.tags.clone();
                 let consistency = announced.consistency;

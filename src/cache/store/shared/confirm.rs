@@ -8,6 +8,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::sabotage::{self, Bug};
+
 use super::lease::MARGIN;
 
 /// Who is alive, and until when at most each believes its memory without having heard from the store.
@@ -84,6 +86,9 @@ impl Awaiting<'_> {
     /// Returns when every other member has confirmed, or can no longer believe what it remembers.
     pub(super) async fn everybody_but(self, own: &str) {
         // whoever comes later has heard nothing of it, and remembers nothing from before it
+        if sabotage::is(Bug::ConfirmationsNotAwaited) {
+            return;
+        }
         let mut asked = self.confirmations.lock().live.clone();
         asked.remove(own);
         while let Some(until) = self.missing(&asked) {

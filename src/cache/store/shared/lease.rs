@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::clock::Clock;
+use crate::sabotage::{self, Bug};
 
 /// How late another process's write may be seen at most, where nobody waits for anybody.
 pub(super) const DELTA: Duration = Duration::from_secs(1);
@@ -30,6 +31,9 @@ impl Lease {
 
     /// May memory be believed?
     pub(super) fn holds(&self) -> bool {
+        if sabotage::is(Bug::LeaseNeverEnds) {
+            return self.until.load(Ordering::Acquire) > 0;
+        }
         // strictly less: a millisecond that has begun may be nearly over
         self.clock.boot_millis() < self.until.load(Ordering::Acquire)
     }

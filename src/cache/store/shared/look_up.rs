@@ -8,6 +8,7 @@ use bytes::Bytes;
 use crate::consistency::Consistency;
 use crate::key::{Fingerprint, Tag};
 use crate::redis::{ServerId, Value, cmd};
+use crate::sabotage::{self, Bug};
 
 use super::super::super::admission::Refusal;
 use super::super::super::entry::{Entry, Lifetime};
@@ -51,7 +52,7 @@ impl SharedStore {
         let record = record.and_then(|record| self.open(&record, name));
         let there = generations.map(|generations| There { server, generations });
         if let Some(record) = record
-            && Some(&record.there) == there.as_ref()
+            && there.as_ref().is_some_and(|there| is_current(&record.there, there))
             && let Some(entry) = self.entry(record, name, &stamp, now)
         {
             add(&self.counts.hits);
@@ -125,6 +126,8 @@ impl SharedStore {
         let unix = self.clock.unix_millis();
         let age = Duration::from_millis(unix.saturating_sub(record.stored));
         let left = Duration::from_millis(record.expires.saturating_sub(unix));
+        let is_unchecked = sabotage::is(Bug::LoadUnchecked);
+        let stamp = if is_unchecked { self.memory.stamp(name.answer.tags()) } else { stamp.clone() };
         let lifetime = Lifetime { stored: now.checked_sub(age).unwrap_or(now), expires: now + left };
         let entry = || Entry {
             key: name.key.clone(),
@@ -132,7 +135,7 @@ impl SharedStore {
             headers: record.headers,
             body: record.body,
             lifetime,
-            stamp: stamp.clone(),
+            stamp,
         };
         lifetime.is_alive(now).then(entry).map(Arc::new)
     }
@@ -141,7 +144,8 @@ impl SharedStore {
     async fn generations(&self, tags: &[Tag]) -> Option<There> {
         let names = tags.iter().map(|tag| self.names.generation(tag)).collect::<Vec<_>>();
         let names = names.iter().map(String::as_str).collect::<Vec<_>>();
-        let new = tags.iter().map(|_| random().to_le_bytes()).collect::<Vec<_>>();
+        let made = || if sabotage::is(Bug::CountedGenerations) { 1 } else { random() };
+        let new = tags.iter().map(|_| made().to_le_bytes()).collect::<Vec<_>>();
         let lifetime = millis(GENERATION_LIFETIME);
         let mut args = vec![lifetime.as_bytes()];
         args.extend(new.iter().map(<[u8; 8]>::as_slice));
@@ -190,6 +194,11 @@ struct Said {
     /// All of them, or none where one is missing.
     generations: Option<Box<[u64]>>,
     is_being_written: bool,
+}
+
+/// Are these the generations that count now, and was it the same run of the store that said so?
+fn is_current(kept: &There, now: &There) -> bool {
+    kept.generations == now.generations && (kept.server == now.server || sabotage::is(Bug::RunIdIgnored))
 }
 
 fn bytes(said: Value) -> Option<Bytes> {
