@@ -36,9 +36,10 @@ impl SharedStore {
             return Found::Apart(Refusal::StoreAway);
         }
         add(&self.counts.look_ups);
-        // under a lease this process has heard of every change: what it knows need not be asked again
-        let known = if self.lease.holds() { stamp.known_there() } else { None };
-        let said = match known {
+        // Under a lease this process has heard of every change: what it knows need not be asked again.
+        // Of a marker it knows nothing, so whoever is strict asks.
+        let is_known = self.lease.holds() && name.consistency < Consistency::Strict;
+        let said = match is_known.then(|| stamp.known_there()).flatten() {
             Some(known) => self.get(name, known).await,
             None => self.get_all(name, &stamp).await,
         };
@@ -51,18 +52,17 @@ impl SharedStore {
         }
         let record = record.and_then(|record| self.open(&record, name));
         let there = generations.map(|generations| There { server, generations });
-        if let Some(record) = record
-            && there.as_ref().is_some_and(|there| is_current(&record.there, there))
-            && let Some(entry) = self.entry(record, name, &stamp, now)
-        {
-            add(&self.counts.hits);
-            self.memory.keep(*name.fingerprint, Arc::clone(&entry));
+        if let Some(entry) = self.valid(record.as_ref(), there.as_ref(), name, (&stamp, now)) {
             return Found::Valid(entry);
         }
         match self.generations(tags).await {
             Some(there) => {
                 stamp.learn(&there.generations);
-                Found::Missing(stamp.with(there))
+                // what was known may have been pushed out of the store and made anew by others
+                match self.valid(record.as_ref(), Some(&there), name, (&stamp, now)) {
+                    Some(entry) => Found::Valid(entry),
+                    None => Found::Missing(stamp.with(there)),
+                }
             }
             // under a lease, what this process hears is as good as what the store says
             None if self.lease.holds() && name.consistency < Consistency::Strict => Found::Missing(stamp),
@@ -75,7 +75,6 @@ impl SharedStore {
         let mut get = cmd("GET");
         get.arg(self.names.entry(name.key, name.fingerprint));
         let (ServerId(server), record) = self.redis.one(&get).await.ok()?;
-        // a marker would have been heard of, and what is known forgotten
         Some(Said { server, record: bytes(record), generations: Some(known), is_being_written: false })
     }
 
@@ -121,8 +120,23 @@ impl SharedStore {
         record
     }
 
+    /// A record whose generations are those that count now, in memory too from here on.
+    fn valid(
+        &self,
+        record: Option<&Record>,
+        there: Option<&There>,
+        name: &Name<'_>,
+        (stamp, now): (&Stamp, Instant),
+    ) -> Option<Arc<Entry>> {
+        let record = record.filter(|record| there.is_some_and(|there| is_current(&record.there, there)))?;
+        let entry = self.entry(record, name, stamp, now)?;
+        add(&self.counts.hits);
+        self.memory.keep(*name.fingerprint, Arc::clone(&entry));
+        Some(entry)
+    }
+
     /// What a record holds, while it is alive.
-    fn entry(&self, record: Record, name: &Name<'_>, stamp: &Stamp, now: Instant) -> Option<Arc<Entry>> {
+    fn entry(&self, record: &Record, name: &Name<'_>, stamp: &Stamp, now: Instant) -> Option<Arc<Entry>> {
         let unix = self.clock.unix_millis();
         let age = Duration::from_millis(unix.saturating_sub(record.stored));
         let left = Duration::from_millis(record.expires.saturating_sub(unix));
@@ -132,8 +146,8 @@ impl SharedStore {
         let entry = || Entry {
             key: name.key.clone(),
             status: record.status,
-            headers: record.headers,
-            body: record.body,
+            headers: Arc::clone(&record.headers),
+            body: record.body.clone(),
             lifetime,
             stamp,
         };
