@@ -21,6 +21,7 @@ pub use body::{BodyReader, Interrupted};
 pub use entry::{Entry, Lifetime};
 pub use fill::{Fill, Filled, Wish};
 pub use flight::{Answer, Flight, Landing, Ticket};
+pub use store::record;
 pub use store::{Dependent, MemoryStore, Name, Store, Usage};
 
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! Where entries live.
 
 mod memory;
+pub mod record;
 
 pub use memory::MemoryStore;
 
