@@ -15,7 +15,7 @@ use super::admission::Refusal;
 use super::body::{Interrupted, Room};
 use super::entry::{Entry, Lifetime};
 use super::flight::{Answer, Flights, SharedHead, Ticket};
-use super::store::Store;
+use super::store::{Store, Writing};
 
 /// How long "this cannot be kept" is remembered: long enough that a burst of
 /// such requests never queues, short enough that a repaired answer is kept soon.
@@ -61,6 +61,8 @@ pub struct Wish {
     pub ttl: Duration,
     /// Largest body that is kept.
     pub body_bytes_max: usize,
+    /// How it is written where others can reach it.
+    pub writing: Writing,
     /// Recognises a body that is an error whatever its status says.
     pub is_error: fn(&[u8]) -> bool,
 }
@@ -155,7 +157,7 @@ impl Fill {
             lifetime: Lifetime { stored: began, expires: began + wish.ttl },
             stamp: self.ticket.flight.stamp().to_keep(),
         };
-        means.store.fill(self.ticket.fingerprint, entry).await;
+        means.store.fill(self.ticket.fingerprint, entry, wish.writing).await;
         means.refused.remove(&self.ticket.fingerprint);
         self.head.body.finish(Ok(()));
         Filled::Kept(bytes)

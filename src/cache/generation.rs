@@ -34,9 +34,11 @@ const OWN_TAG_BYTES: usize = 208;
 struct Cell {
     generation: AtomicU64,
     /// Its generation in a store that others share, as far as this process has heard: worth
-    /// something while `there_under` is what [`Seen::under`] says.
+    /// something while it was learned under what [`Seen::under`] says.
     there: AtomicU64,
-    there_under: AtomicU64,
+    /// The same, mixed with what it was learned under: halves of two things that were learned at
+    /// the same moment do not fit together.
+    there_mixed: AtomicU64,
 }
 
 impl Cell {
@@ -45,7 +47,7 @@ impl Cell {
         Arc::new(Self {
             generation: AtomicU64::new(generation),
             there: AtomicU64::new(0),
-            there_under: AtomicU64::new(0),
+            there_mixed: AtomicU64::new(0),
         })
     }
 }
@@ -71,14 +73,15 @@ impl Seen {
     /// What a shared store said, if nothing has been heard of since.
     fn there(&self, era: u64) -> Option<u64> {
         let there = self.cell.there.load(Ordering::Acquire);
-        (self.cell.there_under.load(Ordering::Acquire) == self.under(era)).then_some(there)
+        let learned_under = there ^ self.cell.there_mixed.load(Ordering::Acquire);
+        (learned_under == self.under(era)).then_some(there)
     }
 
     /// A shared store said this, asked after the tag was seen here. Whatever is heard of later
-    /// makes it worth nothing. The number goes first, so that nobody reads an older one.
+    /// makes it worth nothing.
     fn learn(&self, there: u64, era: u64) {
         self.cell.there.store(there, Ordering::Release);
-        self.cell.there_under.store(self.under(era), Ordering::Release);
+        self.cell.there_mixed.store(there ^ self.under(era), Ordering::Release);
     }
 }
 

@@ -21,9 +21,10 @@ pub use body::{BodyReader, Interrupted};
 pub use entry::{Entry, Lifetime};
 pub use fill::{Fill, Filled, Wish};
 pub use flight::{Answer, Flight, Landing, Ticket};
+pub use store::record;
 pub use store::{
     Announced, Change, Closed, Dependent, Keeping, MemoryStore, Name, SharedStore, SharedUsage, Sharing,
-    Store, Usage,
+    Store, Usage, Writing,
 };
 
 use std::sync::Arc;

@@ -17,7 +17,12 @@ use super::*;
 use crate::key::{Key, Question, Terms};
 
 const TTL: Duration = Duration::from_secs(60);
-const WISH: Wish = Wish { ttl: TTL, body_bytes_max: 1024, is_error: |body| body.starts_with(b"{\"code\"") };
+const WISH: Wish = Wish {
+    ttl: TTL,
+    body_bytes_max: 1024,
+    writing: Writing::Plain,
+    is_error: |body| body.starts_with(b"{\"code\""),
+};
 
 /// A question with its names, and a cache to ask it.
 struct Story {
@@ -60,6 +65,7 @@ impl Story {
             fingerprint: &self.fingerprint,
             answer: &self.tags,
             consistency: Consistency::Fresh,
+            writing: Writing::Plain,
         };
         self.cache.look_up(&name).await
     }

@@ -46,7 +46,10 @@ async fn wait(running: Running) -> Exit {
 
 fn exit_code(refused: &StartError) -> Exit {
     match refused {
-        StartError::RulesRead { .. } | StartError::Rules { .. } | StartError::Tls(_) => Exit::Configuration,
+        StartError::RulesRead { .. }
+        | StartError::Rules { .. }
+        | StartError::NoEncryptionKeys { .. }
+        | StartError::Tls(_) => Exit::Configuration,
         StartError::Bind { .. } => Exit::Failure,
     }
 }
@@ -54,7 +57,10 @@ fn exit_code(refused: &StartError) -> Exit {
 fn reason(refused: &StartError) -> String {
     match refused {
         StartError::Rules { file, mistakes } => check::mistakes_text(&file.display().to_string(), mistakes),
-        StartError::RulesRead { .. } | StartError::Tls(_) | StartError::Bind { .. } => chain(refused),
+        StartError::RulesRead { .. }
+        | StartError::NoEncryptionKeys { .. }
+        | StartError::Tls(_)
+        | StartError::Bind { .. } => chain(refused),
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tracing::info;
 
 use crate::cache::{
-    Answer, Dependent, Entry, Filled, Flight, Landing, Lookup, Name, Refusal, Ticket, Wish, judge,
+    Answer, Dependent, Entry, Filled, Flight, Landing, Lookup, Name, Refusal, Ticket, Wish, Writing, judge,
 };
 use crate::key::Tag;
 use crate::metrics::observe;
@@ -44,6 +44,7 @@ impl Proxy {
             fingerprint: &plan.fingerprint,
             answer: &answer,
             consistency: plan.rule.consistency,
+            writing: writing(plan),
         };
         for _ in 0..LOOK_UPS_MAX {
             match self.cache.look_up(&name).await {
@@ -105,6 +106,7 @@ impl Proxy {
                 let wish = Wish {
                     ttl: plan.lifetime(self.clock.unix_seconds()),
                     body_bytes_max: self.limits.body_bytes_max,
+                    writing: writing(plan),
                     is_error: is_error_object,
                 };
                 let filled = fill.run(body, wish).await;
@@ -178,6 +180,10 @@ impl Proxy {
             }
         }
     }
+}
+
+fn writing(plan: &ReadPlan) -> Writing {
+    if plan.rule.is_encrypted { Writing::Sealed } else { Writing::Plain }
 }
 
 /// The answer to a planned read.

@@ -1,12 +1,15 @@
 //! A connection that hears what others publish.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::redis::aio::{ConnectionLike, MultiplexedConnection};
-use ::redis::{Cmd, PushInfo, PushKind, Value};
+use ::redis::{Cmd, Pipeline, PushInfo, PushKind, RedisResult, Value, cmd};
+use tokio_util::sync::DropGuard;
 
-use super::{Lua, ServerId, Silence, within};
+use super::dial::Dialled;
+use super::{Lua, ServerId, Silence};
 
 /// What comes over a channel unasked.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,11 +32,25 @@ pub struct Channel {
     connection: MultiplexedConnection,
     server: ServerId,
     timeout: Duration,
+    /// In a cluster: asks after a key that only the server may know that what is published here
+    /// comes from. Its refusal ends what a listener may believe.
+    probe: Option<Arc<Cmd>>,
+    /// It is closed when the last clone is dropped.
+    _open: Arc<DropGuard>,
 }
 
 impl Channel {
-    pub(super) fn new(connection: MultiplexedConnection, server: ServerId, timeout: Duration) -> Self {
-        Self { connection, server, timeout }
+    pub(super) fn new(dialled: Dialled, timeout: Duration) -> Self {
+        let Dialled { connection, server, open, .. } = dialled;
+        Self { connection, server, timeout, probe: None, _open: Arc::new(open) }
+    }
+
+    /// Of use only while the server it leads to has this key's slot.
+    pub(super) fn while_it_has(mut self, key: &str) -> Self {
+        let mut probe = cmd("EXISTS");
+        probe.arg(key);
+        self.probe = Some(Arc::new(probe));
+        self
     }
 
     /// Whom it leads to.
@@ -43,8 +60,20 @@ impl Channel {
 
     /// Sends one command.
     pub async fn one(&self, command: &Cmd) -> Result<Value, Silence> {
+        let answered = tokio::time::timeout(self.timeout, self.ask(command)).await;
+        answered.map_err(|_elapsed| Silence::Late)?.map_err(Silence::from)
+    }
+
+    async fn ask(&self, command: &Cmd) -> RedisResult<Value> {
         let mut connection = self.connection.clone();
-        within(self.timeout, connection.req_packed_command(command)).await
+        let Some(probe) = &self.probe else {
+            return connection.req_packed_command(command).await?.extract_error();
+        };
+        let mut both = Pipeline::with_capacity(2);
+        both.add_command(command.clone()).add_command(Cmd::clone(probe));
+        let mut answers = connection.req_packed_commands(&both, 0, 2).await?;
+        answers.pop().unwrap_or(Value::Nil).extract_error()?;
+        answers.pop().unwrap_or(Value::Nil).extract_error()
     }
 
     /// Runs a script, which is sent whole where the server does not know it.

@@ -1,4 +1,4 @@
-//! The few connections that all callers share.
+//! The few connections to one server that all callers share.
 //!
 //! A task for each place makes its connection, asks the server who it is, and makes
 //! another when that one is of no use any more. Callers take whichever stands, or
@@ -8,94 +8,200 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use ::redis::aio::MultiplexedConnection;
-use ::redis::{AsyncConnectionConfig, Client, ProtocolVersion, RedisResult, cmd};
+use ::redis::aio::{ConnectionLike, MultiplexedConnection};
+use ::redis::{AsyncConnectionConfig, Cmd, Pipeline, ProtocolVersion, RedisResult, Value};
 use arc_swap::ArcSwapOption;
-use deadpool_redis::{Connection, Manager, Pool, Runtime};
+use deadpool::Runtime;
+use deadpool::managed::{Object, Pool};
 use tokio::sync::{Notify, watch};
-use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tokio::time::Instant;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+use tracing::{debug, info, warn};
 
-use super::address::Address;
+use super::address::{Address, Place};
 use super::breaker::Breaker;
 use super::channel::{Channel, Heard, told};
-use super::silence::Silence;
-use super::{Manners, ServerId};
-
-/// Longest wait for a connection, TLS and password included. No request waits for it.
-const CONNECT_WAIT: Duration = Duration::from_secs(1);
+use super::complaints::Complaints;
+use super::dial::{CONNECT_WAIT, Dialled, Dialler, Manner, Role, Unreached, Way, role};
+use super::silence::{Refusal, Silence};
+use super::{Manners, ServerId, sentinel};
 
 /// Pause before a connection is made again: between these two, so that many processes
 /// that lost the same store do not come back at the same moment.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_millis(500));
 
+/// Time between two looks whether a server still answers and still leads. A server that is
+/// cut off, or leads no more, is noticed by the third look, which is within a second.
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(333);
+
 /// One connection that stands.
-#[derive(Clone)]
 pub(super) struct Line {
-    pub(super) connection: MultiplexedConnection,
+    connection: MultiplexedConnection,
     server: ServerId,
+    place: Place,
     /// Told when it is of no use any more.
-    lost: Arc<Notify>,
+    lost: Notify,
+    _open: DropGuard,
+}
+
+/// What is said about a store, so that each place does not say it again.
+pub(super) struct Teller {
+    /// The store as people know it.
+    pub(super) store: Address,
+    /// What it refused lately.
+    pub(super) complaints: Complaints,
+    /// Are its servers spoken of one by one, as a cluster's are?
+    pub(super) is_one_of_many: bool,
 }
 
 /// The connections, each in its place.
 pub(super) struct Lines {
-    address: Address,
+    pool: Pool<Dialler>,
     manners: Manners,
-    pool: Option<Pool>,
     places: Box<[ArcSwapOption<Line>]>,
     turn: AtomicUsize,
     breaker: Breaker,
     /// How many stand.
     standing: watch::Sender<usize>,
+    teller: Arc<Teller>,
+}
+
+/// What a server of a cluster may say instead of answering.
+pub(super) enum Trouble {
+    /// It said nothing of use.
+    Silence(Silence),
+    /// Another server has what was asked for: for good, or for this command only.
+    Elsewhere { place: Option<Place>, is_asking: bool },
 }
 
 impl Lines {
-    pub(super) fn new(address: Address, manners: Manners) -> Arc<Self> {
-        // our own deadline for each call is stricter than the library's
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT_WAIT))
-            .set_response_timeout(None);
-        let pool = Manager::new_with_config(address.info.clone(), config).ok().and_then(|manager| {
-            Pool::builder(manager).max_size(manners.connections).runtime(Runtime::Tokio1).build().ok()
-        });
-        Arc::new(Self {
-            address,
-            manners,
+    /// Begins to connect, in tasks that end when `stopping` is cancelled.
+    pub(super) fn start(
+        way: Way,
+        manners: Manners,
+        teller: Arc<Teller>,
+        tasks: &TaskTracker,
+        stopping: &CancellationToken,
+    ) -> Arc<Self> {
+        let count = manners.connections.max(1);
+        let dialler = Dialler { way, tasks: tasks.clone() };
+        // a connection leaves the pool for good, so that callers share it without asking the pool
+        let pool = Pool::builder(dialler).max_size(count).runtime(Runtime::Tokio1);
+        let pool = match pool.create_timeout(Some(CONNECT_WAIT)).build() {
+            Ok(pool) => pool,
+            Err(error) => unreachable!("a pool with timeouts has a runtime: {error}"),
+        };
+        let lines = Arc::new(Self {
             pool,
-            places: (0..manners.connections).map(|_| ArcSwapOption::empty()).collect(),
+            manners,
+            places: (0..count).map(|_| ArcSwapOption::empty()).collect(),
             turn: AtomicUsize::new(0),
             breaker: Breaker::default(),
             standing: watch::Sender::new(0),
-        })
+            teller,
+        });
+        for place in 0..lines.places.len() {
+            tasks.spawn(Arc::clone(&lines).keep(place, stopping.clone()));
+        }
+        lines
     }
 
     /// One of those that stand, in turn.
-    pub(super) fn pick(&self) -> Option<Line> {
+    pub(super) fn pick(&self) -> Option<Arc<Line>> {
         let first = self.turn.fetch_add(1, Ordering::Relaxed);
         let places = self.places.len();
-        (0..places).find_map(|step| Some(Line::clone(&*self.places[(first + step) % places].load_full()?)))
+        (0..places).find_map(|step| self.places[first.wrapping_add(step) % places].load_full())
+    }
+
+    /// Does one stand?
+    pub(super) fn is_up(&self) -> bool {
+        self.places.iter().any(|place| place.load().is_some())
+    }
+
+    /// Whom they lead to, while one stands.
+    pub(super) fn server(&self) -> Option<ServerId> {
+        self.pick().map(|line| line.server)
     }
 
     /// Returns when one stands.
     pub(super) async fn up(&self) {
         let mut standing = self.standing.subscribe();
         // one that was dropped a moment ago may still be counted
-        let _never_closed = standing.wait_for(|_| self.pick().is_some()).await;
+        let _never_closed = standing.wait_for(|_| self.is_up()).await;
+    }
+
+    /// Sends one command.
+    pub(super) async fn one(&self, command: &Cmd) -> Result<(ServerId, Value), Silence> {
+        let line = self.pick().ok_or(Silence::Away)?;
+        let mut connection = line.connection.clone();
+        let deadline = Instant::now() + self.manners.timeout;
+        let answered = within(deadline, connection.req_packed_command(command)).await;
+        self.hear(&line, answered.and_then(|answer| Ok(answer?)))
+    }
+
+    /// Sends one command to a server of a cluster, which may know better whom to ask.
+    pub(super) async fn directed(
+        &self,
+        command: &Cmd,
+        is_asking: bool,
+        deadline: Instant,
+    ) -> Result<(ServerId, Value), Trouble> {
+        let line = self.pick().ok_or(Trouble::Silence(Silence::Away))?;
+        let mut connection = line.connection.clone();
+        let answered = if is_asking {
+            let mut both = Pipeline::with_capacity(2);
+            both.cmd("ASKING").add_command(command.clone());
+            let asked = async {
+                let mut answers = connection.req_packed_commands(&both, 1, 1).await?;
+                answers.pop().unwrap_or(Value::Nil).extract_error()
+            };
+            within(deadline, asked).await
+        } else {
+            within(deadline, connection.req_packed_command(command)).await
+        };
+        if let Ok(Err(error)) = &answered
+            && let Some((place, _slot)) = error.redirect_node()
+        {
+            let place = self.place(place);
+            return Err(Trouble::Elsewhere { place, is_asking: error.code() == Some("ASK") });
+        }
+        let answered = answered.and_then(|answer| Ok(answer?));
+        self.hear(&line, answered).map_err(Trouble::Silence)
+    }
+
+    fn tasks(&self) -> &TaskTracker {
+        &self.pool.manager().tasks
+    }
+
+    fn way(&self) -> &Way {
+        &self.pool.manager().way
+    }
+
+    /// `host:port`, where no host means the server's own.
+    fn place(&self, named: &str) -> Option<Place> {
+        let (host, port) = named.rsplit_once(':')?;
+        let port = port.parse().ok()?;
+        match (host, self.way()) {
+            ("", Way::To(endpoint)) => match &endpoint.place {
+                Place::Tcp(own, _) => Some(Place::Tcp(own.clone(), port)),
+                Place::Unix(_) => None,
+            },
+            _ => Some(Place::Tcp(host.to_owned(), port)),
+        }
     }
 
     /// Draws conclusions from how a call went.
-    pub(super) fn hear<T>(
-        &self,
-        line: &Line,
-        answered: Result<T, Silence>,
-    ) -> Result<(ServerId, T), Silence> {
+    fn hear(&self, line: &Line, answered: Result<Value, Silence>) -> Result<(ServerId, Value), Silence> {
         match answered {
             Ok(value) => {
                 self.breaker.succeeded();
                 Ok((line.server, value))
             }
             Err(silence) => {
+                if let Silence::Refused(refusal) = silence {
+                    self.teller.complaints.refused(&self.teller.store, refusal);
+                }
                 if silence.ends_connection() {
                     line.lost.notify_one();
                 }
@@ -108,7 +214,7 @@ impl Lines {
     }
 
     /// Nobody asks again until a new connection has been answered.
-    fn drop_all(&self) {
+    pub(super) fn drop_all(&self) {
         for place in &self.places {
             if let Some(line) = place.swap(None) {
                 line.lost.notify_one();
@@ -117,24 +223,54 @@ impl Lines {
     }
 
     /// Keeps one connection standing for as long as the process runs.
-    pub(super) async fn keep(self: Arc<Self>, place: usize, stopping: CancellationToken) {
-        while let Some(made) = stopping.run_until_cancelled(self.make()).await {
+    async fn keep(self: Arc<Self>, place: usize, stopping: CancellationToken) {
+        while let Some(made) = stopping.run_until_cancelled(self.pool.get()).await {
             match made {
-                Ok(line) => {
-                    let lost = Arc::clone(&line.lost);
+                Ok(dialled) => {
+                    let line = Arc::new(Line::from(Object::take(dialled)));
                     self.breaker.forget();
-                    self.places[place].store(Some(Arc::new(line)));
+                    self.places[place].store(Some(Arc::clone(&line)));
                     self.note(1);
-                    if stopping.run_until_cancelled(lost.notified()).await.is_none() {
+                    if stopping.run_until_cancelled(self.watch(place, &line)).await.is_none() {
                         return; // requests that are still under way may use it to the end
                     }
                     self.places[place].store(None);
                     self.note(-1);
                 }
-                Err(silence) => self.warn(place, &silence),
+                Err(error) => self.unreached(place, &error.into()),
             }
             if stopping.run_until_cancelled(tokio::time::sleep(pause())).await.is_none() {
                 return;
+            }
+        }
+    }
+
+    /// Returns when a connection is of no use any more.
+    async fn watch(&self, place: usize, line: &Line) {
+        loop {
+            tokio::select! {
+                () = line.lost.notified() => return,
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+            let mut connection = line.connection.clone();
+            let asked = tokio::time::timeout(self.manners.timeout, role(&mut connection)).await;
+            match asked.unwrap_or(Err(Silence::Late)) {
+                Ok(Role::Leader) => self.breaker.succeeded(),
+                Ok(Role::Follower) => {
+                    self.teller.complaints.refused(&self.teller.store, Refusal::ReadOnly);
+                    return self.drop_all();
+                }
+                Err(silence) if silence.is_answer() => {}
+                Err(silence) => {
+                    let _counted = self.hear(line, Err(silence));
+                }
+            }
+            // sentinels know of a new leader before the old one does
+            if let (0, Way::Sentinels(sentinels)) = (place, self.way())
+                && let Ok(leader) = sentinel::leader(sentinels, self.tasks()).await
+                && leader.place != line.place
+            {
+                return self.drop_all();
             }
         }
     }
@@ -145,52 +281,32 @@ impl Lines {
             before = *standing;
             *standing = standing.saturating_add_signed(change);
         });
-        match (before, change) {
-            (0, 1) => info!(store = %self.address, "the store answers"),
-            (1, -1) => {
-                warn!(store = %self.address, "the store is lost; answers come from the upstream until it is back")
+        let (store, way) = (&self.teller.store, self.way());
+        match (before, change, self.teller.is_one_of_many) {
+            (0, 1, false) => info!(%store, "the store answers"),
+            (1, -1, false) => {
+                warn!(%store, "the store is lost; answers come from the upstream until it is back");
             }
+            (0, 1, true) => debug!(%store, server = %way, "a server of the store answers"),
+            (1, -1, true) => debug!(%store, server = %way, "a server of the store is lost"),
             _ => {}
         }
     }
 
     /// One line for all places, and none while others stand.
-    fn warn(&self, place: usize, silence: &Silence) {
+    fn unreached(&self, place: usize, unreached: &Unreached) {
         if place == 0 && *self.standing.borrow() == 0 {
-            tracing::debug!(store = %self.address, reason = silence.as_str(), "the store cannot be reached");
+            self.teller.complaints.unreached(&self.teller.store, self.way(), unreached);
         }
     }
 
-    /// A new connection that has been answered in time.
-    async fn make(&self) -> Result<Line, Silence> {
-        let pool = self.pool.as_ref().ok_or(Silence::Away)?;
-        let connection =
-            tokio::time::timeout(CONNECT_WAIT, pool.get()).await.map_err(|_elapsed| Silence::Late)?;
-        let mut connection = Connection::take(connection.map_err(|_error| Silence::Away)?);
-        let server = self.who(&mut connection).await?;
-        Ok(Line { connection, server, lost: Arc::default() })
-    }
-
-    /// Asks a server for the name of its run; one that is loading its data has none yet.
-    async fn who(&self, connection: &mut MultiplexedConnection) -> Result<ServerId, Silence> {
-        let mut asked = cmd("INFO");
-        asked.arg("server");
-        let answered =
-            tokio::time::timeout(self.manners.timeout, asked.query_async::<String>(connection)).await;
-        let info = answered.map_err(|_elapsed| Silence::Late)??;
-        let run = info.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or_default();
-        let first = run.get(..16).and_then(|digits| u64::from_str_radix(digits, 16).ok());
-        first.map(ServerId).ok_or(Silence::Broken)
-    }
-
+    /// A connection of its own, over which what is published on these channels is heard.
     pub(super) async fn listen<F>(&self, channels: &[&str], hear: F) -> Result<Channel, Silence>
     where
         F: Fn(Heard) + Send + Sync + 'static,
     {
-        let settings = self.address.info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-        let client = Client::open(self.address.info.clone().set_redis_settings(settings))?;
         let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT_WAIT))
+            .set_connection_timeout(None)
             .set_response_timeout(None)
             .set_push_sender(move |push| -> RedisResult<()> {
                 if let Some(heard) = told(push) {
@@ -198,15 +314,34 @@ impl Lines {
                 }
                 Ok(())
             });
-        let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
-        let server = self.who(&mut connection).await?;
-        let subscribed = tokio::time::timeout(self.manners.timeout, connection.subscribe(channels)).await;
-        subscribed.map_err(|_elapsed| Silence::Late)??;
-        Ok(Channel::new(connection, server, self.manners.timeout))
+        let manner = Manner { config, protocol: ProtocolVersion::RESP3, tasks: self.tasks() };
+        let mut dialled = self.way().dial(manner).await.map_err(|unreached| unreached.silence)?;
+        let subscribing = dialled.connection.subscribe(channels);
+        tokio::time::timeout(self.manners.timeout, subscribing).await.map_err(|_elapsed| Silence::Late)??;
+        Ok(Channel::new(dialled, self.manners.timeout))
     }
 }
 
-fn pause() -> Duration {
+impl From<Dialled> for Line {
+    fn from(dialled: Dialled) -> Self {
+        let Dialled { connection, server, place, open } = dialled;
+        Self { connection, server, place, lost: Notify::new(), _open: open }
+    }
+}
+
+/// An answer in time, or none. An error in it counts as none, wherever it stands.
+async fn within(
+    deadline: Instant,
+    asked: impl Future<Output = RedisResult<Value>>,
+) -> Result<RedisResult<Value>, Silence> {
+    match tokio::time::timeout_at(deadline, asked).await {
+        Ok(answered) => Ok(answered.and_then(Value::extract_error)),
+        Err(_elapsed) => Err(Silence::Late),
+    }
+}
+
+/// Time to wait before a store is tried again.
+pub(super) fn pause() -> Duration {
     let (least, most) = PAUSE;
     least + (most - least).mul_f64(f64::from(jitter()) / f64::from(u8::MAX))
 }

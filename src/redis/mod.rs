@@ -5,30 +5,47 @@
 //! again is not asked until a connection of our own to it has been answered.
 //! [`Channel`] is a connection that hears what others publish. Nothing here knows
 //! what is stored, or why.
+//!
+//! | Store | Spoken to by |
+//! |---|---|
+//! | one server, or one that sentinels name | `lines`, made by `dial` |
+//! | a cluster | `cluster`: `lines` to each of its leaders |
+//! | Upstash's REST API | `upstash` |
 
 mod address;
+mod advice;
+mod bounded;
 mod breaker;
 mod channel;
+mod cluster;
+mod complaints;
+mod dial;
 mod lines;
 mod lua;
+mod sentinel;
 mod silence;
+mod upstash;
 
 pub use ::redis::{Cmd, Value, cmd};
 pub use address::{Address, AddressError};
+pub use advice::{Advice, advice};
 pub use channel::{Channel, Heard};
 pub use lua::Lua;
-pub use silence::Silence;
+pub use silence::{Refusal, Silence};
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::redis::RedisResult;
-use ::redis::aio::ConnectionLike;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use lines::Lines;
+use address::Form;
+use cluster::Cluster;
+use complaints::Complaints;
+use dial::Way;
+use lines::{Lines, Teller};
+use upstash::Upstash;
 
 /// Which run of which server answered: a server that restarts, or takes another's place, is another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,16 +56,22 @@ pub struct ServerId(pub u64);
 pub struct Manners {
     /// Longest wait for an answer.
     pub timeout: Duration,
-    /// How many connections look-ups share. One is enough for one core; a few keep a large
-    /// answer from standing in the way of small ones.
+    /// How many connections to a server look-ups share. One is enough for one core; a few keep a
+    /// large answer from standing in the way of small ones.
     pub connections: usize,
 }
 
 /// A store that several processes share.
 #[derive(Clone)]
 pub struct Redis {
-    lines: Arc<Lines>,
-    manners: Manners,
+    means: Means,
+}
+
+#[derive(Clone)]
+enum Means {
+    Lines(Arc<Lines>),
+    Cluster(Arc<Cluster>),
+    Rest(Arc<Upstash>),
 }
 
 impl Redis {
@@ -59,29 +82,45 @@ impl Redis {
         tasks: &TaskTracker,
         stopping: &CancellationToken,
     ) -> Self {
-        let lines = Lines::new(address, manners);
-        for slot in 0..manners.connections {
-            tasks.spawn(Arc::clone(&lines).keep(slot, stopping.clone()));
-        }
-        Self { lines, manners }
+        let is_one_of_many = matches!(address.form, Form::Cluster(_));
+        let (form, complaints) = (address.form.clone(), Complaints::new());
+        let teller = Arc::new(Teller { store: address, complaints, is_one_of_many });
+        let lines = |way| Means::Lines(Lines::start(way, manners, Arc::clone(&teller), tasks, stopping));
+        let means = match form {
+            Form::One(endpoint) => lines(Way::To(endpoint)),
+            Form::Sentinels(sentinels) => lines(Way::Sentinels(sentinels)),
+            Form::Cluster(seeds) => Means::Cluster(Cluster::start(seeds, manners, &teller, tasks, stopping)),
+            Form::Rest(rest) => Means::Rest(Upstash::start(*rest, manners, teller, tasks, stopping)),
+        };
+        Self { means }
     }
 
     /// Is anybody there? A look, no question.
     pub fn is_up(&self) -> bool {
-        self.lines.pick().is_some()
+        match &self.means {
+            Means::Lines(lines) => lines.is_up(),
+            Means::Cluster(cluster) => cluster.is_up(),
+            Means::Rest(rest) => rest.is_up(),
+        }
     }
 
     /// Returns when somebody is there.
     pub async fn up(&self) {
-        self.lines.up().await;
+        match &self.means {
+            Means::Lines(lines) => lines.up().await,
+            Means::Cluster(cluster) => cluster.up().await,
+            Means::Rest(rest) => rest.up().await,
+        }
     }
 
-    /// Sends one command.
+    /// Sends one command. In a cluster, one about several keys may become several, and the server
+    /// that is named is the one that has the keys with a `{tag}`.
     pub async fn one(&self, command: &Cmd) -> Result<(ServerId, Value), Silence> {
-        let line = self.lines.pick().ok_or(Silence::Away)?;
-        let mut connection = line.connection.clone();
-        let answered = within(self.manners.timeout, connection.req_packed_command(command)).await;
-        self.lines.hear(&line, answered)
+        match &self.means {
+            Means::Lines(lines) => lines.one(command).await,
+            Means::Cluster(cluster) => cluster.one(command).await,
+            Means::Rest(rest) => rest.one(command).await,
+        }
     }
 
     /// Runs a script, which is sent whole where the server does not know it.
@@ -100,23 +139,18 @@ impl Redis {
     }
 
     /// Makes a connection of its own that hears what is published on these channels. `hear` is
-    /// called in the order in which the server sent it, before any later answer is given.
+    /// called in the order in which the server sent it, before any later answer is given. In a
+    /// cluster it leads to the server that has the slot of the first channel's name, and its
+    /// commands are refused as soon as that server has it no more.
     pub async fn listen<F>(&self, channels: &[&str], hear: F) -> Result<Channel, Silence>
     where
         F: Fn(Heard) + Send + Sync + 'static,
     {
-        self.lines.listen(channels, hear).await
-    }
-}
-
-/// An answer in time, or none. An error in it counts as none, wherever it stands.
-async fn within(
-    timeout: Duration,
-    asked: impl Future<Output = RedisResult<Value>>,
-) -> Result<Value, Silence> {
-    match tokio::time::timeout(timeout, asked).await {
-        Ok(answered) => answered.and_then(Value::extract_error).map_err(Silence::from),
-        Err(_elapsed) => Err(Silence::Late),
+        match &self.means {
+            Means::Lines(lines) => lines.listen(channels, hear).await,
+            Means::Cluster(cluster) => cluster.listen(channels, hear).await,
+            Means::Rest(_) => Err(Silence::Refused(Refusal::Unable)),
+        }
     }
 }
 

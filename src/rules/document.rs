@@ -16,8 +16,8 @@ const VERSION: &str = "1";
 
 /// Fields of the format that this version refuses, by the place they belong to.
 const LATER_AT_TOP: [&str; 2] = ["limits", "audit"];
-const LATER_IN_READS: [&str; 7] =
-    ["stale", "downstream", "refresh_ahead", "ttl_jitter", "negative", "encrypt", "replica_quiet"];
+const LATER_IN_READS: [&str; 6] =
+    ["stale", "downstream", "refresh_ahead", "ttl_jitter", "negative", "replica_quiet"];
 const LATER_IN_WRITES: [&str; 3] = ["lock", "idempotency", "refresh"];
 
 /// A name with what it stands for.
@@ -55,6 +55,8 @@ pub(super) struct ReadEntry {
     /// Changes no answer either.
     #[serde(skip)]
     pub(super) consistency: Option<At<String>>,
+    /// Where it is not, what was kept before is not read: a digest of the document contains it.
+    pub(super) encrypt: bool,
     /// Changes no answer, so a digest of the document does not contain it.
     #[serde(skip)]
     pub(super) debug: bool,
@@ -191,6 +193,7 @@ fn read_entry(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<Re
         },
         cache: fields.text("cache", findings),
         consistency: fields.text("consistency", findings),
+        encrypt: fields.flag("encrypt", findings),
         debug: fields.flag("debug", findings),
     };
     fields.close(&LATER_IN_READS, findings);

@@ -49,6 +49,8 @@ pub struct ReadRule {
     pub consistency: Consistency,
     /// Request headers that change the answer; others are not sent upstream for this rule.
     pub vary: Vec<HeaderName>,
+    /// `encrypt: true`: sealed in a store that others can reach.
+    pub is_encrypted: bool,
     /// What the query must be like.
     pub conditions: Vec<(String, Condition)>,
     /// Log a line for each HIT, MISS and SET.

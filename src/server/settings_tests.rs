@@ -78,7 +78,7 @@ fn every_mistake_is_reported_at_once() {
     let expected = [
         "--upstream: missing: give the URL of the project, as in https://<project>.supabase.co",
         "--listen: `nowhere` is not an address with a port, as in 0.0.0.0:8080 or [::1]:8080",
-        "--store: not the address of a store: Redis URL did not parse - InvalidClientConfig (hint: redis://user:password@host:6379/0)",
+        "--store: not the address of a store (hint: it begins with one of redis://, rediss://, redis+unix://, redis+sentinel://, rediss+sentinel://, redis+cluster://, rediss+cluster://)",
         "--store-timeout: `soon` does not begin with a whole number",
         "--consistency: `eventual` is none of `bounded`, `fresh` and `strict`",
         "--memory: `lots` does not begin with a whole number",
@@ -115,7 +115,7 @@ fn secrets_are_shown_nowhere() {
         ("UPSTASH_REDIS_REST_URL", "https://hunter2"),
     ];
     let settings = resolve(&["--upstream=http://a"], &variables).unwrap();
-    assert_eq!(settings.store.shared.as_ref().unwrap().to_string(), "cache:6379");
+    assert_eq!(settings.store.shared.as_ref().unwrap().to_string(), "redis://cache:6379/0");
     assert!(!format!("{settings:?}").contains("hunter2"));
 }
 

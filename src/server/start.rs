@@ -35,6 +35,7 @@ use super::running::Running;
 use super::schema_watch::SchemaWatch;
 use super::settings::Settings;
 use super::shutdown::Shutdown;
+use super::store::{StoreSettings, Within};
 use super::tls::{Tls, TlsError};
 
 /// Between two looks for writes whose deadline has passed.
@@ -52,6 +53,11 @@ pub enum StartError {
     /// The rules have mistakes.
     #[error("the rules `{file}` have mistakes")]
     Rules { file: PathBuf, mistakes: Vec<Mistake> },
+    /// A rule wants entries sealed, and nothing to seal them with was given.
+    #[error(
+        "the rules `{file}` say `encrypt: true` (hint: LARDER_ENCRYPTION_KEYS=name:BASE64, from `openssl rand -base64 32`)"
+    )]
+    NoEncryptionKeys { file: PathBuf },
     /// The certificate or its key cannot be used.
     #[error("TLS for clients")]
     Tls(#[from] TlsError),
@@ -72,7 +78,7 @@ impl Server {
 
     /// As [`Server::start`], with the limits of connections and the clock of a test.
     pub async fn start_with(settings: Settings, limits: Limits, clock: Clock) -> Result<Running, StartError> {
-        let rules = compile(&settings.rules, &context(&settings))?;
+        let rules = compile(&settings.rules, &context(&settings), &settings.store)?;
         warn_if_narrowed(&rules, &settings);
         let tls = settings.tls.as_ref().map(Tls::load).transpose()?;
         let clients = bind("--listen", settings.listen).await?;
@@ -87,7 +93,9 @@ impl Server {
         }
         let limits = Limits { connections, ..limits };
         let shutdown = Shutdown::default();
-        let store = settings.store.open(settings.memory, rules.prefix(), &clock, &shutdown);
+        let (memory, max_body) = (settings.memory, settings.max_body);
+        let within = Within { memory, max_body, prefix: rules.prefix(), clock: &clock };
+        let store = settings.store.open(&within, &shutdown);
         let ground = Ground {
             cache: Arc::new(Cache::new(store, clock.clone())),
             metrics: Metrics::new(),
@@ -185,10 +193,10 @@ impl Ground {
         written_for: watch::Sender<Option<String>>,
         asked: watch::Receiver<()>,
     ) {
-        let (file, context) = (settings.rules.clone(), context(settings));
+        let (file, context, store) = (settings.rules.clone(), context(settings), settings.store.clone());
         let (proxy, metrics, health) = (Arc::clone(proxy), self.metrics.clone(), self.health.clone());
         let apply = move || {
-            let is_applied = match compile(&file, &context) {
+            let is_applied = match compile(&file, &context, &store) {
                 Ok(rules) => {
                     written_for.send_replace(fingerprint(&rules));
                     proxy.replace_rules(rules);
@@ -348,13 +356,16 @@ fn context(settings: &Settings) -> Context {
 }
 
 /// Reads and compiles the rules; warnings go to the log.
-fn compile(file: &Path, context: &Context) -> Result<RuleSet, StartError> {
+fn compile(file: &Path, context: &Context, store: &StoreSettings) -> Result<RuleSet, StartError> {
     let (rules, warnings) = read_rules(file, context).map_err(|refused| match refused {
         RulesRefused::Read(source) => StartError::RulesRead { file: file.to_owned(), source },
         RulesRefused::Mistakes(mistakes) => StartError::Rules { file: file.to_owned(), mistakes },
     })?;
     for Warning(remark) in &warnings {
         warn!(file = %file.display(), line = remark.line, field = %remark.path, "{}", remark.message);
+    }
+    if store.cannot_seal(&rules) {
+        return Err(StartError::NoEncryptionKeys { file: file.to_owned() });
     }
     Ok(rules)
 }

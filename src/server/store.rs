@@ -5,10 +5,14 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::cache::{MemoryStore, SharedStore, Sharing, Store};
+use crate::cache::{
+    MemoryStore, SharedStore, Sharing, Store,
+    record::{Codec, Keyring},
+};
 use crate::clock::Clock;
 use crate::consistency::Consistency;
 use crate::redis::{Address, Manners, Redis};
+use crate::rules::RuleSet;
 use crate::units::{ByteSize, parse_duration};
 
 use super::settings::SettingMistake;
@@ -21,6 +25,14 @@ const STORE_TIMEOUT: &str = "50ms";
 const CONSISTENCY: &str = "fresh";
 /// Enough for a large answer not to stand in the way of small ones.
 const CONNECTIONS: usize = 4;
+
+/// Variables that apps have already, and those that hold what no command line should show.
+const REDIS: &str = "REDIS_URL";
+const UPSTASH: &str = "UPSTASH_REDIS_REST_URL";
+const TOKEN: &str = "UPSTASH_REDIS_REST_TOKEN";
+const STORE_PASSWORD: &str = "LARDER_STORE_PASSWORD";
+const REDIS_PASSWORD: &str = "REDIS_PASSWORD";
+const KEYS: &str = "LARDER_ENCRYPTION_KEYS";
 
 /// Settings of the store.
 #[derive(Args, Clone, Debug, Default)]
@@ -47,6 +59,8 @@ pub struct StoreSettings {
     pub timeout: Duration,
     /// What reads rely on whose rule says nothing of it.
     pub consistency: Consistency,
+    /// What entries of rules that say `encrypt: true` are sealed with.
+    pub keyring: Option<Keyring>,
 }
 
 /// Reads the settings of the store, or names every mistake.
@@ -55,20 +69,7 @@ pub(super) fn store(
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<StoreSettings, Vec<SettingMistake>> {
     let mut mistakes = Vec::new();
-    let written = flags.store.clone().filter(|text| !text.is_empty());
-    let (setting, written) = match written {
-        Some(text) => (SettingMistake::of_flag as fn(_, String) -> _, Some(text)),
-        None => (SettingMistake::of_variable as fn(_, String) -> _, variable("REDIS_URL")),
-    };
-    let name = if flags.store.is_some() { "store" } else { "REDIS_URL" };
-    // the text is not repeated in a message: it may hold a password
-    let shared = written.filter(|text| text != MEMORY).and_then(|text| match Address::parse(&text) {
-        Ok(address) => Some(address),
-        Err(error) => {
-            mistakes.push(setting(name, error.to_string()));
-            None
-        }
-    });
+    let shared = address(flags.store.as_deref(), &variable, &mut mistakes);
     let timeout = parse_duration(or(&flags.store_timeout, STORE_TIMEOUT)).unwrap_or_else(|error| {
         mistakes.push(SettingMistake::of_flag("store-timeout", error.to_string()));
         Duration::ZERO
@@ -79,7 +80,48 @@ pub(super) fn store(
         mistakes.push(SettingMistake::of_flag("consistency", problem));
         Consistency::default()
     });
-    if mistakes.is_empty() { Ok(StoreSettings { shared, timeout, consistency }) } else { Err(mistakes) }
+    let keyring = variable(KEYS).and_then(|text| match Keyring::parse(&text) {
+        Ok(keyring) => Some(keyring),
+        Err(error) => {
+            mistakes.push(SettingMistake::of_variable(KEYS, error.to_string()));
+            None
+        }
+    });
+    let settings = StoreSettings { shared, timeout, consistency, keyring };
+    if mistakes.is_empty() { Ok(settings) } else { Err(mistakes) }
+}
+
+/// The first of the flag and the usual variables that says something. None of the texts is repeated
+/// in a message: each may hold a password.
+fn address(
+    flag: Option<&str>,
+    variable: &impl Fn(&str) -> Option<String>,
+    mistakes: &mut Vec<SettingMistake>,
+) -> Option<Address> {
+    let (said, mistake): (_, fn(String) -> SettingMistake) =
+        if let Some(text) = flag.filter(|text| !text.is_empty()) {
+            let parsed = (text != MEMORY).then(|| Address::parse(text));
+            (parsed, |problem| SettingMistake::of_flag("store", problem))
+        } else if let Some(text) = variable(REDIS) {
+            (Some(Address::parse(&text)), |problem| SettingMistake::of_variable(REDIS, problem))
+        } else {
+            let upstash =
+                variable(UPSTASH).map(|url| Address::upstash(&url, &variable(TOKEN).unwrap_or_default()));
+            (upstash, |problem| SettingMistake::of_variable(UPSTASH, problem))
+        };
+    match said? {
+        Ok(address) => {
+            let password = variable(STORE_PASSWORD).or_else(|| variable(REDIS_PASSWORD));
+            Some(match password {
+                Some(password) => address.or_password(&password),
+                None => address,
+            })
+        }
+        Err(error) => {
+            mistakes.push(mistake(error.to_string()));
+            None
+        }
+    }
 }
 
 fn or<'t>(text: &'t str, default: &'t str) -> &'t str {
@@ -88,20 +130,35 @@ fn or<'t>(text: &'t str, default: &'t str) -> &'t str {
 
 impl StoreSettings {
     /// The store itself; what keeps it in touch with others runs until the process ends.
-    pub(super) fn open(
-        &self,
-        memory: ByteSize,
-        prefix: &str,
-        clock: &Clock,
-        shutdown: &Shutdown,
-    ) -> Arc<dyn Store> {
-        let here = MemoryStore::new(memory.0);
+    pub(super) fn open(&self, within: &Within<'_>, shutdown: &Shutdown) -> Arc<dyn Store> {
+        let here = MemoryStore::new(within.memory.0);
         let Some(address) = &self.shared else { return Arc::new(here) };
         let manners = Manners { timeout: self.timeout, connections: CONNECTIONS };
-        let redis = Redis::new(address.clone(), manners, shutdown.tasks(), shutdown.cut());
-        let sharing = Sharing { redis, prefix: prefix.to_owned(), clock: clock.clone() };
+        let redis = Redis::new(address.clone(), manners, shutdown.tasks(), shutdown.draining());
+        let codec = Codec::new(usize::try_from(within.max_body.0).unwrap_or(usize::MAX));
+        let sharing = Sharing {
+            redis,
+            prefix: within.prefix.to_owned(),
+            clock: within.clock.clone(),
+            sealing: self.keyring.clone().map(|keyring| codec.clone().sealing(keyring)),
+            codec,
+        };
         let (store, keeping) = SharedStore::new(here, sharing);
         shutdown.tasks().spawn(keeping.run(shutdown.draining().clone()));
         store
     }
+
+    /// Whether a rule asks for entries to be sealed that nothing here can seal.
+    pub(super) fn cannot_seal(&self, rules: &RuleSet) -> bool {
+        let is_encrypted = || rules.read_rules().iter().any(|rule| rule.is_encrypted);
+        self.shared.is_some() && self.keyring.is_none() && is_encrypted()
+    }
+}
+
+/// What bounds a store, and what it is called.
+pub(super) struct Within<'s> {
+    pub(super) memory: ByteSize,
+    pub(super) max_body: ByteSize,
+    pub(super) prefix: &'s str,
+    pub(super) clock: &'s Clock,
 }

@@ -15,7 +15,7 @@ use crate::key::{Fingerprint, Tag};
 use super::super::entry::Entry;
 use super::super::generation::{Generations, Stamp};
 use super::doubts::Doubts;
-use super::{Announced, Change, Closed, Doing, Found, Name, Store, Usage};
+use super::{Announced, Change, Closed, Doing, Found, Name, Store, Usage, Writing};
 
 /// Typical size of an entry, from which tables are sized at the start.
 const TYPICAL_ENTRY_BYTES: u64 = 4 * 1024;
@@ -120,7 +120,7 @@ impl Store for MemoryStore {
         }))
     }
 
-    fn fill(&self, fingerprint: Fingerprint, entry: Entry) -> Doing<'_, ()> {
+    fn fill(&self, fingerprint: Fingerprint, entry: Entry, _: Writing) -> Doing<'_, ()> {
         self.keep(fingerprint, Arc::new(entry));
         Box::pin(std::future::ready(()))
     }

@@ -2,6 +2,7 @@
 
 mod doubts;
 mod memory;
+pub mod record;
 mod shared;
 
 pub use memory::MemoryStore;
@@ -34,6 +35,18 @@ pub struct Name<'a> {
     pub answer: &'a dyn Dependent,
     /// What whoever asks relies on.
     pub consistency: Consistency,
+    /// How it is written where others can reach it.
+    pub writing: Writing,
+}
+
+/// How an entry is written where others can reach it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Writing {
+    /// As it is, compressed where that is worth it.
+    #[default]
+    Plain,
+    /// Sealed with a key that only those who share it have.
+    Sealed,
 }
 
 /// Something that depends on tags, and can say on which. Asked only by whom it matters to.
@@ -145,7 +158,7 @@ pub trait Store: Send + Sync + Debug {
 
     /// Keeps an entry, which carries the generations read before its fetch. If one of
     /// them is no longer current the entry is simply never valid.
-    fn fill(&self, fingerprint: Fingerprint, entry: Entry) -> Doing<'_, ()>;
+    fn fill(&self, fingerprint: Fingerprint, entry: Entry, writing: Writing) -> Doing<'_, ()>;
 
     /// Notes that a write is about to be forwarded, so that what it changes goes even if this
     /// process does not live to see its answer.

@@ -88,6 +88,7 @@ fn read<'d>(
         scope: scope?,
         consistency: consistency?,
         vary,
+        is_encrypted: entry.encrypt,
         conditions,
         debug: entry.debug,
         patterns: Vec::new(),

@@ -10,9 +10,10 @@ use crate::sabotage::{self, Bug};
 
 use super::super::doubts::COMMIT_DEADLINE;
 use super::super::{Announced, Change, Closed};
+use super::counts::add;
 use super::lease::DELTA;
 use super::message::{Changed, Intended, heard, tags as tags_of, texts, told};
-use super::{SharedStore, add, millis, random, scripts};
+use super::{SharedStore, millis, random, scripts};
 
 /// Most overdue announcements that one sweep carries out.
 const SWEPT_MAX: &[u8] = b"64";

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use http::StatusCode;
+use tracing::debug;
 
 use crate::consistency::Consistency;
 use crate::key::{Fingerprint, Tag};
@@ -13,9 +15,10 @@ use crate::sabotage::{self, Bug};
 use super::super::super::admission::Refusal;
 use super::super::super::entry::{Entry, Lifetime};
 use super::super::super::generation::{Stamp, There};
-use super::super::{Found, Name};
-use super::wire::{self, Record};
-use super::{SharedStore, add, millis, random, scripts};
+use super::super::record::Record;
+use super::super::{Found, Name, Writing};
+use super::counts::add;
+use super::{SharedStore, millis, random, scripts};
 
 /// How long the generation of a tag lives that nothing asks for: longer than any entry, as most
 /// rules keep theirs for a day at most. One that is gone too early costs a fetch and nothing else.
@@ -50,7 +53,7 @@ impl SharedStore {
         if is_being_written {
             return Found::Apart(Refusal::BeingWritten);
         }
-        let record = record.and_then(|record| self.open(&record, name));
+        let record = record.and_then(|record| self.open(record, name));
         let there = generations.map(|generations| There { server, generations });
         if let Some(entry) = self.valid(record.as_ref(), there.as_ref(), name, (&stamp, now)) {
             return Found::Valid(entry);
@@ -112,12 +115,15 @@ impl SharedStore {
     }
 
     /// A record that is this question's answer.
-    fn open(&self, record: &Bytes, name: &Name<'_>) -> Option<Record> {
-        let record = wire::decode(record, name.fingerprint);
-        if record.is_none() {
-            add(&self.counts.rejected_records);
+    fn open(&self, record: Bytes, name: &Name<'_>) -> Option<Record> {
+        match self.codec(name.writing)?.decode(name.fingerprint.as_bytes(), record) {
+            Ok(record) => Some(record),
+            Err(unreadable) => {
+                add(&self.counts.rejected_records);
+                debug!(key = %name.key, reason = unreadable.as_str(), "a record was rejected");
+                None
+            }
         }
-        record
     }
 
     /// A record whose generations are those that count now, in memory too from here on.
@@ -128,7 +134,7 @@ impl SharedStore {
         name: &Name<'_>,
         (stamp, now): (&Stamp, Instant),
     ) -> Option<Arc<Entry>> {
-        let record = record.filter(|record| there.is_some_and(|there| is_current(&record.there, there)))?;
+        let record = record.filter(|record| there.is_some_and(|there| is_current(record, there)))?;
         let entry = self.entry(record, name, stamp, now)?;
         add(&self.counts.hits);
         self.memory.keep(*name.fingerprint, Arc::clone(&entry));
@@ -138,20 +144,22 @@ impl SharedStore {
     /// What a record holds, while it is alive.
     fn entry(&self, record: &Record, name: &Name<'_>, stamp: &Stamp, now: Instant) -> Option<Arc<Entry>> {
         let unix = self.clock.unix_millis();
-        let age = Duration::from_millis(unix.saturating_sub(record.stored));
-        let left = Duration::from_millis(record.expires.saturating_sub(unix));
+        let age = Duration::from_millis(unix.saturating_sub(record.stored_at));
+        let left = Duration::from_millis(record.expires_at.saturating_sub(unix));
         let is_unchecked = sabotage::is(Bug::LoadUnchecked);
         let stamp = if is_unchecked { self.memory.stamp(name.answer.tags()) } else { stamp.clone() };
         let lifetime = Lifetime { stored: now.checked_sub(age).unwrap_or(now), expires: now + left };
-        let entry = || Entry {
+        if !lifetime.is_alive(now) {
+            return None;
+        }
+        Some(Arc::new(Entry {
             key: name.key.clone(),
-            status: record.status,
-            headers: Arc::clone(&record.headers),
+            status: StatusCode::from_u16(record.status).ok()?,
+            headers: record.headers.as_slice().into(),
             body: record.body.clone(),
             lifetime,
             stamp,
-        };
-        lifetime.is_alive(now).then(entry).map(Arc::new)
+        }))
     }
 
     /// The generations of these tags, made where they are missing; known before a fetch begins.
@@ -176,7 +184,7 @@ impl SharedStore {
     }
 
     /// Keeps an entry in memory at once and in the store if it takes it.
-    pub(super) async fn keep(&self, fingerprint: Fingerprint, mut entry: Entry) {
+    pub(super) async fn keep(&self, fingerprint: Fingerprint, mut entry: Entry, writing: Writing) {
         let there = entry.stamp.take_there();
         let entry = Arc::new(entry);
         self.memory.keep(fingerprint, Arc::clone(&entry));
@@ -185,16 +193,21 @@ impl SharedStore {
         let left = entry.lifetime.left(now);
         let unix = self.clock.unix_millis();
         let record = Record {
-            there,
-            stored: unix.saturating_sub(u64::try_from(entry.lifetime.age(now).as_millis()).unwrap_or(0)),
-            expires: unix.saturating_add(u64::try_from(left.as_millis()).unwrap_or(u64::MAX)),
-            status: entry.status,
-            headers: Arc::clone(&entry.headers),
+            server: there.server,
+            generations: there.generations.into_vec(),
+            stored_at: unix.saturating_sub(u64::try_from(entry.lifetime.age(now).as_millis()).unwrap_or(0)),
+            expires_at: unix.saturating_add(u64::try_from(left.as_millis()).unwrap_or(u64::MAX)),
+            status: entry.status.as_u16(),
+            headers: entry.headers.to_vec(),
             body: entry.body.clone(),
+        };
+        let codec = self.codec(writing);
+        let Some(record) = codec.and_then(|codec| codec.encode(fingerprint.as_bytes(), &record).ok()) else {
+            return add(&self.counts.lost_fills);
         };
         let mut set = cmd("SET");
         set.arg(self.names.entry(&entry.key, &fingerprint));
-        set.arg(wire::encode(&record, &fingerprint)).arg("PX").arg(left.as_millis().max(1).to_string());
+        set.arg(record).arg("PX").arg(left.as_millis().max(1).to_string());
         if self.redis.one(&set).await.is_err() {
             add(&self.counts.lost_fills);
         }
@@ -211,8 +224,8 @@ struct Said {
 }
 
 /// Are these the generations that count now, and was it the same run of the store that said so?
-fn is_current(kept: &There, now: &There) -> bool {
-    kept.generations == now.generations && (kept.server == now.server || sabotage::is(Bug::RunIdIgnored))
+fn is_current(kept: &Record, now: &There) -> bool {
+    *kept.generations == *now.generations && (kept.server == now.server || sabotage::is(Bug::RunIdIgnored))
 }
 
 fn bytes(said: Value) -> Option<Bytes> {

@@ -9,6 +9,7 @@
 
 mod change;
 mod confirm;
+mod counts;
 mod journal;
 mod keeping;
 mod lease;
@@ -16,13 +17,12 @@ mod look_up;
 mod message;
 mod names;
 mod scripts;
-mod wire;
 
 pub use keeping::Keeping;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
@@ -33,8 +33,10 @@ use crate::sabotage::{self, Bug};
 
 use super::super::entry::Entry;
 use super::memory::MemoryStore;
-use super::{Announced, Change, Closed, Doing, Found, Name, SharedUsage, Store, Usage};
+use super::record::Codec;
+use super::{Announced, Change, Closed, Doing, Found, Name, SharedUsage, Store, Usage, Writing};
 use confirm::Confirmations;
+use counts::Counts;
 use journal::Journal;
 use lease::Lease;
 use names::Names;
@@ -48,6 +50,10 @@ pub struct Sharing {
     pub prefix: String,
     /// What time it is.
     pub clock: Clock,
+    /// How entries are written there.
+    pub codec: Codec,
+    /// How those are written that are sealed, if there are keys for that.
+    pub sealing: Option<Codec>,
 }
 
 /// A shared store, and the memory of this process above it.
@@ -55,6 +61,8 @@ pub struct SharedStore {
     memory: MemoryStore,
     redis: Redis,
     names: Names,
+    codec: Codec,
+    sealing: Option<Codec>,
     clock: Clock,
     /// Who we are among those who share the store.
     own: String,
@@ -66,25 +74,16 @@ pub struct SharedStore {
     counts: Counts,
 }
 
-/// What happened, since the start.
-#[derive(Debug, Default)]
-struct Counts {
-    look_ups: AtomicU64,
-    hits: AtomicU64,
-    failures: AtomicU64,
-    rejected_records: AtomicU64,
-    lost_fills: AtomicU64,
-    unannounced: AtomicU64,
-}
-
 impl SharedStore {
     /// A store, and what has to run to keep it in touch with others.
     pub fn new(memory: MemoryStore, sharing: Sharing) -> (Arc<Self>, Keeping) {
-        let Sharing { redis, prefix, clock } = sharing;
+        let Sharing { redis, prefix, clock, codec, sealing } = sharing;
         let store = Arc::new(Self {
             memory,
             redis,
             names: Names::new(&prefix),
+            codec,
+            sealing,
             lease: Lease::new(clock.clone()),
             clock,
             own: format!("{:016x}", random()),
@@ -95,6 +94,14 @@ impl SharedStore {
         });
         let keeping = Keeping::new(Arc::clone(&store));
         (store, keeping)
+    }
+
+    /// How such an entry is written; one that is to be sealed is never written otherwise.
+    fn codec(&self, writing: Writing) -> Option<&Codec> {
+        match writing {
+            Writing::Plain => Some(&self.codec),
+            Writing::Sealed => self.sealing.as_ref(),
+        }
     }
 
     /// Nothing that this process remembers is believed any more.
@@ -115,8 +122,8 @@ impl Store for SharedStore {
         Box::pin(self.find(name, now))
     }
 
-    fn fill(&self, fingerprint: Fingerprint, entry: Entry) -> Doing<'_, ()> {
-        Box::pin(self.keep(fingerprint, entry))
+    fn fill(&self, fingerprint: Fingerprint, entry: Entry, writing: Writing) -> Doing<'_, ()> {
+        Box::pin(self.keep(fingerprint, entry, writing))
     }
 
     fn announce(&self, tags: Vec<Tag>, consistency: Consistency) -> Doing<'_, Result<Announced, Closed>> {
@@ -143,25 +150,15 @@ impl Store for SharedStore {
     }
 
     fn usage(&self) -> Usage {
-        let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
         let shared = SharedUsage {
             is_up: self.redis.is_up(),
             members: self.confirmations.members() as u64,
             lease_left: self.lease.left(),
             owed: self.journal.len() as u64,
-            look_ups: count(&self.counts.look_ups),
-            hits: count(&self.counts.hits),
-            failures: count(&self.counts.failures),
-            rejected_records: count(&self.counts.rejected_records),
-            lost_fills: count(&self.counts.lost_fills),
-            unannounced: count(&self.counts.unannounced),
+            ..self.counts.so_far()
         };
         Usage { shared: Some(shared), ..self.memory.usage() }
     }
-}
-
-fn add(count: &AtomicU64) {
-    count.fetch_add(1, Ordering::Relaxed);
 }
 
 /// A number that nobody used before: chance sees to that.

@@ -1,0 +1,175 @@
+//! From an answer to bytes and back.
+
+use std::cell::RefCell;
+
+use bytes::{Buf, Bytes, BytesMut};
+use zstd::bulk::{Compressor, Decompressor};
+
+use super::head::{HEAD, Head, write_checksum};
+use super::keyring::{Keyring, SEAL, TAG};
+use super::{Record, Unreadable, Unwritable, lines};
+
+/// Bodies from so many bytes on are compressed: below, a round trip costs more than the bytes.
+const COMPRESSED_MIN: usize = 8 << 10;
+
+/// How hard: the fastest level shrinks JSON to an eighth already.
+const LEVEL: i32 = 1;
+
+/// A body that stays larger than so many percent of itself is kept as it is.
+const WORTH_IT_PERCENT: usize = 90;
+
+thread_local! {
+    /// Tables that would cost more to make than to use.
+    static ZSTD: RefCell<(Option<Compressor<'static>>, Option<Decompressor<'static>>)> =
+        const { RefCell::new((None, None)) };
+}
+
+/// Writes and reads records.
+#[derive(Clone, Debug)]
+pub struct Codec {
+    body_bytes_max: usize,
+    is_compressing: bool,
+    keyring: Option<Keyring>,
+}
+
+impl Codec {
+    /// Reads no body larger than this, however small it is kept.
+    pub fn new(body_bytes_max: usize) -> Self {
+        Self { body_bytes_max, is_compressing: true, keyring: None }
+    }
+
+    /// Keeps bodies as they are served. Compressed ones of others are read all the same.
+    #[must_use]
+    pub fn without_compression(self) -> Self {
+        Self { is_compressing: false, ..self }
+    }
+
+    /// Seals what it writes, and reads nothing that is not sealed.
+    #[must_use]
+    pub fn sealing(self, keyring: Keyring) -> Self {
+        Self { keyring: Some(keyring), ..self }
+    }
+
+    /// Writes a record that can be read under this name alone.
+    pub fn encode(&self, name: &[u8], record: &Record) -> Result<Vec<u8>, Unwritable> {
+        let compressed = self.compressed(record);
+        let kept = compressed.as_deref().unwrap_or(&record.body);
+        let mut block = Vec::new();
+        lines::write(&record.headers, &mut block)?;
+        let head = Head {
+            is_compressed: compressed.is_some(),
+            is_sealed: self.keyring.is_some(),
+            status: record.status,
+            digest: *blake3::hash(name).as_bytes(),
+            server: record.server,
+            stored_at: record.stored_at,
+            expires_at: record.expires_at,
+            generations: count(record.generations.len())?,
+            lines: count(record.headers.len())?,
+            line_bytes: count(block.len())?,
+            kept_bytes: count(kept.len())?,
+            body_bytes: count(record.body.len())?,
+        };
+        let bytes = HEAD + record.generations.len() * 8 + SEAL + block.len() + kept.len() + TAG;
+        let mut written = Vec::with_capacity(bytes);
+        head.write(&mut written);
+        for generation in &record.generations {
+            written.extend_from_slice(&generation.to_be_bytes());
+        }
+        match &self.keyring {
+            None => {
+                written.extend_from_slice(&block);
+                written.extend_from_slice(kept);
+            }
+            Some(keyring) => {
+                block.extend_from_slice(kept);
+                keyring.seal(&mut written, block)?;
+            }
+        }
+        write_checksum(&mut written);
+        Ok(written)
+    }
+
+    fn compressed(&self, record: &Record) -> Option<Vec<u8>> {
+        let is_plain = !record.headers.iter().any(|(name, _)| name == http::header::CONTENT_ENCODING);
+        if !self.is_compressing || !is_plain || record.body.len() < COMPRESSED_MIN {
+            return None;
+        }
+        let compressed = ZSTD.with_borrow_mut(|(compressor, _)| {
+            if compressor.is_none() {
+                *compressor = Some(Compressor::new(LEVEL).ok()?);
+            }
+            compressor.as_mut()?.compress(&record.body).ok()
+        });
+        compressed.filter(|compressed| compressed.len() * 100 < record.body.len() * WORTH_IT_PERCENT)
+    }
+
+    /// Reads what was written under this name. The body is a slice of it, unless it was compressed.
+    pub fn decode(&self, name: &[u8], written: Bytes) -> Result<Record, Unreadable> {
+        let head = Head::read(&written)?;
+        if head.digest != *blake3::hash(name).as_bytes() {
+            return Err(Unreadable::OtherName);
+        }
+        if head.body_bytes as usize > self.body_bytes_max {
+            return Err(Unreadable::TooLarge);
+        }
+        if !(100..1000).contains(&head.status) {
+            return Err(Unreadable::Malformed);
+        }
+        let seal = if head.is_sealed { (SEAL, TAG) } else { (0, 0) };
+        let known = HEAD + usize::from(head.generations) * 8 + seal.0;
+        let payload = head.line_bytes as usize + head.kept_bytes as usize;
+        if written.len() != known + payload + seal.1 {
+            return Err(Unreadable::Cut);
+        }
+        let mut generations = written.slice(HEAD..known - seal.0);
+        let generations = (0..head.generations).map(|_| generations.get_u64()).collect();
+        let mut payload = match (&self.keyring, head.is_sealed) {
+            (None, false) => written.slice(known..),
+            (Some(keyring), true) => opened(keyring, written, known)?,
+            (Some(_), false) => return Err(Unreadable::NotSealed),
+            (None, true) => return Err(Unreadable::UnknownKey),
+        };
+        let block = payload.split_to(head.line_bytes as usize);
+        Ok(Record {
+            server: head.server,
+            generations,
+            stored_at: head.stored_at,
+            expires_at: head.expires_at,
+            status: head.status,
+            headers: lines::read(block, head.lines)?,
+            body: served(&head, payload)?,
+        })
+    }
+}
+
+/// Header lines and body of a sealed record, in place where nobody else holds it.
+fn opened(keyring: &Keyring, mut written: Bytes, known: usize) -> Result<Bytes, Unreadable> {
+    let mut known = BytesMut::from(&written.split_to(known)[..]);
+    // the checksum was written after the seal, over zeros
+    known[40..44].fill(0);
+    let mut payload = BytesMut::from(written);
+    keyring.open(&known, &mut payload)?;
+    payload.truncate(payload.len() - TAG);
+    Ok(payload.freeze())
+}
+
+/// The body as it is served.
+fn served(head: &Head, kept: Bytes) -> Result<Bytes, Unreadable> {
+    let bytes = head.body_bytes as usize;
+    if !head.is_compressed {
+        return if kept.len() == bytes { Ok(kept) } else { Err(Unreadable::Malformed) };
+    }
+    let body = ZSTD.with_borrow_mut(|(_, decompressor)| {
+        if decompressor.is_none() {
+            *decompressor = Some(Decompressor::new().ok()?);
+        }
+        // no more than the record says, which is no more than is kept
+        decompressor.as_mut()?.decompress(&kept, bytes).ok()
+    });
+    body.filter(|body| body.len() == bytes).map(Bytes::from).ok_or(Unreadable::Compression)
+}
+
+fn count<N: TryFrom<usize>>(number: usize) -> Result<N, Unwritable> {
+    N::try_from(number).map_err(|_too_many| Unwritable::TooLarge)
+}

@@ -1,0 +1,120 @@
+//! What does an entry look like in a store that others can reach?
+//!
+//! Flat and binary, the body last, so that it is a slice of what came over the wire. Whatever the
+//! store hands out is read as if an enemy had written it: bytes that are not exactly what was
+//! written under this name are a closed [`Unreadable`], never a panic and never a body.
+//!
+//! ```text
+//!  0  magic, 4 bytes          44  server, u64           72  header lines, u16
+//!  4  format, u8              52  stored, unix ms, u64  74  their bytes, u32
+//!  5  flags, u8               60  expires, unix ms, u64 78  body, bytes as kept, u32
+//!  6  status, u16             68  generations, u16      82  body, bytes as served, u32
+//!  8  digest of the name, 32  70  reserved, u16         86  generations, u64 each
+//! 40  checksum, u32
+//! then, if sealed: key id, 8, and nonce, 12; header lines; body; if sealed: tag, 16
+//! ```
+
+mod codec;
+mod head;
+mod keyring;
+mod lines;
+
+pub use codec::Codec;
+pub use keyring::{Keyring, KeyringError};
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
+
+/// The format that is written and read. A name that holds it keeps versions of larder apart that
+/// share a store and do not understand one another, so that they do not overwrite each other.
+pub const FORMAT: u8 = 1;
+
+/// What is kept of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The run of the server that the generations are from.
+    pub server: u64,
+    /// The generations that were current before it was fetched.
+    pub generations: Vec<u64>,
+    /// When it was stored, in milliseconds since 1970.
+    pub stored_at: u64,
+    /// When it expires, in milliseconds since 1970.
+    pub expires_at: u64,
+    /// Its status.
+    pub status: u16,
+    /// Its header lines, in their order.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Its body.
+    pub body: Bytes,
+}
+
+/// Why bytes are not a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// Not written by larder.
+    #[error("not a record")]
+    Foreign,
+    /// Written by a version of larder that writes another format.
+    #[error("a record of another format")]
+    OtherFormat,
+    /// Too short for what it says it holds, or too long.
+    #[error("a record of another length than it says")]
+    Cut,
+    /// Some of it has changed since it was written.
+    #[error("a record that does not match its checksum")]
+    Corrupt,
+    /// Written under another name.
+    #[error("a record of another name")]
+    OtherName,
+    /// Sealed with a key that is not among ours.
+    #[error("a record sealed with an unknown key (hint: LARDER_ENCRYPTION_KEYS)")]
+    UnknownKey,
+    /// Not sealed, though ours are.
+    #[error("a record that is not sealed")]
+    NotSealed,
+    /// Sealed by somebody without the key, or changed since.
+    #[error("a record whose seal is broken")]
+    Forged,
+    /// Its body is larger than any that is kept.
+    #[error("a record larger than any that is kept")]
+    TooLarge,
+    /// Its body cannot be decompressed, or is of another length then.
+    #[error("a record whose body does not decompress")]
+    Compression,
+    /// A status, flag or header line that nobody writes.
+    #[error("a record that nobody writes")]
+    Malformed,
+}
+
+impl Unreadable {
+    /// For labels and log lines.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Foreign => "foreign",
+            Self::OtherFormat => "other-format",
+            Self::Cut => "cut",
+            Self::Corrupt => "corrupt",
+            Self::OtherName => "other-name",
+            Self::UnknownKey => "unknown-key",
+            Self::NotSealed => "not-sealed",
+            Self::Forged => "forged",
+            Self::TooLarge => "too-large",
+            Self::Compression => "compression",
+            Self::Malformed => "malformed",
+        }
+    }
+}
+
+/// Why an answer cannot be a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unwritable {
+    /// More generations, header lines or bytes than a record can count.
+    #[error("an answer with more than a record can hold")]
+    TooLarge,
+    /// The system gave no random bytes.
+    #[error("no random bytes for a seal")]
+    NoRandomness,
+}
+
+#[cfg(test)]
+mod tests;
