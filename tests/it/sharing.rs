@@ -140,6 +140,27 @@ async fn a_store_that_dies_costs_time_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn what_was_known_before_a_proxy_was_cut_off_counts_for_nothing_after() {
+    const OTHER: &str = "/rest/v1/notes";
+    let origin = origin().table("todos").table("notes").start().await;
+    origin.now(READ, json!([0]));
+    let redis = Redis::start(&[]);
+    let rules = "reads: [{ name: all, match: /rest/v1/*, ttl: 60s, scope: token }]";
+    let (one, other) = fleet(&origin, &redis, rules).await;
+    for target in [TARGET, OTHER] {
+        for proxy in [&one, &other] {
+            proxy.client().get(target).await.expect_status(200);
+        }
+    }
+    redis.cli(&["client", "kill", "type", "pubsub"]);
+    origin.now(READ, json!([1]));
+    writes(&one).await;
+    in_touch(&other, 2).await;
+    other.client().get(OTHER).await.expect_status(200);
+    reads(&other, &json!([1]), "stored").await;
+}
+
+#[tokio::test]
 async fn what_a_stalled_store_was_not_told_it_is_told_later() {
     let origin = todos(json!([0])).await;
     let redis = Redis::start(&[]);

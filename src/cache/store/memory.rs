@@ -86,6 +86,11 @@ impl MemoryStore {
         self.generations.bump(tags);
     }
 
+    /// Something may not have been heard of: nothing that is remembered counts any more.
+    pub(super) fn begin_era(&self) {
+        self.generations.begin_era();
+    }
+
     /// Remembers what may still change.
     pub(super) fn doubt(&self, tags: Box<[Tag]>, now: Instant) {
         self.doubts.leave(tags, now);

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use crate::consistency::Consistency;
 use crate::key::Tag;
 use crate::redis::{Silence, Value};
+use crate::sabotage::{self, Bug};
 
 use super::super::doubts::COMMIT_DEADLINE;
 use super::super::{Announced, Change, Closed};
@@ -35,7 +36,7 @@ impl Announced {
     }
 
     fn is_marked(&self) -> bool {
-        self.consistency == Consistency::Strict
+        self.consistency == Consistency::Strict && !sabotage::is(Bug::MarkerLeftOut)
     }
 }
 
@@ -142,7 +143,9 @@ impl SharedStore {
         let completed = completed.map(Announced::name).collect::<Vec<_>>();
         let mut args = vec![self.names.changed.as_bytes(), &message, self.names.member.as_bytes()];
         args.extend(completed.iter().map(String::as_bytes));
-        let (_, live) = self.redis.script(&scripts::CHANGE, &refs(&names), &args).await?;
+        let is_aside = sabotage::is(Bug::EntriesDeleted);
+        let change = if is_aside { &scripts::CHANGE_ASIDE } else { &scripts::CHANGE };
+        let (_, live) = self.redis.script(change, &refs(&names), &args).await?;
         Ok(members(&live))
     }
 
@@ -195,6 +198,10 @@ impl SharedStore {
         }
         let tags = owed.tags.iter().cloned().collect::<Vec<_>>();
         let plain = owed.announced.iter().filter(|announced| !announced.is_marked());
+        if sabotage::is(Bug::JournalNotReplayed) {
+            self.journal.paid(changes);
+            return Ok(());
+        }
         let told = self.tell(&tags, plain, 0).await;
         let unmarked = match told {
             Ok(_) => self.unmark_all(owed.announced.iter().filter(|announced| announced.is_marked())).await,
@@ -221,6 +228,9 @@ impl SharedStore {
         if !settled.is_empty() {
             let change = Change { tags: &settled, announced: None, consistency: Consistency::Fresh };
             self.carry_out(change).await;
+        }
+        if sabotage::is(Bug::IntentsNotSwept) {
+            return;
         }
         let keys = [self.names.intents.as_str(), &self.names.intended];
         let Ok((_, Value::Array(overdue))) = self.redis.script(&scripts::OVERDUE, &keys, &[SWEPT_MAX]).await

@@ -8,6 +8,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::sabotage::{self, Bug};
+
 use super::lease::MARGIN;
 
 /// Who is alive, and until when at most each believes its memory without having heard from the store.
@@ -86,6 +88,7 @@ impl Awaiting<'_> {
         // whoever comes later has heard nothing of it, and remembers nothing from before it
         let mut asked = self.confirmations.lock().live.clone();
         asked.remove(own);
+        asked.retain(|_, _| !sabotage::is(Bug::ConfirmationsNotAwaited));
         while let Some(until) = self.missing(&asked) {
             let _confirmed_or_over = tokio::time::timeout_at(until, self.more.notified()).await;
         }

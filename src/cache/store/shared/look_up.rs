@@ -8,10 +8,11 @@ use bytes::Bytes;
 use crate::consistency::Consistency;
 use crate::key::{Fingerprint, Tag};
 use crate::redis::{ServerId, Value, cmd};
+use crate::sabotage::{self, Bug};
 
 use super::super::super::admission::Refusal;
 use super::super::super::entry::{Entry, Lifetime};
-use super::super::super::generation::There;
+use super::super::super::generation::{Stamp, There};
 use super::super::{Found, Name};
 use super::wire::{self, Record};
 use super::{SharedStore, add, millis, random, scripts};
@@ -25,7 +26,8 @@ const GENERATION_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 const CLOCKS_APART: Duration = Duration::from_secs(5);
 
 impl SharedStore {
-    /// The entry with the generations of its tags, in one round trip.
+    /// The entry, and whether the generations of its tags are those that it was fetched under, in
+    /// one round trip.
     pub(super) async fn find(&self, name: &Name<'_>, now: Instant) -> Found {
         let tags = name.answer.tags();
         // before anything is asked: a change that is heard of from here on makes this stamp an old one
@@ -34,46 +36,73 @@ impl SharedStore {
             return Found::Apart(Refusal::StoreAway);
         }
         add(&self.counts.look_ups);
-        let asked = self.redis.one(&self.question(name, tags)).await;
-        let Ok((server, Value::Array(said))) = asked else {
+        // under a lease this process has heard of every change: what it knows need not be asked again
+        let known = if self.lease.holds() { stamp.known_there() } else { None };
+        let said = match known {
+            Some(known) => self.get(name, known).await,
+            None => self.get_all(name, &stamp).await,
+        };
+        let Some(Said { server, record, generations, is_being_written }) = said else {
             add(&self.counts.failures);
             return Found::Apart(Refusal::StoreAway);
         };
-        let mut said = said.into_iter();
-        let (record, mut current) = (said.next(), said.by_ref().take(tags.len()));
-        let generations = current.by_ref().map_while(|said| number(&said)).collect::<Box<[_]>>();
-        if said.any(|marker| self.stands(&marker)) {
+        if is_being_written {
             return Found::Apart(Refusal::BeingWritten);
         }
-        let there = There { server: server.0, generations };
-        if let Some(entry) = self.read(record, name, &there, now)
-            && there.generations.len() == tags.len()
+        let record = record.and_then(|record| self.open(&record, name));
+        let there = generations.map(|generations| There { server: run(server), generations });
+        let stamp = if sabotage::is(Bug::LoadUnchecked) { self.memory.stamp(tags) } else { stamp };
+        if let Some(record) = record
+            && Some(&record.there) == there.as_ref()
+            && let Some(entry) = self.entry(record, name, &stamp, now)
         {
             add(&self.counts.hits);
-            let entry = Arc::new(Entry { stamp, ..entry });
             self.memory.keep(*name.fingerprint, Arc::clone(&entry));
             return Found::Valid(entry);
         }
         match self.generations(tags).await {
-            Some(there) => Found::Missing(stamp.with(there)),
+            Some(there) => {
+                stamp.learn(&there.generations);
+                Found::Missing(stamp.with(there))
+            }
             // under a lease, what this process hears is as good as what the store says
             None if self.lease.holds() && name.consistency < Consistency::Strict => Found::Missing(stamp),
             None => Found::Apart(Refusal::StoreAway),
         }
     }
 
-    fn question(&self, name: &Name<'_>, tags: &[Tag]) -> crate::redis::Cmd {
-        let mut question = cmd("MGET");
-        question.arg(self.names.entry(name.key, name.fingerprint));
+    /// The entry alone, where the generations are known.
+    async fn get(&self, name: &Name<'_>, known: Box<[u64]>) -> Option<Said> {
+        let mut get = cmd("GET");
+        get.arg(self.names.entry(name.key, name.fingerprint));
+        let (ServerId(server), record) = self.redis.one(&get).await.ok()?;
+        // a marker would have been heard of, and what is known forgotten
+        Some(Said { server, record: bytes(record), generations: Some(known), is_being_written: false })
+    }
+
+    /// The entry, the generations and, where it matters, the markers.
+    async fn get_all(&self, name: &Name<'_>, stamp: &Stamp) -> Option<Said> {
+        let tags = name.answer.tags();
+        let mut get = cmd("MGET");
+        get.arg(self.names.entry(name.key, name.fingerprint));
         for tag in tags {
-            question.arg(self.names.generation(tag));
+            get.arg(self.names.generation(tag));
         }
         if name.consistency == Consistency::Strict {
             for tag in tags {
-                question.arg(self.names.marker(tag));
+                get.arg(self.names.marker(tag));
             }
         }
-        question
+        let (ServerId(server), Value::Array(said)) = self.redis.one(&get).await.ok()? else { return None };
+        let mut said = said.into_iter();
+        let record = said.next().and_then(bytes);
+        let generations = said.by_ref().take(tags.len()).map(|said| number(&said)).collect::<Vec<_>>();
+        let is_being_written = said.any(|marker| self.stands(&marker));
+        let generations = generations.into_iter().collect::<Option<Box<[_]>>>();
+        if let Some(generations) = &generations {
+            stamp.learn(generations);
+        }
+        Some(Said { server, record, generations, is_being_written })
     }
 
     /// Whether a marker says that a write is under way.
@@ -84,42 +113,45 @@ impl SharedStore {
         due.is_none_or(|due| Duration::try_from_secs_f64(due / 1_000.0).is_ok_and(|due| due >= past))
     }
 
-    /// A record that is this question's answer and whose generations are current.
-    fn read(&self, record: Option<Value>, name: &Name<'_>, there: &There, now: Instant) -> Option<Entry> {
-        let Some(Value::BulkString(record)) = record else { return None };
-        let Some(record) = wire::decode(&Bytes::from(record), name.fingerprint) else {
+    /// A record that is this question's answer.
+    fn open(&self, record: &Bytes, name: &Name<'_>) -> Option<Record> {
+        let record = wire::decode(record, name.fingerprint);
+        if record.is_none() {
             add(&self.counts.rejected_records);
-            return None;
-        };
-        if record.there != *there {
-            return None;
         }
+        record
+    }
+
+    /// What a record holds, while it is alive.
+    fn entry(&self, record: Record, name: &Name<'_>, stamp: &Stamp, now: Instant) -> Option<Arc<Entry>> {
         let unix = self.clock.unix_millis();
         let age = Duration::from_millis(unix.saturating_sub(record.stored));
         let left = Duration::from_millis(record.expires.saturating_sub(unix));
         let lifetime = Lifetime { stored: now.checked_sub(age).unwrap_or(now), expires: now + left };
-        lifetime.is_alive(now).then(|| Entry {
+        let entry = || Entry {
             key: name.key.clone(),
             status: record.status,
             headers: record.headers,
             body: record.body,
             lifetime,
-            stamp: self.memory.stamp(&[]),
-        })
+            stamp: stamp.clone(),
+        };
+        lifetime.is_alive(now).then(entry).map(Arc::new)
     }
 
     /// The generations of these tags, made where they are missing; known before a fetch begins.
     async fn generations(&self, tags: &[Tag]) -> Option<There> {
         let names = tags.iter().map(|tag| self.names.generation(tag)).collect::<Vec<_>>();
         let names = names.iter().map(String::as_str).collect::<Vec<_>>();
-        let new = tags.iter().map(|_| random().to_le_bytes()).collect::<Vec<_>>();
+        let first = || if sabotage::is(Bug::CountedGenerations) { 1 } else { random() };
+        let new = tags.iter().map(|_| first().to_le_bytes()).collect::<Vec<_>>();
         let lifetime = millis(GENERATION_LIFETIME);
         let mut args = vec![lifetime.as_bytes()];
         args.extend(new.iter().map(<[u8; 8]>::as_slice));
         match self.redis.script(&scripts::STAMP, &names, &args).await {
             Ok((ServerId(server), Value::Array(said))) => {
                 let generations = said.iter().map(number).collect::<Option<Box<[_]>>>()?;
-                (generations.len() == tags.len()).then_some(There { server, generations })
+                (generations.len() == tags.len()).then_some(There { server: run(server), generations })
             }
             Ok(_) | Err(_) => {
                 add(&self.counts.failures);
@@ -152,6 +184,24 @@ impl SharedStore {
             add(&self.counts.lost_fills);
         }
     }
+}
+
+/// What the store said of an entry.
+struct Said {
+    server: u64,
+    record: Option<Bytes>,
+    /// All of them, or none where one is missing.
+    generations: Option<Box<[u64]>>,
+    is_being_written: bool,
+}
+
+fn bytes(said: Value) -> Option<Bytes> {
+    if let Value::BulkString(bytes) = said { Some(bytes.into()) } else { None }
+}
+
+/// Which run of the store said so, as records tell it.
+fn run(server: u64) -> u64 {
+    if sabotage::is(Bug::RunIdIgnored) { 0 } else { server }
 }
 
 /// A generation, as the store holds it.
