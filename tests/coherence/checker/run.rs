@@ -120,7 +120,11 @@ impl Run {
             stage.proxies.push(Placed { larder, clients, store, upstream });
         }
         let addresses = stage.proxies.iter().map(|placed| placed.clients.address()).collect();
-        let habits = Habits { clients: plan.clients, write_percent: plan.write_percent };
+        let habits = Habits {
+            clients: plan.clients,
+            write_percent: plan.write_percent,
+            may_refuse: plan.consistency == Consistency::Strict,
+        };
         let crowd = Crowd::new(addresses, people, Arc::clone(&judge), habits);
         Ok(Self { seed, judge, temper, stage, crowd, chance, done: Vec::new(), listeners })
     }
@@ -177,10 +181,11 @@ impl Run {
         let after = self.measure().await;
         let is_alive =
             (after.hit_percent + HITS_NOISE_PERCENT) * 100 >= before.hit_percent * HITS_BACK_PERCENT;
-        if !is_alive || after.reads == 0 {
+        let is_written = after.acknowledged > 0 || plan.write_percent == 0;
+        if !is_alive || !is_written {
             let text = format!(
-                "of 100 reads {} were hits, after all faults {}",
-                before.hit_percent, after.hit_percent
+                "of 100 reads {} were hits, after all faults {}, and {} writes were acknowledged",
+                before.hit_percent, after.hit_percent, after.acknowledged
             );
             self.judge.violated(Violation::NotAlive, &text);
         }
@@ -192,8 +197,9 @@ impl Run {
         tokio::time::sleep(MEASURED).await;
         let after = self.judge.figures();
         let reads = after.reads - before.reads;
+        let acknowledged = after.acknowledged - before.acknowledged;
         Measured {
-            reads,
+            acknowledged,
             hit_percent: ((after.hits - before.hits) * 100).checked_div(reads).unwrap_or_default(),
         }
     }
@@ -208,7 +214,7 @@ impl Run {
 }
 
 struct Measured {
-    reads: u64,
+    acknowledged: u64,
     hit_percent: u64,
 }
 

@@ -67,7 +67,7 @@ fn plan(bug: Bug, larder: &Path, seed: u64) -> Plan {
         Bug::MemoryKeptWithoutSubscription => {
             (3, StoreKind::Redis, Consistency::Fresh, "store-cut,redis-clients")
         }
-        Bug::LeaseNeverEnds => (3, StoreKind::Redis, Consistency::Bounded, "store-held,store-one-way"),
+        Bug::LeaseNeverEnds => (3, StoreKind::Redis, Consistency::Bounded, "proxy-stop"),
         Bug::RunIdIgnored => (3, StoreKind::Redis, Consistency::Fresh, "redis-old"),
         Bug::IntentsNotSwept => (3, StoreKind::Redis, Consistency::Fresh, "proxy-kill"),
         Bug::JournalNotReplayed => (3, StoreKind::Redis, Consistency::Fresh, "store-held,store-cut"),
@@ -80,6 +80,7 @@ fn plan(bug: Bug, larder: &Path, seed: u64) -> Plan {
         | Bug::IntentsNotSwept
         | Bug::JournalNotReplayed
         | Bug::MemoryKeptWithoutSubscription
+        | Bug::RunIdIgnored
         | Bug::LeaseNeverEnds => 1,
         _ => 10,
     };

@@ -176,6 +176,10 @@ impl Court {
             Known::Refused => self.figures.refused += 1,
             Known::Nothing => self.figures.unknown += 1,
         }
+        if let (Known::Refused, Some(change)) = (write.known, changes.first()) {
+            let text = format!("write {}: {}", write.op, write.kind.as_str());
+            self.violated(Violation::RefusedAndDone, Some(change.register), write.start, &text);
+        }
         let may_wait = self.terms.is_fleet && self.terms.consistency != Consistency::Strict;
         let is_excused = may_wait && self.weather.was_bad(&[Part::Store], write.proxy, write.start, end);
         self.figures.excused_acks += u64::from(is_excused && write.known == Known::Done);
