@@ -29,9 +29,9 @@ pub enum Bug {
     UnpinnedLeft,
     /// Who asks is no part of the fingerprint.
     IdentityLeftOut,
-    /// The shared store forgets entries instead of renewing generations: cache-aside, where a late fill brings them back.
-    EntriesDeleted,
-    /// Generations of the shared store count up from one, so that one that was lost comes back as it was.
+    /// A change is told to every memory, and its generations stay in the shared store.
+    GenerationsKept,
+    /// A generation of the shared store that was lost or deleted comes back as it was.
     CountedGenerations,
     /// `strict` forwards a write without its marker.
     MarkerLeftOut,
@@ -64,7 +64,7 @@ impl Bug {
         Self::UnknownOutcomeIgnored,
         Self::UnpinnedLeft,
         Self::IdentityLeftOut,
-        Self::EntriesDeleted,
+        Self::GenerationsKept,
         Self::CountedGenerations,
         Self::MarkerLeftOut,
         Self::MarkerClearedOn504,
@@ -88,7 +88,7 @@ impl Bug {
             Self::UnknownOutcomeIgnored => "unknown-outcome-ignored",
             Self::UnpinnedLeft => "unpinned-left",
             Self::IdentityLeftOut => "identity-left-out",
-            Self::EntriesDeleted => "entries-deleted",
+            Self::GenerationsKept => "generations-kept",
             Self::CountedGenerations => "counted-generations",
             Self::MarkerLeftOut => "marker-left-out",
             Self::MarkerClearedOn504 => "marker-cleared-on-504",

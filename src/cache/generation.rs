@@ -112,8 +112,9 @@ impl Stamp {
     pub(super) fn to_keep(&self) -> Self {
         let mut kept = self.clone();
         if sabotage::is(Bug::StampAfterFetch) {
-            let now = |seen: &Seen| seen.cell.generation.load(Ordering::Acquire);
-            kept.here.iter_mut().for_each(|seen| seen.generation = now(seen));
+            kept.here
+                .iter_mut()
+                .for_each(|seen| seen.generation = seen.cell.generation.load(Ordering::Acquire));
         }
         kept
     }

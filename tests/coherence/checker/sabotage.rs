@@ -58,7 +58,7 @@ fn plan(bug: Bug, larder: &Path, seed: u64) -> Plan {
         | Bug::UnpinnedLeft
         | Bug::IdentityLeftOut => (1, StoreKind::Memory, Consistency::Fresh, "none"),
         Bug::UnknownOutcomeIgnored => (1, StoreKind::Memory, Consistency::Fresh, "unanswered"),
-        Bug::EntriesDeleted | Bug::ConfirmationsNotAwaited | Bug::LoadUnchecked => {
+        Bug::GenerationsKept | Bug::ConfirmationsNotAwaited | Bug::LoadUnchecked => {
             (3, StoreKind::Redis, Consistency::Fresh, "none")
         }
         Bug::CountedGenerations => (3, StoreKind::Redis, Consistency::Fresh, "none"),

@@ -17,6 +17,9 @@ use super::{SharedStore, add, millis, random, scripts};
 /// Most overdue announcements that one sweep carries out.
 const SWEPT_MAX: &[u8] = b"64";
 
+/// Pause before a store that answers others is asked again.
+const ASKED_AGAIN_AFTER: Duration = Duration::from_millis(10);
+
 /// More tags than this are told as everything: a message has a bound.
 const TOLD_MAX: usize = 20_000;
 
@@ -36,7 +39,7 @@ impl Announced {
     }
 
     fn is_marked(&self) -> bool {
-        self.consistency == Consistency::Strict && !sabotage::is(Bug::MarkerLeftOut)
+        self.consistency == Consistency::Strict
     }
 }
 
@@ -47,15 +50,16 @@ impl SharedStore {
         let announced = Announced::of(tags, consistency, random().max(1));
         let (name, deadline) = (announced.name(), millis(COMMIT_DEADLINE));
         let intended = told(&Intended { is_marked: announced.is_marked(), tags: texts(&announced.tags) });
-        if announced.is_marked() {
-            return match self.mark(&announced, &deadline, &intended).await {
-                Ok(()) => Ok(announced),
-                Err(_silence) => {
+        if announced.is_marked() && !sabotage::is(Bug::MarkerLeftOut) {
+            let give_up = tokio::time::Instant::now() + DELTA;
+            while self.mark(&announced, &deadline, &intended).await.is_err() {
+                if !self.comes_back(give_up).await {
                     // the store may have heard it nevertheless
                     self.journal.owe(&[], Some(announced));
-                    Err(Closed)
+                    return Err(Closed);
                 }
-            };
+            }
+            return Ok(announced);
         }
         let keys = [self.names.intents.as_str(), &self.names.intended];
         let args = [name.as_bytes(), deadline.as_bytes(), &intended];
@@ -88,6 +92,7 @@ impl SharedStore {
         let said = self.redis.script(&scripts::MARK, &refs(&names), &args).await;
         self.memory.bump(&announced.tags);
         let (_, live) = said?;
+        self.heard_from_store();
         self.confirmations.see(members(&live));
         awaiting.everybody_but(&self.own).await;
         Ok(())
@@ -99,32 +104,43 @@ impl SharedStore {
         let is_waited_for = change.consistency > Consistency::Bounded;
         let announced = change.announced.filter(Announced::is_recorded);
         let awaiting = self.confirmations.open();
-        let completed = announced.iter().filter(|announced| !announced.is_marked());
-        let told = match self.tell(change.tags, completed, awaiting.number).await {
-            // the marker goes last: until then nobody who is strict looks at what is changed here
-            Ok(live) => match announced.as_ref().filter(|announced| announced.is_marked()) {
-                Some(announced) if is_waited_for => self.unmark(announced).await.map(|()| live),
-                Some(_) | None => Ok(live),
-            },
-            silence => silence,
+        let give_up = tokio::time::Instant::now() + DELTA;
+        let told = loop {
+            match self.tell_and_unmark(change.tags, announced.as_ref(), awaiting.number).await {
+                Err(_silence) if is_waited_for && self.comes_back(give_up).await => {} // and is told again
+                told => break told,
+            }
         };
         // after the store: whatever was loaded from it before this is overtaken
         self.memory.bump(change.tags);
         match told {
             Ok(live) => {
-                self.silent_since.store(0, Ordering::Release);
                 self.confirmations.see(live);
                 if is_waited_for {
                     awaiting.everybody_but(&self.own).await;
                 }
             }
-            Err(_silence) => {
-                self.journal.owe(change.tags, announced);
-                if is_waited_for {
-                    self.leases_to_end().await;
-                }
-            }
+            Err(_silence) => self.journal.owe(change.tags, announced),
         }
+    }
+
+    async fn tell_and_unmark(
+        &self,
+        tags: &[Tag],
+        announced: Option<&Announced>,
+        number: u64,
+    ) -> Result<Vec<(String, Duration)>, Silence> {
+        let (marked, plain) = match announced {
+            Some(announced) if announced.is_marked() => (Some(announced), None),
+            plain => (None, plain),
+        };
+        let live = self.tell(tags, plain.into_iter(), number).await?;
+        // the marker goes last: until then nobody who is strict looks at what is changed here
+        if let Some(marked) = marked {
+            self.unmark(marked).await?;
+        }
+        self.heard_from_store();
+        Ok(live)
     }
 
     /// Tells the store, and through it everybody, what has changed.
@@ -139,13 +155,14 @@ impl SharedStore {
         let mut names =
             vec![self.names.intents.clone(), self.names.intended.clone(), self.names.fleet.clone()];
         names.extend(tags.iter().map(|tag| self.names.generation(tag)));
+        if sabotage::is(Bug::GenerationsKept) {
+            names.truncate(3);
+        }
         let message = if tags.is_empty() { Vec::new() } else { self.message(number, tags) };
         let completed = completed.map(Announced::name).collect::<Vec<_>>();
         let mut args = vec![self.names.changed.as_bytes(), &message, self.names.member.as_bytes()];
         args.extend(completed.iter().map(String::as_bytes));
-        let is_aside = sabotage::is(Bug::EntriesDeleted);
-        let change = if is_aside { &scripts::CHANGE_ASIDE } else { &scripts::CHANGE };
-        let (_, live) = self.redis.script(change, &refs(&names), &args).await?;
+        let (_, live) = self.redis.script(&scripts::CHANGE, &refs(&names), &args).await?;
         Ok(members(&live))
     }
 
@@ -178,16 +195,32 @@ impl SharedStore {
         }
     }
 
-    /// Waits until nobody who lost the store as we did can still believe what it remembers. Those
-    /// who still reach it cannot be told; they are told when we reach it again.
-    async fn leases_to_end(&self) {
+    /// The store answered us.
+    pub(super) fn heard_from_store(&self) {
+        if self.silent_since.load(Ordering::Relaxed) != 0 {
+            self.silent_since.store(0, Ordering::Release);
+        }
+    }
+
+    /// Waits for a store that did not answer, until nobody who lost it as we did can still believe
+    /// what it remembers; then, or when it is time to give up, says that it does not come back.
+    /// Those who still reach it are told when we reach it again.
+    async fn comes_back(&self, give_up: tokio::time::Instant) -> bool {
         let now = self.clock.boot_millis();
         let since = match self.silent_since.compare_exchange(0, now, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => now,
             Err(since) => since,
         };
-        let silent = Duration::from_millis(now.saturating_sub(since));
-        tokio::time::sleep(DELTA.saturating_sub(silent)).await;
+        let left = DELTA.saturating_sub(Duration::from_millis(now.saturating_sub(since)));
+        let left = left.min(give_up.saturating_duration_since(tokio::time::Instant::now()));
+        if left.is_zero() {
+            return false;
+        }
+        if self.redis.is_up() {
+            tokio::time::sleep(left.min(ASKED_AGAIN_AFTER)).await;
+            return true;
+        }
+        tokio::time::timeout(left, self.redis.up()).await.is_ok()
     }
 
     /// Pays what is owed to the store, all of it at once.
@@ -198,11 +231,10 @@ impl SharedStore {
         }
         let tags = owed.tags.iter().cloned().collect::<Vec<_>>();
         let plain = owed.announced.iter().filter(|announced| !announced.is_marked());
-        if sabotage::is(Bug::JournalNotReplayed) {
-            self.journal.paid(changes);
-            return Ok(());
-        }
-        let told = self.tell(&tags, plain, 0).await;
+        let told = match sabotage::is(Bug::JournalNotReplayed) {
+            true => Ok(Vec::new()),
+            false => self.tell(&tags, plain, 0).await,
+        };
         let unmarked = match told {
             Ok(_) => self.unmark_all(owed.announced.iter().filter(|announced| announced.is_marked())).await,
             Err(silence) => Err(silence),
@@ -229,15 +261,12 @@ impl SharedStore {
             let change = Change { tags: &settled, announced: None, consistency: Consistency::Fresh };
             self.carry_out(change).await;
         }
-        if sabotage::is(Bug::IntentsNotSwept) {
-            return;
-        }
         let keys = [self.names.intents.as_str(), &self.names.intended];
         let Ok((_, Value::Array(overdue))) = self.redis.script(&scripts::OVERDUE, &keys, &[SWEPT_MAX]).await
         else {
             return;
         };
-        for pair in overdue.chunks_exact(2) {
+        for pair in overdue.chunks_exact(2).filter(|_| !sabotage::is(Bug::IntentsNotSwept)) {
             if let Some(announced) = announced(pair) {
                 let tags = announced.tags.clone();
                 let consistency = announced.consistency;

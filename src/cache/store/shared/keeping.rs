@@ -84,6 +84,7 @@ impl Keeping {
             match channel.script(&scripts::BEAT, &keys, &args).await {
                 Ok(live) => {
                     store.lease.extend(&beat);
+                    store.heard_from_store();
                     store.confirmations.see(members(&live));
                 }
                 Err(silence) => return silence,

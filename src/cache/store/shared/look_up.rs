@@ -36,9 +36,10 @@ impl SharedStore {
             return Found::Apart(Refusal::StoreAway);
         }
         add(&self.counts.look_ups);
-        // under a lease this process has heard of every change: what it knows need not be asked again
-        let known = if self.lease.holds() { stamp.known_there() } else { None };
-        let said = match known {
+        // Under a lease this process has heard of every change: what it knows need not be asked again.
+        // Of a marker it knows nothing, so whoever is strict asks.
+        let is_known = self.lease.holds() && name.consistency < Consistency::Strict;
+        let said = match is_known.then(|| stamp.known_there()).flatten() {
             Some(known) => self.get(name, known).await,
             None => self.get_all(name, &stamp).await,
         };
@@ -50,20 +51,18 @@ impl SharedStore {
             return Found::Apart(Refusal::BeingWritten);
         }
         let record = record.and_then(|record| self.open(&record, name));
-        let there = generations.map(|generations| There { server: run(server), generations });
-        let stamp = if sabotage::is(Bug::LoadUnchecked) { self.memory.stamp(tags) } else { stamp };
-        if let Some(record) = record
-            && Some(&record.there) == there.as_ref()
-            && let Some(entry) = self.entry(record, name, &stamp, now)
-        {
-            add(&self.counts.hits);
-            self.memory.keep(*name.fingerprint, Arc::clone(&entry));
+        let there = generations.map(|generations| There { server, generations });
+        if let Some(entry) = self.valid(record.as_ref(), there.as_ref(), name, (&stamp, now)) {
             return Found::Valid(entry);
         }
         match self.generations(tags).await {
             Some(there) => {
                 stamp.learn(&there.generations);
-                Found::Missing(stamp.with(there))
+                // what was known may have been pushed out of the store and made anew by others
+                match self.valid(record.as_ref(), Some(&there), name, (&stamp, now)) {
+                    Some(entry) => Found::Valid(entry),
+                    None => Found::Missing(stamp.with(there)),
+                }
             }
             // under a lease, what this process hears is as good as what the store says
             None if self.lease.holds() && name.consistency < Consistency::Strict => Found::Missing(stamp),
@@ -76,7 +75,6 @@ impl SharedStore {
         let mut get = cmd("GET");
         get.arg(self.names.entry(name.key, name.fingerprint));
         let (ServerId(server), record) = self.redis.one(&get).await.ok()?;
-        // a marker would have been heard of, and what is known forgotten
         Some(Said { server, record: bytes(record), generations: Some(known), is_being_written: false })
     }
 
@@ -122,19 +120,36 @@ impl SharedStore {
         record
     }
 
+    /// A record whose generations are those that count now, in memory too from here on.
+    fn valid(
+        &self,
+        record: Option<&Record>,
+        there: Option<&There>,
+        name: &Name<'_>,
+        (stamp, now): (&Stamp, Instant),
+    ) -> Option<Arc<Entry>> {
+        let record = record.filter(|record| there.is_some_and(|there| is_current(&record.there, there)))?;
+        let entry = self.entry(record, name, stamp, now)?;
+        add(&self.counts.hits);
+        self.memory.keep(*name.fingerprint, Arc::clone(&entry));
+        Some(entry)
+    }
+
     /// What a record holds, while it is alive.
-    fn entry(&self, record: Record, name: &Name<'_>, stamp: &Stamp, now: Instant) -> Option<Arc<Entry>> {
+    fn entry(&self, record: &Record, name: &Name<'_>, stamp: &Stamp, now: Instant) -> Option<Arc<Entry>> {
         let unix = self.clock.unix_millis();
         let age = Duration::from_millis(unix.saturating_sub(record.stored));
         let left = Duration::from_millis(record.expires.saturating_sub(unix));
+        let is_unchecked = sabotage::is(Bug::LoadUnchecked);
+        let stamp = if is_unchecked { self.memory.stamp(name.answer.tags()) } else { stamp.clone() };
         let lifetime = Lifetime { stored: now.checked_sub(age).unwrap_or(now), expires: now + left };
         let entry = || Entry {
             key: name.key.clone(),
             status: record.status,
-            headers: record.headers,
-            body: record.body,
+            headers: Arc::clone(&record.headers),
+            body: record.body.clone(),
             lifetime,
-            stamp: stamp.clone(),
+            stamp,
         };
         lifetime.is_alive(now).then(entry).map(Arc::new)
     }
@@ -143,15 +158,15 @@ impl SharedStore {
     async fn generations(&self, tags: &[Tag]) -> Option<There> {
         let names = tags.iter().map(|tag| self.names.generation(tag)).collect::<Vec<_>>();
         let names = names.iter().map(String::as_str).collect::<Vec<_>>();
-        let first = || if sabotage::is(Bug::CountedGenerations) { 1 } else { random() };
-        let new = tags.iter().map(|_| first().to_le_bytes()).collect::<Vec<_>>();
+        let made = || if sabotage::is(Bug::CountedGenerations) { 1 } else { random() };
+        let new = tags.iter().map(|_| made().to_le_bytes()).collect::<Vec<_>>();
         let lifetime = millis(GENERATION_LIFETIME);
         let mut args = vec![lifetime.as_bytes()];
         args.extend(new.iter().map(<[u8; 8]>::as_slice));
         match self.redis.script(&scripts::STAMP, &names, &args).await {
             Ok((ServerId(server), Value::Array(said))) => {
                 let generations = said.iter().map(number).collect::<Option<Box<[_]>>>()?;
-                (generations.len() == tags.len()).then_some(There { server: run(server), generations })
+                (generations.len() == tags.len()).then_some(There { server, generations })
             }
             Ok(_) | Err(_) => {
                 add(&self.counts.failures);
@@ -195,13 +210,13 @@ struct Said {
     is_being_written: bool,
 }
 
-fn bytes(said: Value) -> Option<Bytes> {
-    if let Value::BulkString(bytes) = said { Some(bytes.into()) } else { None }
+/// Are these the generations that count now, and was it the same run of the store that said so?
+fn is_current(kept: &There, now: &There) -> bool {
+    kept.generations == now.generations && (kept.server == now.server || sabotage::is(Bug::RunIdIgnored))
 }
 
-/// Which run of the store said so, as records tell it.
-fn run(server: u64) -> u64 {
-    if sabotage::is(Bug::RunIdIgnored) { 0 } else { server }
+fn bytes(said: Value) -> Option<Bytes> {
+    if let Value::BulkString(bytes) = said { Some(bytes.into()) } else { None }
 }
 
 /// A generation, as the store holds it.

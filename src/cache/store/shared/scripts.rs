@@ -94,15 +94,6 @@ pub(super) static CHANGE: LazyLock<Lua> = LazyLock::new(|| {
     ))
 });
 
-/// What [`CHANGE`] would be if entries were deleted and generations left as they are.
-pub(super) static CHANGE_ASIDE: LazyLock<Lua> = LazyLock::new(|| {
-    Lua::new(concat!(
-        "for _, entry in ipairs(redis.call('KEYS', '*#*')) do redis.call('UNLINK', entry) end ",
-        "if ARGV[2] ~= '' then redis.call('PUBLISH', ARGV[1], ARGV[2]) end ",
-        live!("KEYS[3]", "ARGV[3]")
-    ))
-});
-
 /// As [`ANNOUNCE`], and from now on nobody who is strict reads from the cache what may change. Keys:
 /// the intents, what is intended, the fleet, then for each tag its writes, its marker and its
 /// generation. Arguments: the channel, what to say there, what stands before identities of members,
