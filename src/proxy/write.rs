@@ -121,7 +121,8 @@ fn text(value: Option<&HeaderValue>) -> Option<&str> {
 
 /// A 5xx, or a gateway's word that it gave up, says nothing about the database.
 fn is_outcome_unknown(status: StatusCode) -> bool {
-    status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429 | 499)
+    let is_cleared = status == StatusCode::GATEWAY_TIMEOUT && sabotage::is(Bug::MarkerClearedOn504);
+    (status.is_server_error() && !is_cleared) || matches!(status.as_u16(), 408 | 425 | 429 | 499)
 }
 
 /// A write as it will be forwarded.

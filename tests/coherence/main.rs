@@ -37,6 +37,15 @@ fn one_proxy_is_never_stale_whatever_is_done_to_it() {
     assert!(reads > 5_000 && writes > 200 && number(&ended, "faults") > 2, "no proof: {}", ended.said);
 }
 
+#[test]
+fn a_fleet_is_never_stale_whatever_is_done_to_it() {
+    let ended = check("--schedules 4 --seconds 30 --faults all");
+    assert_eq!(ended.code, 0, "{}{}", ended.said, ended.complaint);
+    let (reads, writes) = (number(&ended, "reads checked"), number(&ended, "writes"));
+    // a machine that has nothing else to do checks ten times as many
+    assert!(reads > 20_000 && writes > 500 && number(&ended, "faults") > 8, "no proof: {}", ended.said);
+}
+
 /// What the checker is for: proxies that do not hear of each other's writes.
 #[test]
 fn several_memories_are_found_to_be_stale() {

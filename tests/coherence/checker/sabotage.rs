@@ -61,14 +61,14 @@ fn plan(bug: Bug, larder: &Path, seed: u64) -> Plan {
         Bug::GenerationsKept | Bug::ConfirmationsNotAwaited | Bug::LoadUnchecked => {
             (3, StoreKind::Redis, Consistency::Fresh, "none")
         }
-        Bug::CountedGenerations => (3, StoreKind::Redis, Consistency::Fresh, "redis-evict,redis-flush"),
+        Bug::CountedGenerations => (3, StoreKind::Redis, Consistency::Fresh, "none"),
         Bug::MarkerLeftOut => (3, StoreKind::Redis, Consistency::Strict, "none"),
         Bug::MarkerClearedOn504 => (3, StoreKind::Redis, Consistency::Strict, "given-up"),
         Bug::MemoryKeptWithoutSubscription => {
             (3, StoreKind::Redis, Consistency::Fresh, "store-cut,redis-clients")
         }
-        Bug::LeaseNeverEnds => (3, StoreKind::Redis, Consistency::Bounded, "store-held,store-one-way"),
-        Bug::RunIdIgnored => (3, StoreKind::Redis, Consistency::Fresh, "redis-empty,redis-aof"),
+        Bug::LeaseNeverEnds => (3, StoreKind::Redis, Consistency::Bounded, "proxy-stop"),
+        Bug::RunIdIgnored => (3, StoreKind::Redis, Consistency::Fresh, "redis-old"),
         Bug::IntentsNotSwept => (3, StoreKind::Redis, Consistency::Fresh, "proxy-kill"),
         Bug::JournalNotReplayed => (3, StoreKind::Redis, Consistency::Fresh, "store-held,store-cut"),
     };
@@ -80,6 +80,7 @@ fn plan(bug: Bug, larder: &Path, seed: u64) -> Plan {
         | Bug::IntentsNotSwept
         | Bug::JournalNotReplayed
         | Bug::MemoryKeptWithoutSubscription
+        | Bug::RunIdIgnored
         | Bug::LeaseNeverEnds => 1,
         _ => 10,
     };

@@ -37,6 +37,8 @@ pub(crate) enum Fault {
     RedisEmpty,
     /// The store is killed and comes back with what it had written down.
     RedisAof,
+    /// The store is killed and comes back as it was a while ago: what a failover without the last writes leaves.
+    RedisOld,
     /// The store stands still.
     RedisStop,
     /// Everything in the store is gone.
@@ -62,7 +64,7 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 25] = [
+    pub(crate) const ALL: [Self; 26] = [
         Self::ProxyKill,
         Self::ProxyStop,
         Self::ProxyRoll,
@@ -77,6 +79,7 @@ impl Fault {
         Self::StoreGarbage,
         Self::RedisEmpty,
         Self::RedisAof,
+        Self::RedisOld,
         Self::RedisStop,
         Self::RedisFlush,
         Self::RedisScripts,
@@ -106,6 +109,7 @@ impl Fault {
             Self::StoreGarbage => "store-garbage",
             Self::RedisEmpty => "redis-empty",
             Self::RedisAof => "redis-aof",
+            Self::RedisOld => "redis-old",
             Self::RedisStop => "redis-stop",
             Self::RedisFlush => "redis-flush",
             Self::RedisScripts => "redis-scripts",
@@ -146,7 +150,7 @@ impl Fault {
             | Self::RedisStop
             | Self::RedisClients
             | Self::RedisFull => &[Part::Store],
-            Self::RedisEmpty => &[Part::Store, Part::Memory],
+            Self::RedisEmpty | Self::RedisOld => &[Part::Store, Part::Memory],
             Self::RedisFlush | Self::RedisEvict => &[Part::Memory],
             Self::UpstreamCut | Self::UpstreamLate | Self::UpstreamHeld => &[Part::Upstream],
             Self::Unanswered | Self::GivenUp => &[Part::Answers],

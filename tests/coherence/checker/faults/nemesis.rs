@@ -98,6 +98,7 @@ impl Nemesis<'_> {
             | Fault::RulesReload
             | Fault::RedisEmpty
             | Fault::RedisAof
+            | Fault::RedisOld
             | Fault::RedisStop
             | Fault::RedisFlush
             | Fault::RedisScripts
@@ -129,6 +130,7 @@ impl Nemesis<'_> {
             Fault::StoreOneWay => set(placed.store.as_ref(), Passage::OneWay),
             Fault::StoreGarbage => set(placed.store.as_ref(), Passage::Garbage),
             Fault::RedisEmpty | Fault::RedisAof => signal(redis, Signal::Kill),
+            Fault::RedisOld => redis.map_or(Ok(()), Redis::copy)?,
             Fault::RedisStop => signal(redis, Signal::Stop),
             Fault::RedisFlush => command(redis, &["FLUSHALL"])?,
             Fault::RedisScripts => command(redis, &["SCRIPT FLUSH"])?,
@@ -168,6 +170,10 @@ impl Nemesis<'_> {
             }
             Fault::RedisEmpty => restart(self.stage.redis.as_mut(), Restart::Empty)?,
             Fault::RedisAof => restart(self.stage.redis.as_mut(), Restart::Remembering)?,
+            Fault::RedisOld => {
+                signal(redis, Signal::Kill);
+                restart(self.stage.redis.as_mut(), Restart::AsCopied)?;
+            }
             Fault::RedisStop => signal(redis, Signal::Continue),
             Fault::RedisFull | Fault::RedisEvict => {
                 command(redis, &["CONFIG SET maxmemory 0", "CONFIG SET maxmemory-policy noeviction"])?;

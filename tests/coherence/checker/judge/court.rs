@@ -176,15 +176,21 @@ impl Court {
             Known::Refused => self.figures.refused += 1,
             Known::Nothing => self.figures.unknown += 1,
         }
+        if let (Known::Refused, Some(change)) = (write.known, changes.first()) {
+            let text = format!("write {}: {}", write.op, write.kind.as_str());
+            self.violated(Violation::RefusedAndDone, Some(change.register), write.start, &text);
+        }
+        // until it has connected again, a proxy is without its store however well the store is
+        let since = write.start.saturating_sub(AFTERMATH);
         let may_wait = self.terms.is_fleet && self.terms.consistency != Consistency::Strict;
-        let is_excused = may_wait && self.weather.was_bad(&[Part::Store], write.proxy, write.start, end);
+        let is_excused = may_wait && self.weather.was_bad(&[Part::Store], write.proxy, since, end);
         self.figures.excused_acks += u64::from(is_excused && write.known == Known::Done);
         for change in changes {
             let history = &mut self.registers[change.register.index()];
             history.recent.written(write, Some(change.version), end);
             match write.known {
                 Known::Done if is_excused => {
-                    self.excused.push(Excused { proxy: write.proxy, change, start: write.start });
+                    self.excused.push(Excused { proxy: write.proxy, change, start: since });
                 }
                 Known::Done => history.acknowledged.raise(end, change.version),
                 Known::Refused | Known::Nothing => {}

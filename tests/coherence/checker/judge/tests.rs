@@ -191,7 +191,10 @@ fn a_write_is_carried_out_once_and_not_only_promised() {
     told.executed(1, 5, 2);
     told.executed(1, 6, 3);
     told.heard(2, 7, 8, Known::Done);
-    assert_eq!(told.found(), [(Violation::SentTwice, 1), (Violation::NotDone, 1)]);
+    told.executed(3, 9, 4);
+    told.heard(3, 9, 10, Known::Refused);
+    let found = [Violation::SentTwice, Violation::NotDone, Violation::RefusedAndDone];
+    assert_eq!(told.found(), found.map(|violation| (violation, 1)));
 }
 
 #[test]

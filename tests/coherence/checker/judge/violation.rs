@@ -23,6 +23,8 @@ pub(crate) enum Violation {
     SentTwice,
     /// A write was acknowledged and not carried out.
     NotDone,
+    /// A write was refused, which says that nothing has changed, and was carried out.
+    RefusedAndDone,
     /// A request failed for which the upstream had an answer.
     Failed,
     /// Some seconds after the last fault, requests fail or hits do not come back.
@@ -30,7 +32,7 @@ pub(crate) enum Violation {
 }
 
 impl Violation {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Stale,
         Self::WentBack,
         Self::EntryWentBack,
@@ -40,6 +42,7 @@ impl Violation {
         Self::NeverSeen,
         Self::SentTwice,
         Self::NotDone,
+        Self::RefusedAndDone,
         Self::Failed,
         Self::NotAlive,
     ];
@@ -55,6 +58,7 @@ impl Violation {
             Self::NeverSeen => "a write without an invalidation",
             Self::SentTwice => "a write carried out twice",
             Self::NotDone => "acknowledged and not carried out",
+            Self::RefusedAndDone => "refused and carried out",
             Self::Failed => "failed without the upstream's doing",
             Self::NotAlive => "not alive after healing",
         }

@@ -3,6 +3,7 @@
 mod answer;
 mod request;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,6 +15,7 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::chain;
@@ -32,12 +34,50 @@ const LEFT_MICROS_MAX: i64 = 12_000;
 /// After a failure a client takes a breath, or dead proxies would get most requests.
 const BREATH: Duration = Duration::from_millis(20);
 
+/// A client that has waited so long goes on elsewhere, and takes the answer when it comes: or those that
+/// ask a proxy which stands still would all stand still with it, and nothing would happen meanwhile.
+const PATIENCE: Duration = Duration::from_millis(150);
+/// So many requests a client leaves with one proxy before it asks the others only.
+const LEFT_BEHIND_MAX: usize = 2;
+
+/// What a client is waiting for: one request, and those that take too long.
+#[derive(Debug, Default)]
+struct Waiting {
+    operations: JoinSet<usize>,
+    by_proxy: BTreeMap<usize, usize>,
+}
+
+impl Waiting {
+    /// Any proxy that does not owe this client too much.
+    fn choose(&self, proxies: usize, chance: &mut Chance) -> usize {
+        let owes = |proxy: usize| self.by_proxy.get(&proxy).copied().unwrap_or_default();
+        let first = chance.index(proxies);
+        let others = (0..proxies).map(|step| (first + step) % proxies);
+        others.into_iter().find(|proxy| owes(*proxy) < LEFT_BEHIND_MAX).unwrap_or(first)
+    }
+
+    fn began(&mut self, proxy: usize) {
+        *self.by_proxy.entry(proxy).or_default() += 1;
+    }
+
+    /// Waits for an answer, but not for ever where there is somebody else to ask.
+    async fn patiently(&mut self) {
+        let all_owe = self.by_proxy.values().all(|owed| *owed >= LEFT_BEHIND_MAX);
+        let wait = if all_owe { ANSWER_MAX } else { PATIENCE };
+        if let Ok(Some(Ok(proxy))) = tokio::time::timeout(wait, self.operations.join_next()).await {
+            self.by_proxy.entry(proxy).and_modify(|owed| *owed -= 1);
+        }
+    }
+}
+
 /// How the clients behave.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Habits {
     pub(crate) clients: usize,
     /// So many of 100 operations are writes.
     pub(crate) write_percent: u64,
+    /// May a proxy refuse a write because its store is away?
+    pub(crate) may_refuse: bool,
 }
 
 /// What all clients share.
@@ -80,17 +120,26 @@ impl Crowd {
 
     /// One client, until it is told to stop.
     pub(crate) async fn run(self: Arc<Self>, client: usize, mut chance: Chance, stop: CancellationToken) {
+        let mut waiting = Waiting::default();
         while !stop.is_cancelled() {
-            let proxy = chance.index(self.proxies.len());
+            let proxy = waiting.choose(self.proxies.len(), &mut chance);
             let who = Who::ALL[chance.index(Who::ALL.len())];
-            let is_fine = if who != Who::ANYBODY && chance.percent(self.habits.write_percent * 5 / 4) {
-                self.write(client, proxy, who, &mut chance).await
-            } else {
-                self.read(client, proxy, who, &mut chance).await
-            };
-            if !is_fine {
-                tokio::time::sleep(BREATH).await;
-            }
+            let crowd = Arc::clone(&self);
+            let mut chance = chance.branch();
+            waiting.operations.spawn(async move {
+                let is_write = who != Who::ANYBODY && chance.percent(crowd.habits.write_percent * 5 / 4);
+                let is_fine = if is_write {
+                    crowd.write(client, proxy, who, &mut chance).await
+                } else {
+                    crowd.read(client, proxy, who, &mut chance).await
+                };
+                if !is_fine {
+                    tokio::time::sleep(BREATH).await;
+                }
+                proxy
+            });
+            waiting.began(proxy);
+            waiting.patiently().await;
         }
     }
 
@@ -167,6 +216,7 @@ impl Crowd {
         let known = match answered {
             Ok(answered) if answered.status.is_success() => Known::Done,
             Ok(answered) if answered.status == StatusCode::CONFLICT => Known::Refused,
+            Ok(answered) if self.habits.may_refuse && is_closed(&answered) => Known::Refused,
             Ok(answered) => {
                 is_fine = false;
                 let why = format!("{} {}", answered.status, text(&answered.body));
@@ -195,6 +245,11 @@ impl Crowd {
         };
         tokio::time::timeout(patience, asked).await.unwrap_or(Err(Unanswered::Left))
     }
+}
+
+/// Larder's own word that it forwarded nothing, because it could not mark what the write would change.
+fn is_closed(answered: &Answered) -> bool {
+    answered.status == StatusCode::SERVICE_UNAVAILABLE && text(&answered.body).contains("LARDER503")
 }
 
 /// A key of one's own or of everybody; the first ones are wanted most.

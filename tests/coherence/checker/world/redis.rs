@@ -13,11 +13,17 @@ const START_MAX: Duration = Duration::from_secs(30);
 /// A stopped server answers nothing; whoever asks it anything must not wait for ever.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
 
+/// Where Redis keeps its files for appending, in its folder.
+const DATA: &str = "appendonlydir";
+const COPY: &str = "copied";
+
 /// How a killed server comes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Restart {
     /// With everything that it had written down.
     Remembering,
+    /// With what it had written down when it was copied.
+    AsCopied,
     Empty,
 }
 
@@ -46,11 +52,27 @@ impl Redis {
     /// Starts it again after it was killed.
     pub(crate) fn restart(&mut self, how: Restart) -> Result<(), Trouble> {
         self.process.wait(ANSWER_MAX);
-        if how == Restart::Empty {
-            std::fs::remove_dir_all(self.folder.path())?;
-            std::fs::create_dir_all(self.folder.path())?;
+        let data = self.folder.path().join(DATA);
+        match how {
+            Restart::Remembering => {}
+            Restart::Empty => std::fs::remove_dir_all(&data)?,
+            Restart::AsCopied => {
+                std::fs::remove_dir_all(&data)?;
+                std::fs::rename(self.folder.path().join(COPY), &data)?;
+            }
         }
         self.process = run(self.folder.path(), self.port)?;
+        Ok(())
+    }
+
+    /// Copies what it has written down, for a later restart.
+    pub(crate) fn copy(&self) -> Result<(), Trouble> {
+        let (from, to) = (self.folder.path().join(DATA), self.folder.path().join(COPY));
+        std::fs::create_dir_all(&to)?;
+        for file in std::fs::read_dir(from)? {
+            let file = file?;
+            std::fs::copy(file.path(), to.join(file.file_name()))?;
+        }
         Ok(())
     }
 

@@ -14,7 +14,7 @@ const SOON: Duration = Duration::from_secs(5);
 const HELD: Duration = Duration::from_millis(100);
 
 #[test]
-fn redis_comes_back_with_everything_or_with_nothing() {
+fn redis_comes_back_with_everything_with_nothing_or_as_it_was() {
     let mut redis = Redis::start().expect("redis-server");
     let say = |redis: &Redis, words: &str| redis.command(words).unwrap_or_default().trim_end().to_owned();
     assert_eq!(say(&redis, "SET a 1"), "+OK");
@@ -23,6 +23,12 @@ fn redis_comes_back_with_everything_or_with_nothing() {
         redis.restart(how).expect("the same port");
         assert_eq!(say(&redis, "EXISTS a"), found, "{how:?}");
     }
+    assert_eq!(say(&redis, "SET old 1"), "+OK");
+    redis.copy().expect("a copy");
+    assert_eq!(say(&redis, "SET new 1"), "+OK");
+    redis.signal(Signal::Kill);
+    redis.restart(Restart::AsCopied).expect("the same port");
+    assert_eq!((say(&redis, "EXISTS old"), say(&redis, "EXISTS new")), (":1".to_owned(), ":0".to_owned()));
     redis.signal(Signal::Stop);
     assert!(redis.command("PING").is_err(), "a stopped server is silent");
     redis.signal(Signal::Continue);
