@@ -1,0 +1,102 @@
+//! Is it understood what a server says that will not?
+
+use larder::redis::{Refusal, Silence};
+use tokio::time::{Duration, Instant};
+
+use crate::redis::Redis;
+use crate::{becomes, becomes_up, command, store};
+
+#[tokio::test]
+async fn a_full_server_says_so_and_still_reads() {
+    let redis = Redis::start(&["--maxmemory", "1500kb", "--maxmemory-policy", "noeviction"]);
+    let store = store(&redis.url());
+    becomes_up(&store).await;
+    let value = "x".repeat(100_000);
+    let mut refused = None;
+    for number in 0..100 {
+        refused = store.one(&command(&["SET", &number.to_string(), &value])).await.err();
+        if refused.is_some() {
+            break;
+        }
+    }
+    assert_eq!(refused, Some(Silence::Refused(Refusal::Full)));
+    assert!(store.is_up(), "what it holds is still of use");
+    assert!(store.one(&command(&["GET", "0"])).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_server_that_follows_another_is_left_within_a_second() {
+    let redis = Redis::start(&[]);
+    let store = store(&redis.url());
+    becomes_up(&store).await;
+    assert_eq!(redis.cli(&["replicaof", "127.0.0.1", "1"]), "OK");
+    assert_eq!(store.one(&command(&["SET", "a", "b"])).await, Err(Silence::Refused(Refusal::ReadOnly)));
+    assert_eq!(redis.cli(&["replicaof", "no", "one"]), "OK");
+    becomes_up(&store).await;
+
+    // nobody writes: it is noticed all the same
+    let told = Instant::now();
+    assert_eq!(redis.cli(&["replicaof", "127.0.0.1", "1"]), "OK");
+    becomes("a look at its role", || async { !store.is_up() }).await;
+    assert!(told.elapsed() < Duration::from_secs(1), "noticed after {:?}", told.elapsed());
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    assert!(!store.is_up(), "a replica is not connected to");
+    assert_eq!(redis.cli(&["replicaof", "no", "one"]), "OK");
+    becomes_up(&store).await;
+}
+
+#[tokio::test]
+async fn whoever_is_not_let_in_is_told_why() {
+    let redis = Redis::start(&[]);
+    assert_eq!(redis.cli(&["config", "set", "requirepass", "secret"]), "OK");
+    let url = redis.url();
+    let with = |login: &str| url.replace("redis://", &format!("redis://{login}@"));
+    let none = store(&url);
+    let wrong = store(&with(":wrong"));
+    let right = store(&with(":secret"));
+    becomes_up(&right).await;
+    assert!(right.one(&command(&["PING"])).await.is_ok());
+    let limits = ["acl", "setuser", "ann", "on", ">pw", "~mine:*", "+@all", "-flushall"];
+    assert_eq!(redis.cli(&[&["-a", "secret", "--no-auth-warning"][..], &limits].concat()), "OK");
+    let ann = store(&with("ann:pw"));
+    becomes_up(&ann).await;
+    assert!(ann.one(&command(&["SET", "mine:a", "b"])).await.is_ok());
+    for words in [&["SET", "other", "b"][..], &["FLUSHALL"]] {
+        assert_eq!(ann.one(&command(words)).await, Err(Silence::Refused(Refusal::Forbidden)), "{words:?}");
+        becomes_up(&ann).await;
+    }
+    assert!(!none.is_up() && !wrong.is_up(), "without the password there is no store");
+    assert_eq!(none.listen(&["news"], |_| {}).await.err(), Some(Silence::Refused(Refusal::Forbidden)));
+    assert_eq!(wrong.listen(&["news"], |_| {}).await.err(), Some(Silence::Refused(Refusal::Forbidden)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_loads_its_data_is_not_up_yet() {
+    let settings = ["--enable-debug-command", "yes", "--save", "900 1", "--key-load-delay", "100"];
+    let mut redis =
+        Redis::start(&[&settings[..], &["--loading-process-events-interval-bytes", "1024"]].concat());
+    let store = store(&redis.url());
+    becomes_up(&store).await;
+    redis.cli(&["debug", "populate", "10000"]);
+    assert_eq!(redis.cli(&["save"]), "OK");
+    let url = redis.url();
+    // returns when all is loaded
+    let loading = tokio::task::spawn_blocking(move || {
+        redis.start_again();
+        redis
+    });
+    let mut saw_loading = false;
+    while !loading.is_finished() {
+        let port = url.trim_start_matches("redis://127.0.0.1:").trim_end_matches("/0").parse().unwrap();
+        let told =
+            tokio::task::spawn_blocking(move || crate::servers::cli(port, &["get", "a"])).await.unwrap();
+        if told.starts_with("LOADING") {
+            saw_loading = true;
+            assert_ne!(store.one(&command(&["GET", "a"])).await.err(), None, "it is loading");
+        }
+    }
+    assert!(saw_loading, "it was asked while it was loading");
+    let _redis = loading.await.unwrap();
+    becomes_up(&store).await;
+    assert!(store.one(&command(&["GET", "key:1"])).await.is_ok());
+}
