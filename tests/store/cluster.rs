@@ -141,7 +141,7 @@ impl Reads {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cluster_is_one_store() {
-    let mut cluster = tokio::task::spawn_blocking(Cluster::start).await.unwrap();
+    let mut cluster = Cluster::start();
     let store = store(&cluster.url());
     becomes_up(&store).await;
     becomes("all leaders", || async {

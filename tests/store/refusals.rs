@@ -4,6 +4,7 @@ use larder::redis::{Refusal, Silence};
 use tokio::time::{Duration, Instant};
 
 use crate::redis::Redis;
+use crate::servers::cli;
 use crate::{becomes, becomes_up, command, store};
 
 #[tokio::test]
@@ -79,24 +80,26 @@ async fn a_server_that_loads_its_data_is_not_up_yet() {
     becomes_up(&store).await;
     redis.cli(&["debug", "populate", "10000"]);
     assert_eq!(redis.cli(&["save"]), "OK");
-    let url = redis.url();
-    // returns when all is loaded
-    let loading = tokio::task::spawn_blocking(move || {
-        redis.start_again();
-        redis
-    });
-    let mut saw_loading = false;
-    while !loading.is_finished() {
-        let port = url.trim_start_matches("redis://127.0.0.1:").trim_end_matches("/0").parse().unwrap();
-        let told =
-            tokio::task::spawn_blocking(move || crate::servers::cli(port, &["get", "a"])).await.unwrap();
-        if told.starts_with("LOADING") {
-            saw_loading = true;
-            assert_ne!(store.one(&command(&["GET", "a"])).await.err(), None, "it is loading");
+    let port = redis.url().trim_start_matches("redis://127.0.0.1:").trim_end_matches("/0").parse().unwrap();
+    let asking = store.clone();
+    let saw_loading = tokio::spawn(async move {
+        // that the former connection broke is noticed first
+        becomes("the server is gone", || async { !asking.is_up() }).await;
+        loop {
+            let told = tokio::task::spawn_blocking(move || cli(port, &["get", "a"])).await.unwrap();
+            if told.starts_with("LOADING") {
+                assert!(asking.one(&command(&["GET", "a"])).await.is_err(), "it is loading");
+                assert!(!asking.is_up(), "it is not up before all is loaded");
+                return;
+            }
         }
-    }
-    assert!(saw_loading, "it was asked while it was loading");
-    let _redis = loading.await.unwrap();
+    });
+    // returns when all is loaded
+    redis.start_again();
+    tokio::time::timeout(Duration::from_secs(5), saw_loading)
+        .await
+        .expect("it was asked while loading")
+        .unwrap();
     becomes_up(&store).await;
     assert!(store.one(&command(&["GET", "key:1"])).await.is_ok());
 }

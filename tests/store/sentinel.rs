@@ -44,7 +44,7 @@ impl Fleet {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_new_leader_is_found_within_two_seconds() {
-    let mut fleet = tokio::task::spawn_blocking(Fleet::start).await.unwrap();
+    let mut fleet = Fleet::start();
     // one of those that are asked is gone
     let url = format!("redis+sentinel://127.0.0.1:1,127.0.0.1:{}/mymaster", fleet.sentinel.port);
     let store = store(&url);

@@ -40,7 +40,8 @@ impl Drop for Folder {
     }
 }
 
-/// `redis-server` with whatever arguments; it ends with this value, and with this process.
+/// `redis-server` with whatever arguments; it ends with this value, and with the thread that
+/// started it: that must be the test's own.
 pub(crate) struct Server {
     process: Child,
     pub(crate) port: u16,
