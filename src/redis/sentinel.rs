@@ -74,10 +74,10 @@ mod tests {
     #[test]
     fn what_most_sentinels_say_counts() {
         let [old, new] = [1, 2].map(|port| Place::Tcp("h".to_owned(), port));
-        assert!(agreed(&[old.clone()], 3).is_none());
+        assert!(agreed(std::slice::from_ref(&old), 3).is_none());
         assert!(agreed(&[old.clone(), new.clone()], 3).is_none());
         assert!(agreed(&[old.clone(), new.clone(), new.clone()], 3) == Some(&new));
-        assert!(agreed(&[new.clone()], 1) == Some(&new));
+        assert!(agreed(std::slice::from_ref(&new), 1) == Some(&new));
         assert!(most(&[]).is_none());
     }
 }

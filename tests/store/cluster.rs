@@ -207,8 +207,8 @@ async fn what_is_published_is_heard_in_order(cluster: &Cluster, store: &Store) {
 async fn a_slot_moves_under_load(cluster: &Cluster, store: &Store, reads: &Reads) {
     let channel = store.listen(&["{ns}:news"], |_| {}).await.unwrap();
     let from = cluster.leader(TAGGED);
-    let to = cluster.servers.iter().map(|server| server.port);
-    let to = to.filter(|&port| port != from && cli(port, &["role"]).starts_with("master")).next().unwrap();
+    let mut ports = cluster.servers.iter().map(|server| server.port);
+    let to = ports.find(|&port| port != from && cli(port, &["role"]).starts_with("master")).unwrap();
     becomes("reads", || async { reads.right.load(Ordering::Relaxed) > 200 }).await;
     tokio::task::block_in_place(|| cluster.move_slot(TAGGED, from, to));
     let refused = channel.one(&command(&["PING"])).await;

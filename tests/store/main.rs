@@ -1,5 +1,6 @@
 //! Does the shared store keep its promises, over a real Redis?
 
+#![allow(clippy::disallowed_methods, reason = "tasks of a test end with its runtime")]
 #![allow(clippy::unwrap_used, reason = "a test fails where what it takes for granted is not so")]
 
 #[path = "../started/redis.rs"]

@@ -71,6 +71,34 @@ async fn whoever_is_not_let_in_is_told_why() {
     assert_eq!(wrong.listen(&["news"], |_| {}).await.err(), Some(Silence::Refused(Refusal::Forbidden)));
 }
 
+/// What docs/store.md tells people to let larder do is enough.
+#[tokio::test]
+async fn a_user_with_what_the_docs_name_gets_in() {
+    let redis = Redis::start(&[]);
+    let docs = std::fs::read_to_string("docs/store.md").unwrap();
+    let line = docs.lines().find_map(|line| line.trim().strip_prefix("ACL SETUSER ")).unwrap();
+    let words = line.split(' ').filter(|word| !word.contains('|')).collect::<Vec<_>>();
+    assert_eq!(redis.cli(&[&["acl", "setuser"][..], &words].concat()), "OK");
+    let store = store(&redis.url().replace("redis://", "redis://larder:password@"));
+    becomes_up(&store).await;
+    for words in [
+        &["SET", "larder:a", "b", "PX", "5000"][..],
+        &["MGET", "larder:a", "larder:b"],
+        &["EVAL", "return redis.call('PUBLISH', 'larder:news', '1')", "1", "larder:a"],
+        &["PUBLISH", "larder:news", "1"],
+        &["UNLINK", "larder:a"],
+        &["EXISTS", "larder:a"],
+        &["INFO", "server"],
+        &["ROLE"],
+    ] {
+        assert!(store.one(&command(words)).await.is_ok(), "{words:?}");
+    }
+    let channel = store.listen(&["larder:news"], |_| {}).await.unwrap();
+    assert!(channel.one(&command(&["PING"])).await.is_ok());
+    let refused = Err(Silence::Refused(Refusal::Forbidden));
+    assert_eq!(store.one(&command(&["GET", "other"])).await, refused);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_loads_its_data_is_not_up_yet() {
     let settings = ["--enable-debug-command", "yes", "--save", "900 1", "--key-load-delay", "100"];
