@@ -30,10 +30,10 @@ impl Redis {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("larder-redis-{}-{count}", std::process::id()));
-        fs::create_dir_all(&folder).expect("a folder for the server's files");
         let settings = settings.iter().map(|&setting| setting.to_owned()).collect::<Vec<_>>();
         // somebody else may take a port between our looking for it and the server's
         for _ in 0..20 {
+            fs::create_dir_all(&folder).expect("a folder for the server's files");
             let port = free_port();
             let process = run(port, &folder, &settings);
             let mut redis = Self { process, port, folder: folder.clone(), settings: settings.clone() };

@@ -3,28 +3,16 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use larder::redis::{Address, Heard, Lua, Manners, Redis as Store, Silence, Value, cmd};
+use larder::redis::{Heard, Lua, Silence, Value, cmd};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::redis::Redis;
-
-const MANNERS: Manners = Manners { timeout: Duration::from_millis(50), connections: 2 };
-
-fn store(redis: &Redis) -> Store {
-    let address = Address::parse(&redis.url()).unwrap();
-    Store::new(address, MANNERS, &TaskTracker::new(), &CancellationToken::new())
-}
-
-async fn becomes_up(store: &Store) {
-    tokio::time::timeout(Duration::from_secs(20), store.up()).await.expect("the store is reached");
-}
+use crate::{becomes_up, store};
 
 #[tokio::test]
 async fn a_store_that_dies_is_not_waited_for_and_is_found_again() {
     let mut redis = Redis::start(&[]);
-    let store = store(&redis);
+    let store = store(&redis.url());
     becomes_up(&store).await;
     let (before, pong) = store.one(&cmd("PING")).await.unwrap();
     assert_eq!(pong, Value::SimpleString("PONG".into()));
@@ -49,7 +37,7 @@ async fn a_store_that_dies_is_not_waited_for_and_is_found_again() {
 #[tokio::test]
 async fn a_store_that_stalls_is_left_alone_until_it_answers() {
     let redis = Redis::start(&[]);
-    let store = store(&redis);
+    let store = store(&redis.url());
     becomes_up(&store).await;
     redis.pause();
     for _ in 0..5 {
@@ -64,7 +52,7 @@ async fn a_store_that_stalls_is_left_alone_until_it_answers() {
 #[tokio::test]
 async fn a_script_is_sent_whole_to_a_server_that_forgot_it() {
     let redis = Redis::start(&[]);
-    let store = store(&redis);
+    let store = store(&redis.url());
     becomes_up(&store).await;
     let script = Lua::new("return ARGV[1] .. KEYS[1]");
     for _ in 0..2 {
@@ -77,7 +65,7 @@ async fn a_script_is_sent_whole_to_a_server_that_forgot_it() {
 #[tokio::test]
 async fn what_was_published_before_a_command_is_heard_before_its_answer() {
     let redis = Redis::start(&[]);
-    let store = store(&redis);
+    let store = store(&redis.url());
     becomes_up(&store).await;
     let heard = Arc::new(Mutex::new(Vec::new()));
     let hears = Arc::clone(&heard);

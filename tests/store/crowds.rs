@@ -1,0 +1,67 @@
+//! What happens when very many come, or come back?
+
+use std::net::TcpStream;
+use std::time::Duration;
+
+use larder::redis::{Address, Manners, Redis as Store};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::redis::Redis;
+use crate::{becomes, becomes_up, command, store};
+
+#[tokio::test]
+async fn a_server_without_room_is_tried_until_it_has_some() {
+    let redis = Redis::start(&["--maxclients", "8"]);
+    let crowd = (0..8).map(|_| {
+        let at = redis.url();
+        TcpStream::connect(at.trim_start_matches("redis://").trim_end_matches("/0")).unwrap()
+    });
+    let crowd = crowd.collect::<Vec<_>>();
+    let store = store(&redis.url());
+    let until = Instant::now() + Duration::from_secs(1);
+    while Instant::now() < until {
+        assert!(!store.is_up(), "there is no room");
+        assert!(store.one(&command(&["PING"])).await.is_err());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    drop(crowd);
+    becomes_up(&store).await;
+    assert!(store.one(&command(&["PING"])).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn five_hundred_come_back_one_after_another() {
+    let redis = Redis::start(&[]);
+    let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
+    let manners = Manners { timeout: Duration::from_secs(1), connections: 1 };
+    let address = Address::parse(&redis.url()).unwrap();
+    let stores = (0..500).map(|_| Store::new(address.clone(), manners, &tasks, &stopping));
+    let stores = stores.collect::<Vec<_>>();
+    for store in &stores {
+        becomes_up(store).await;
+    }
+    redis.cli(&["client", "kill", "type", "normal"]);
+    let down = || async { stores.iter().all(|store| !store.is_up()) };
+    becomes("all have noticed", down).await;
+    let cut = Instant::now();
+    let mut back = Vec::new();
+    let mut waiting = stores.iter().collect::<Vec<_>>();
+    while !waiting.is_empty() {
+        assert!(cut.elapsed() < Duration::from_secs(20), "{} are still away", waiting.len());
+        waiting.retain(|store| {
+            if store.is_up() {
+                back.push(cut.elapsed());
+            }
+            !store.is_up()
+        });
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    // 200 ms at least, 500 ms at most, and the time for connecting
+    let spread = back[back.len() * 9 / 10] - back[back.len() / 10];
+    assert!(spread > Duration::from_millis(120), "eight in ten came back within {spread:?}");
+    stopping.cancel();
+    tasks.close();
+    tokio::time::timeout(Duration::from_secs(5), tasks.wait()).await.expect("every task ends");
+}
