@@ -10,6 +10,7 @@ use crate::postgrest::{Preferences, Resource};
 use crate::rules::{RuleSet, Schema, Unmapped, WriteMatch, WriteRule};
 
 use super::Request;
+use super::guard::{self, Guards};
 
 /// What kind of change a write is, as PostgREST sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +74,8 @@ pub struct WritePlan {
     pub(super) renderings: Vec<Rendering>,
     /// The written table and the columns by which its rows are matched, where the schema names any.
     pub(super) rows: Option<(Table, Vec<Source>)>,
+    /// What stands before it.
+    pub(super) guards: Guards,
     columns: Option<String>,
     /// The `select` of the returned rows, where rows were asked for.
     pub(super) returned: Option<String>,
@@ -101,12 +104,12 @@ impl WritePlan {
     }
 }
 
-/// Plans a write. `claim` gives what is verified about the caller.
+/// Plans a write. `claim` gives what is verified about the caller, `caller` a digest of who it is.
 pub(super) fn plan(
     rules: &RuleSet,
     request: &Request<'_>,
     matched: &[WriteMatch<'_>],
-    claim: &dyn Fn(&str) -> Option<String>,
+    (claim, caller): (&dyn Fn(&str) -> Option<String>, &dyn Fn() -> [u8; 32]),
 ) -> WritePlan {
     let prefer = Preferences::parse(prefer_lines(request));
     let action = action(request, &prefer);
@@ -125,6 +128,7 @@ pub(super) fn plan(
         action,
         rows: rows(rules, request, &derived),
         derived,
+        guards: guard::plan(request, matched, action, claim, caller),
         renderings,
         columns: request.query.columns().map(String::from),
         returned: prefer.returns_representation().then(|| request.query.select().unwrap_or("*").to_owned()),
