@@ -27,6 +27,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("explain", &["units", "postgrest", "identity", "key", "rules", "plan"]),
     // D: means
     ("cache", &["clock", "key"]),
+    ("guard", &["clock", "key", "rules", "plan"]),
     ("upstream", &[]),
     ("schema", &["key", "rules", "upstream"]),
     // E: consequence
@@ -45,11 +46,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "rules",
             "plan",
             "cache",
+            "guard",
             "upstream",
             "invalidation",
         ],
     ),
-    ("admin", &["explain", "metrics"]),
+    ("admin", &["explain", "key", "metrics", "guard"]),
     // G: process
     (
         "server",
@@ -64,6 +66,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "plan",
             "explain",
             "cache",
+            "guard",
             "upstream",
             "schema",
             "invalidation",

@@ -33,7 +33,8 @@ fn uuid(value: &str) -> Option<String> {
 /// refused in a lock as if it were, so it folds no more than ids and dates need.
 pub(super) fn spell(value: &str) -> String {
     let lower = value.trim_matches(' ').to_ascii_lowercase();
-    let folded = if lower.starts_with('{') { uuid(&escape(&lower).to_ascii_lowercase()) } else { uuid(&lower) };
+    let folded =
+        if lower.starts_with('{') { uuid(&escape(&lower).to_ascii_lowercase()) } else { uuid(&lower) };
     folded.or_else(|| number(&lower)).or_else(|| spell_moment(&lower)).unwrap_or(lower)
 }
 
@@ -42,7 +43,8 @@ pub(super) fn spell(value: &str) -> String {
 fn spell_moment(lower: &str) -> Option<String> {
     let (date, time) = lower.split_at_checked(10)?;
     moment(date)?;
-    let number = |text: &str| text.parse::<i64>().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let number =
+        |text: &str| text.parse::<i64>().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
     let (year, month, day) = (number(&date[..4])?, number(&date[5..7])?, number(&date[8..])?);
     let time = time.strip_prefix(['t', ' ']).unwrap_or(time);
     let zone_at = time.find(['z', '+', '-']).unwrap_or(time.len());

@@ -57,9 +57,12 @@ mod tests {
         };
         let one = name("k:1", 1, "POST", "/a");
         assert_eq!(one, name("k:1", 1, "POST", "/a"));
-        for other in
-            [name("k:2", 1, "POST", "/a"), name("k:1", 2, "POST", "/a"), name("k:1", 1, "PUT", "/a"), name("k:1", 1, "POST", "/b")]
-        {
+        for other in [
+            name("k:2", 1, "POST", "/a"),
+            name("k:1", 2, "POST", "/a"),
+            name("k:1", 1, "PUT", "/a"),
+            name("k:1", 1, "POST", "/b"),
+        ] {
             assert_ne!(one, other);
         }
         assert!(one.as_str().starts_with("k%3A1#"), "{one}");

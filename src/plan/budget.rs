@@ -121,9 +121,16 @@ mod tests {
         Planner::new(RuleSet::parse(&rules, &context).unwrap().0, None)
     }
 
-    fn budget_of(planner: &Planner, address: &str, header: Option<(&'static str, &'static str)>) -> BudgetName {
+    fn budget_of(
+        planner: &Planner,
+        address: &str,
+        header: Option<(&'static str, &'static str)>,
+    ) -> BudgetName {
         let mut headers = HeaderMap::new();
-        headers.extend(header.map(|(name, value)| (http::HeaderName::from_static(name), HeaderValue::from_static(value))));
+        headers.extend(
+            header
+                .map(|(name, value)| (http::HeaderName::from_static(name), HeaderValue::from_static(value))),
+        );
         let behind = Behind { headers: &headers, address: address.parse().unwrap(), now_unix: 0 };
         planner.charges(planner.rules().limit_rules(), behind)[0].budget
     }

@@ -206,7 +206,9 @@ fn origin(
     claim: &dyn Fn(&str) -> Option<String>,
 ) -> Origin {
     match placeholder {
-        Placeholder::Path(index) => Origin::Head(write.captures.get(index - 1).cloned().into_iter().collect()),
+        Placeholder::Path(index) => {
+            Origin::Head(write.captures.get(index - 1).cloned().into_iter().collect())
+        }
         Placeholder::Claim(path) => Origin::Head(claim(path).into_iter().collect()),
         Placeholder::Header(name) => {
             let lines = request.head.headers.get_all(name.as_str()).iter();

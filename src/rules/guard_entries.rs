@@ -88,11 +88,7 @@ fn busy(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<BusyEntr
     Some(entry)
 }
 
-pub(super) fn idempotency(
-    node: &Node,
-    path: &str,
-    findings: &mut Findings<'_>,
-) -> Option<IdempotencyEntry> {
+pub(super) fn idempotency(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<IdempotencyEntry> {
     let mut fields = Fields::open(node, path, findings)?;
     let entry = IdempotencyEntry {
         header: fields.text("header", findings),

@@ -26,7 +26,8 @@ mod yaml;
 
 pub use condition::QueryView;
 pub use guarding::{
-    Busy, By, Counts, IdempotencyRule, LimitRule, LimitWithoutStore, LockRule, LockWithoutStore, Quota, Window,
+    Busy, By, Counts, IdempotencyRule, LimitRule, LimitWithoutStore, LockRule, LockWithoutStore, Quota,
+    Window,
 };
 pub use learned::{
     Caller, Kind, Learned, LearnedFunction, LearnedTable, Name, Part, SCHEMA_FILE_VERSION, Shown, Source,

@@ -42,7 +42,11 @@ pub(super) fn compile(entries: &[LimitEntry], findings: &mut Findings<'_>) -> Ve
             && compiled.iter().any(|(_, other)| other.name == limit.name)
         {
             let hint = "they would share their budgets";
-            findings.mistake_with_hint(&name.spot, format!("another limit is called `{}` too", limit.name), hint);
+            findings.mistake_with_hint(
+                &name.spot,
+                format!("another limit is called `{}` too", limit.name),
+                hint,
+            );
         }
         compiled.extend(limit);
     }
@@ -55,7 +59,8 @@ fn limit(index: usize, entry: &LimitEntry, findings: &mut Findings<'_>) -> Optio
     let methods = methods(entry.methods.as_ref(), findings);
     let by = entry.by.as_ref().and_then(|by| compile_by(by, findings));
     let rate = entry.rate.as_ref().and_then(|rate| rate_of(rate, findings));
-    let burst = entry.burst.as_ref().map(|burst| number(burst, rate.map_or(RATE_MAX, |(rate, _)| rate), findings));
+    let burst =
+        entry.burst.as_ref().map(|burst| number(burst, rate.map_or(RATE_MAX, |(rate, _)| rate), findings));
     let windows = [("fixed", Window::Fixed), ("sliding", Window::Sliding)];
     let kind = word(entry.window.as_ref(), Window::Sliding, &windows, findings);
     let counted = [("all", Counts::All), ("misses", Counts::Misses)];
@@ -119,7 +124,11 @@ fn compile_by(entry: &ByEntry, findings: &mut Findings<'_>) -> Option<By> {
                 let known = ["ip", "caller", "apikey", "role", "claim", "header"];
                 let hint = did_you_mean(other, known.into_iter())
                     .unwrap_or_else(|| format!("known here: {}", known.join(", ")));
-                findings.mistake_with_hint(&written.spot, format!("{} means nothing here", quoted(other)), hint);
+                findings.mistake_with_hint(
+                    &written.spot,
+                    format!("{} means nothing here", quoted(other)),
+                    hint,
+                );
                 None
             }
         },
@@ -133,13 +142,15 @@ fn methods(written: Option<&At<Vec<At<String>>>>, findings: &mut Findings<'_>) -
         return None;
     }
     let all = METHODS.into_iter().chain([Method::OPTIONS]);
-    let words: Vec<(&'static str, Method)> = all.filter_map(|method| Some((name_of(&method)?, method))).collect();
+    let words: Vec<(&'static str, Method)> =
+        all.filter_map(|method| Some((name_of(&method)?, method))).collect();
     let mut methods = Vec::new();
     for word in &written.value {
         match words.iter().find(|(name, _)| *name == word.value) {
             Some((_, method)) => methods.push(method.clone()),
             None => {
-                let hint = format!("one of {}", words.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", "));
+                let hint =
+                    format!("one of {}", words.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", "));
                 findings.mistake_with_hint(&word.spot, format!("{} is no method", quoted(&word.value)), hint);
             }
         }

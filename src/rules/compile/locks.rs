@@ -63,10 +63,7 @@ pub(super) fn lock(
 }
 
 /// Compiles `idempotency`.
-pub(super) fn idempotency(
-    entry: &IdempotencyEntry,
-    findings: &mut Findings<'_>,
-) -> Option<IdempotencyRule> {
+pub(super) fn idempotency(entry: &IdempotencyEntry, findings: &mut Findings<'_>) -> Option<IdempotencyRule> {
     let header = match &entry.header {
         None => Some(KEY_HEADER),
         Some(written) => header(written, findings),
@@ -138,7 +135,8 @@ fn compile_busy(entry: &BusyEntry, findings: &mut Findings<'_>) -> Option<Busy> 
 
 fn message(written: &At<String>, findings: &mut Findings<'_>) -> Option<Arc<str>> {
     if written.value.chars().count() > MESSAGE_CHARS_MAX || written.value.chars().any(char::is_control) {
-        findings.mistake(&written.spot, format!("a message is one line of up to {MESSAGE_CHARS_MAX} characters"));
+        findings
+            .mistake(&written.spot, format!("a message is one line of up to {MESSAGE_CHARS_MAX} characters"));
         return None;
     }
     Some(written.value.as_str().into())
@@ -153,7 +151,8 @@ pub(super) fn header(written: &At<String>, findings: &mut Findings<'_>) -> Optio
         }
         Ok(name) => Some(name),
         Err(_) => {
-            findings.mistake(&written.spot, format!("{} is not the name of a header", quoted(&written.value)));
+            findings
+                .mistake(&written.spot, format!("{} is not the name of a header", quoted(&written.value)));
             None
         }
     }
@@ -174,7 +173,11 @@ fn time(written: &At<String>, findings: &mut Findings<'_>) -> Option<Duration> {
     match duration::parse(&written.value) {
         Ok(duration) => Some(duration),
         Err(problem) => {
-            findings.mistake_with_hint(&written.spot, problem.to_string(), "write a number and a unit, as in `30s`");
+            findings.mistake_with_hint(
+                &written.spot,
+                problem.to_string(),
+                "write a number and a unit, as in `30s`",
+            );
             None
         }
     }
