@@ -51,7 +51,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "invalidation",
         ],
     ),
-    ("admin", &["explain", "key", "metrics", "guard"]),
+    ("admin", &["units", "explain", "key", "metrics", "guard"]),
     // G: process
     (
         "server",

@@ -70,6 +70,8 @@ pub struct NoLockName {
 pub struct Operation {
     /// What it is called.
     pub name: OperationName,
+    /// The header that its client names it in.
+    pub header: HeaderName,
     /// How long its answer can be repeated.
     pub keep: Duration,
     /// Over what of the head decides what is done.
@@ -253,7 +255,7 @@ fn operation(
         let line = headers.get(header).map_or(&b""[..], |line| line.as_bytes());
         hash_part(&mut head, line);
     }
-    Ok(Some(Operation { name, keep: rule.keep, head }))
+    Ok(Some(Operation { name, header: rule.header.clone(), keep: rule.keep, head }))
 }
 
 /// Who asks: the same user across refreshed tokens where users are verified, and otherwise whoever

@@ -32,6 +32,7 @@ use crate::postgrest::{Oddity, Path, Query, Resource};
 use crate::rules::{RuleSet, WriteMatch};
 
 use memo::{Manner, Memo};
+use write::Writer;
 
 /// What should happen to one request.
 #[derive(Debug)]
@@ -144,7 +145,12 @@ impl Planner {
     fn write(&self, request: &Request<'_>, rules: &[WriteMatch<'_>], now_unix: u64) -> Plan {
         let claim = |path: &str| self.verifier.as_ref()?.claim(&request.head.headers, path, now_unix);
         let caller = || guard::caller(self.verifier.as_deref(), &request.head.headers, now_unix);
-        Plan::Write(Box::new(write::plan(&self.rules, request, rules, (&claim, &caller))))
+        Plan::Write(Box::new(write::plan(
+            &self.rules,
+            request,
+            rules,
+            Writer { claim: &claim, caller: &caller },
+        )))
     }
 }
 

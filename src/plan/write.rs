@@ -104,12 +104,20 @@ impl WritePlan {
     }
 }
 
-/// Plans a write. `claim` gives what is verified about the caller, `caller` a digest of who it is.
+/// Who writes, asked only where a rule wants to know.
+pub(super) struct Writer<'w> {
+    /// What is verified about the caller.
+    pub(super) claim: &'w dyn Fn(&str) -> Option<String>,
+    /// A digest of who it is.
+    pub(super) caller: &'w dyn Fn() -> [u8; 32],
+}
+
+/// Plans a write.
 pub(super) fn plan(
     rules: &RuleSet,
     request: &Request<'_>,
     matched: &[WriteMatch<'_>],
-    (claim, caller): (&dyn Fn(&str) -> Option<String>, &dyn Fn() -> [u8; 32]),
+    Writer { claim, caller }: Writer<'_>,
 ) -> WritePlan {
     let prefer = Preferences::parse(prefer_lines(request));
     let action = action(request, &prefer);

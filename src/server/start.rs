@@ -15,7 +15,8 @@ use tracing::{error, info, warn};
 use crate::admin::{Admin, Health, Phase, Sources, Token};
 use crate::cache::{Cache, MemoryStore};
 use crate::clock::Clock;
-use crate::explain::Explanation;
+use crate::explain::{Explanation, limits_of};
+use crate::guard::Guards;
 use crate::identity::Issuers;
 use crate::invalidation::Invalidator;
 use crate::key::Scope;
@@ -85,6 +86,7 @@ impl Server {
         let store = Arc::new(MemoryStore::new(settings.memory.0));
         let ground = Ground {
             cache: Arc::new(Cache::new(store, clock.clone())),
+            guards: Arc::new(Guards::in_memory(&clock)),
             metrics: Metrics::new(),
             health: Health::default(),
             shutdown: Shutdown::default(),
@@ -117,6 +119,7 @@ impl Server {
 /// What several parts share.
 struct Ground {
     cache: Arc<Cache>,
+    guards: Arc<Guards>,
     metrics: Metrics,
     health: Health,
     shutdown: Shutdown,
@@ -134,6 +137,7 @@ impl Ground {
         let tasks = Tasks { tracker: self.shutdown.tasks().clone(), stopping: self.shutdown.cut().clone() };
         let means = Means {
             cache: Arc::clone(&self.cache),
+            guards: Arc::clone(&self.guards),
             upstream: Upstream::new(settings.upstream.clone(), deadlines, client_tls()),
             verifier: settings.callers.as_ref().map(|callers| Arc::clone(&callers.verifier)),
             metrics: self.metrics.clone(),
@@ -238,7 +242,7 @@ impl Ground {
     }
 
     fn admin(&self, token: Option<Token>, proxy: &Arc<Proxy>, clock: Clock) -> Arc<Admin> {
-        let (cache, proxy) = (Arc::clone(&self.cache), Arc::clone(proxy));
+        let (cache, proxy, limited) = (Arc::clone(&self.cache), Arc::clone(proxy), Arc::clone(proxy));
         let sources = Sources {
             health: self.health.clone(),
             metrics: self.metrics.clone(),
@@ -246,6 +250,8 @@ impl Ground {
             explain: Box::new(move |asked| {
                 proxy.with_planner(|planner| Explanation::of(planner, asked, clock.unix_seconds()))
             }),
+            guards: Arc::clone(&self.guards),
+            limits: Box::new(move || limited.with_planner(|planner| limits_of(planner.rules()))),
         };
         Arc::new(Admin::new(token, sources))
     }

@@ -39,6 +39,7 @@ struct Record {
     asked: [u8; 32],
     began: Instant,
     ends: Instant,
+    is_doubtful: bool,
     answer: Option<StoredAnswer>,
 }
 
@@ -59,6 +60,7 @@ impl MemoryOperations {
         if let Some(record) = table.records.get(name).filter(|record| record.ends > now) {
             let state = match &record.answer {
                 Some(answer) => OperationState::Answered(answer.clone()),
+                None if record.is_doubtful => OperationState::Doubtful,
                 None => OperationState::Begun(now.saturating_duration_since(record.began)),
             };
             return Beginning::Known { asked: record.asked, state };
@@ -67,8 +69,14 @@ impl MemoryOperations {
         if !table.make_room(ONE_BYTES, now) {
             return Beginning::Unknown;
         }
-        let record =
-            Record { token: token.clone(), asked: *asked, began: now, ends: now + keep, answer: None };
+        let record = Record {
+            token: token.clone(),
+            asked: *asked,
+            began: now,
+            ends: now + keep,
+            is_doubtful: false,
+            answer: None,
+        };
         table.bytes += record.bytes();
         table.order.push_back(name.clone());
         table.records.insert(name.clone(), record);
@@ -141,6 +149,13 @@ impl OperationStore for MemoryOperations {
         answer: &'a StoredAnswer,
     ) -> Doing<'a, Result<(), StoreDown>> {
         self.end(name, token, answer);
+        Box::pin(ready(Ok(())))
+    }
+
+    fn doubt<'a>(&'a self, name: &'a OperationName, token: &'a Token) -> Doing<'a, Result<(), StoreDown>> {
+        if let Some(record) = self.table().records.get_mut(name).filter(|record| record.token == *token) {
+            record.is_doubtful = true;
+        }
         Box::pin(ready(Ok(())))
     }
 

@@ -36,6 +36,8 @@ pub struct StoredAnswer {
 pub enum OperationState {
     /// It began so long ago, and nobody has said yet how it ended.
     Begun(Duration),
+    /// It began, and whoever carried it out could not find out how it ended.
+    Doubtful,
     /// It was answered.
     Answered(StoredAnswer),
 }
@@ -86,6 +88,9 @@ pub trait OperationStore: Send + Sync + fmt::Debug {
         answer: &'a StoredAnswer,
     ) -> Doing<'a, Result<(), StoreDown>>;
 
+    /// Remembers that the outcome of the operation that this token began is not known.
+    fn doubt<'a>(&'a self, name: &'a OperationName, token: &'a Token) -> Doing<'a, Result<(), StoreDown>>;
+
     /// Forgets the operation that this token began.
     fn withdraw<'a>(&'a self, name: &'a OperationName, token: &'a Token) -> Doing<'a, Result<(), StoreDown>>;
 
@@ -129,6 +134,11 @@ impl Running {
         self.store.finish(&self.name, &self.token, answer).await
     }
 
+    /// Whether it was done is not known.
+    pub async fn doubt(self) -> Result<(), StoreDown> {
+        self.store.doubt(&self.name, &self.token).await
+    }
+
     /// It is certain that nothing was done.
     pub async fn withdraw(self) -> Result<(), StoreDown> {
         self.store.withdraw(&self.name, &self.token).await
@@ -159,7 +169,9 @@ impl Operations {
             Beginning::Known { state: OperationState::Begun(ago), .. } if ago < DOUBT_AFTER => {
                 Begun::InProgress
             }
-            Beginning::Known { state: OperationState::Begun(_), .. } => Begun::Doubtful,
+            Beginning::Known { state: OperationState::Begun(_) | OperationState::Doubtful, .. } => {
+                Begun::Doubtful
+            }
             Beginning::Unknown => Begun::Unknown,
         }
     }

@@ -117,8 +117,16 @@ fn key_template(
 fn compile_busy(entry: &BusyEntry, findings: &mut Findings<'_>) -> Option<Busy> {
     let (retries, delay) = match entry {
         BusyEntry::Word(written) => {
-            let words = [("reject", Busy::Reject)];
-            return word(Some(written), Busy::Reject, &words, findings);
+            if written.value != "reject" {
+                let hint = "write `reject`, or `{ retries: 3, delay: 100ms }`";
+                findings.mistake_with_hint(
+                    &written.spot,
+                    format!("{} means nothing here", quoted(&written.value)),
+                    hint,
+                );
+                return None;
+            }
+            return Some(Busy::Reject);
         }
         BusyEntry::Wait { retries, delay } => (retries.as_ref()?, delay.as_ref()?),
     };
