@@ -76,6 +76,7 @@ pub mod metrics;
 pub mod plan;
 pub mod postgrest;
 pub mod proxy;
+pub mod redis;
 pub mod rules;
 pub mod schema;
 pub mod server;

@@ -17,6 +17,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("hit_counts", &["stripe"]),
     ("metrics", &["hit_counts"]),
     ("units", &[]),
+    ("redis", &[]),
     // B: words
     ("postgrest", &[]),
     ("identity", &[]),

@@ -1,0 +1,77 @@
+//! Has a store failed so often that it is better not asked for a while?
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// So many failures one after another, and the store is left alone.
+const IN_A_ROW_MAX: u32 = 5;
+
+/// Or half of so many calls.
+const LOOKED_AT: u32 = 20;
+
+/// The last calls, one bit each, a set bit for a failure.
+#[derive(Debug, Default)]
+pub(super) struct Breaker {
+    failures: AtomicU32,
+}
+
+impl Breaker {
+    /// A call was answered.
+    pub(super) fn succeeded(&self) {
+        // the usual case writes nothing, so that cores do not fight over it
+        if self.failures.load(Ordering::Relaxed) != 0 {
+            self.note(0);
+        }
+    }
+
+    /// A call failed; is that one too many?
+    pub(super) fn failed(&self) -> bool {
+        let calls = self.note(1);
+        calls.trailing_ones() >= IN_A_ROW_MAX || calls.count_ones() >= LOOKED_AT / 2
+    }
+
+    /// A connection has been made anew: what was before is forgotten.
+    pub(super) fn forget(&self) {
+        self.failures.store(0, Ordering::Relaxed);
+    }
+
+    fn note(&self, failed: u32) -> u32 {
+        let shift = |calls: u32| (calls << 1 | failed) & ((1 << LOOKED_AT) - 1);
+        let before =
+            self.failures.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |calls| Some(shift(calls)));
+        shift(before.unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn five_failures_in_a_row_are_too_many() {
+        let breaker = Breaker::default();
+        assert_eq!([0; 5].map(|_| breaker.failed()), [false, false, false, false, true]);
+        breaker.forget();
+        assert!(!breaker.failed());
+    }
+
+    #[test]
+    fn half_of_the_last_twenty_are_too_many() {
+        let breaker = Breaker::default();
+        for call in 1..=9 {
+            assert!(!breaker.failed(), "{call}");
+            breaker.succeeded();
+        }
+        assert!(breaker.failed());
+    }
+
+    #[test]
+    fn old_failures_are_forgotten() {
+        let breaker = Breaker::default();
+        for _ in 0..100 {
+            assert!(!breaker.failed());
+            for _ in 0..LOOKED_AT {
+                breaker.succeeded();
+            }
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Does the shared store keep its promises, over a real Redis?
+
+#![allow(clippy::unwrap_used, reason = "a test fails where what it takes for granted is not so")]
+
+#[path = "../started/redis.rs"]
+mod redis;
+
+mod speaking;
