@@ -28,7 +28,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("explain", &["units", "postgrest", "identity", "key", "rules", "plan"]),
     // D: means
     ("cache", &["clock", "key"]),
-    ("guard", &["clock", "key", "rules", "plan"]),
+    ("guard", &["redis", "clock", "key", "rules", "plan"]),
     ("upstream", &[]),
     ("schema", &["key", "rules", "upstream"]),
     // E: consequence
@@ -57,6 +57,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "server",
         &[
+            "redis",
             "clock",
             "log",
             "metrics",

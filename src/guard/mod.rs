@@ -12,6 +12,7 @@
 mod limit;
 mod lock;
 mod operation;
+mod shared;
 mod token;
 
 pub use limit::{Allowance, LimitStore, Limits, MemoryLimits, Taken, Verdict};
@@ -20,6 +21,7 @@ pub use operation::{
     Beginning, Begun, KeptOperation, MemoryOperations, OperationState, OperationStore, Operations, Running,
     StoredAnswer,
 };
+pub use shared::{SharedLimits, SharedLocks, SharedOperations};
 pub use token::Token;
 
 use std::future::Future;
@@ -27,6 +29,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::clock::Clock;
+use crate::redis::Redis;
 
 /// A future behind the seams where stores are exchanged.
 pub type Doing<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -48,6 +51,16 @@ pub struct Guards {
 }
 
 impl Guards {
+    /// Guards of all processes that share a store; names in it begin with the prefix.
+    pub fn shared(redis: &Redis, prefix: &str, clock: &Clock) -> Self {
+        let limits = Arc::new(SharedLimits::new(redis.clone(), prefix));
+        Self {
+            locks: Locks::new(Arc::new(SharedLocks::new(redis.clone(), prefix)), clock.clone()),
+            operations: Operations::new(Arc::new(SharedOperations::new(redis.clone(), prefix))),
+            limits: Limits::new(limits, clock.clone()),
+        }
+    }
+
     /// Guards of this process alone.
     pub fn in_memory(clock: &Clock) -> Self {
         Self {

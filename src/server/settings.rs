@@ -14,6 +14,7 @@ use thiserror::Error;
 
 use crate::admin::{Token, TokenError};
 use crate::log::LogFormat;
+use crate::redis::Address;
 use crate::schema::DatabaseUrl;
 use crate::units::{AmountError, ByteSize, parse_duration};
 use crate::upstream::{Origin, TrustedProxies};
@@ -71,6 +72,9 @@ pub struct Flags {
     /// Where entries live: `memory:` (others are not supported yet)
     #[arg(long, env = "LARDER_STORE", value_name = "URL", default_value = STORE, hide_env_values = true)]
     pub store: String,
+    /// Where locks, operations and limits live: `memory:`, or redis://… for a fleet
+    #[arg(long, env = "LARDER_GUARD_STORE", value_name = "URL", default_value = STORE, hide_env_values = true)]
+    pub guard_store: String,
     /// Memory for entries, such as 256MiB [default: a quarter of the memory, at most 256MiB]
     #[arg(long, env = "LARDER_MEMORY", value_name = "SIZE")]
     pub memory: Option<String>,
@@ -128,6 +132,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     pub admin: Option<SocketAddr>,
     pub admin_token: Option<Token>,
+    /// The store of guards that a fleet shares; without one they are this process's.
+    pub guard_store: Option<Address>,
     pub memory: ByteSize,
     pub max_body: ByteSize,
     pub grace: Duration,
@@ -198,6 +204,7 @@ impl Settings {
             listen: read.address("listen", text_or(&flags.listen, LISTEN)),
             admin,
             admin_token,
+            guard_store: read.guard_store(&flags.guard_store),
             memory: read.memory(flags.memory.as_deref()),
             max_body: read.size("max-body", text_or(&flags.max_body, MAX_BODY)),
             grace: read.time("grace", text_or(&flags.grace, GRACE)),
@@ -298,6 +305,22 @@ impl Reading<'_> {
             // Not repeated in the message: the URL of a store may hold a password.
             self.mistake("store", "only `memory:` is supported yet");
         }
+    }
+
+    fn guard_store(&mut self, text: &str) -> Option<Address> {
+        let text = text_or(text, STORE);
+        if text == STORE {
+            return None;
+        }
+        // not repeated in the message: the URL of a store may hold a password
+        let address = Address::parse(text);
+        if address.is_err() {
+            self.mistake(
+                "guard-store",
+                "not `memory:` and not the URL of a Redis, as in redis://user:password@host:6379/0",
+            );
+        }
+        address.ok()
     }
 
     fn upstream(&mut self, flag: Option<&str>) -> Origin {

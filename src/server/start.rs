@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::Request;
 use hyper::body::Incoming;
@@ -21,7 +22,9 @@ use crate::identity::Issuers;
 use crate::invalidation::Invalidator;
 use crate::key::Scope;
 use crate::metrics::Metrics;
+
 use crate::proxy::{Limits as ProxyLimits, Means, Peer, Proxy, Tasks};
+use crate::redis::{Manners, Redis};
 use crate::rules::{Context, Mistake, RuleSet, Warning};
 use crate::upstream::{Deadlines, Upstream, client_tls};
 
@@ -39,6 +42,10 @@ use super::tls::{Tls, TlsError};
 
 /// Operators' connections at a time: a few people, a few scrapers.
 const ADMIN_CONNECTIONS_MAX: usize = 128;
+
+/// How the store of guards is spoken to: nobody waits longer than this for one that is broken, and two
+/// connections are enough for one step before a write and one after.
+const GUARD_STORE: Manners = Manners { timeout: Duration::from_millis(50), connections: 2 };
 
 /// Why a process did not start.
 #[derive(Debug, thiserror::Error)]
@@ -84,12 +91,13 @@ impl Server {
         }
         let limits = Limits { connections, ..limits };
         let store = Arc::new(MemoryStore::new(settings.memory.0));
+        let shutdown = Shutdown::default();
         let ground = Ground {
             cache: Arc::new(Cache::new(store, clock.clone())),
-            guards: Arc::new(Guards::in_memory(&clock)),
+            guards: Arc::new(guards(&settings, rules.prefix(), &clock, &shutdown)),
             metrics: Metrics::new(),
             health: Health::default(),
-            shutdown: Shutdown::default(),
+            shutdown,
         };
         let written_for = watch::Sender::new(fingerprint(&rules));
         ground.watch_schema(&settings, &written_for);
@@ -270,6 +278,18 @@ impl Ground {
             },
         };
         shutdown.tasks().spawn(serve(listener, entrance));
+    }
+}
+
+/// Locks, operations and limits: of the fleet where it shares a store, else of this process.
+fn guards(settings: &Settings, prefix: &str, clock: &Clock, shutdown: &Shutdown) -> Guards {
+    match settings.guard_store.clone() {
+        None => Guards::in_memory(clock),
+        // writes still have to be told about while the process drains
+        Some(address) => {
+            let redis = Redis::new(address, GUARD_STORE, shutdown.tasks(), shutdown.cut());
+            Guards::shared(&redis, prefix, clock)
+        }
     }
 }
 

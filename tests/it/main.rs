@@ -2,10 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails where what it takes for granted is not so")]
 
+#[path = "../started/redis.rs"]
+mod redis;
 mod support;
 
 mod explaining;
 mod fingerprints;
+mod fleet;
 mod framing;
 mod limiting;
 mod lock_api;
