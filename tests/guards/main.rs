@@ -185,8 +185,12 @@ async fn no_two_payments_of_one_lease_overlap_while_a_proxy_dies_and_the_store_s
             *all.by_outcome.entry(outcome).or_default() += count;
         }
     }
-    println!("{:?}; payments {:?}", all.by_outcome, stage.paid().await);
-    assert_eq!(all.by_outcome.keys().filter(|outcome| outcome.contains("23P01")).count(), 0, "{all:?}");
+    println!("outcomes {:?}; payments {:?}", all.by_outcome, stage.paid().await);
+    // an overlap would be an answer of the database: 23P01, in whatever form the upstream tells it
+    let expected = ["200 ", "409 LARDER409", "503 LARDER503", "no answer"];
+    let others: Vec<_> =
+        all.by_outcome.keys().filter(|outcome| !expected.contains(&outcome.as_str())).collect();
+    assert!(others.is_empty(), "{all:?}");
     assert!(all.of("200 ") > 20 && all.of("409 LARDER409") > 100, "{all:?}");
     assert!(all.of("503 LARDER503") > 0, "while the store stood still nothing was paid unlocked: {all:?}");
     assert!(all.of("no answer") > 0, "a proxy was killed: {all:?}");

@@ -113,7 +113,7 @@ impl SharedLocks {
         let (key, hold) = (self.key(name.as_str()), millis(hold));
         let args: [&[u8]; 2] = [token.as_str().as_bytes(), hold.as_bytes()];
         match self.redis.script(&self.renew, &[&key], &args).await {
-            Ok((_, answer)) if number(&[answer.clone()], 0) == Some(1) => Renewed::Held,
+            Ok((_, answer)) if number(std::slice::from_ref(&answer), 0) == Some(1) => Renewed::Held,
             Ok(_) => Renewed::Lost,
             Err(_) => Renewed::Unknown,
         }
@@ -122,7 +122,7 @@ impl SharedLocks {
     async fn free(&self, name: &LockName, token: &Token) -> Released {
         let key = self.key(name.as_str());
         match self.redis.script(&self.release, &[&key], &[token.as_str().as_bytes()]).await {
-            Ok((_, answer)) if number(&[answer.clone()], 0) == Some(1) => Released::Freed,
+            Ok((_, answer)) if number(std::slice::from_ref(&answer), 0) == Some(1) => Released::Freed,
             Ok(_) => Released::NotHeld,
             Err(_) => Released::Unknown,
         }
