@@ -163,7 +163,7 @@ impl Proxy {
             && Meter::lets_pass(meter.as_deref())
             && let Some(done) = self.recall(plan, &head.headers, arrived)
         {
-            let seen = Seen { plan: Some(plan), meter: meter.as_deref(), ..Seen::of(&head, arrived) };
+            let seen = Seen { meter: meter.as_deref(), ..Seen::hit(&head, plan, arrived) };
             return Answering::Now(Some(self.finish(&rules, &seen, done)));
         }
         let (proxy, rules) = (Arc::clone(self), Guard::into_inner(rules));

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use http::header::ORIGIN;
 use http::request::Parts;
 use http::{Method, Response, StatusCode, Uri};
 use prometheus::{Histogram, IntCounter};
@@ -56,10 +55,10 @@ pub(super) struct Seen<'r> {
 }
 
 impl<'r> Seen<'r> {
-    /// What the head tells, before anything was decided.
-    pub(super) fn of(head: &'r Parts, arrived: Instant) -> Self {
-        let is_cross_origin = head.headers.contains_key(ORIGIN);
-        Self { method: &head.method, uri: &head.uri, plan: None, arrived, is_cross_origin, meter: None }
+    /// A hit, of which the head is still there. It is never refused, so nobody looks where it comes from.
+    pub(super) fn hit(head: &'r Parts, plan: &'r ReadPlan, arrived: Instant) -> Self {
+        let (method, uri, plan) = (&head.method, &head.uri, Some(plan));
+        Self { method, uri, plan, arrived, is_cross_origin: false, meter: None }
     }
 
     /// The key that the rule gave; empty without one.

@@ -91,10 +91,10 @@ impl Server {
         }
         let limits = Limits { connections, ..limits };
         let store = Arc::new(MemoryStore::new(settings.memory.0));
-        let shutdown = Shutdown::default();
+        let (shutdown, admin_shutdown) = (Shutdown::default(), Shutdown::default());
         let ground = Ground {
             cache: Arc::new(Cache::new(store, clock.clone())),
-            guards: Arc::new(guards(&settings, rules.prefix(), &clock, &shutdown)),
+            guards: Arc::new(guards(&settings, rules.prefix(), &clock, &admin_shutdown)),
             metrics: Metrics::new(),
             health: Health::default(),
             shutdown,
@@ -110,7 +110,6 @@ impl Server {
 
         let address = address_of(&clients, settings.listen);
         ground.serve_clients(clients, limits, tls, proxy);
-        let admin_shutdown = Shutdown::default();
         let admin = operators.map(|(listener, asked)| {
             let address = address_of(&listener, asked);
             let admin = ground.admin(settings.admin_token.clone(), &explained, clock.clone());
@@ -282,12 +281,12 @@ impl Ground {
 }
 
 /// Locks, operations and limits: of the fleet where it shares a store, else of this process.
-fn guards(settings: &Settings, prefix: &str, clock: &Clock, shutdown: &Shutdown) -> Guards {
+fn guards(settings: &Settings, prefix: &str, clock: &Clock, last: &Shutdown) -> Guards {
     match settings.guard_store.clone() {
         None => Guards::in_memory(clock),
-        // writes still have to be told about while the process drains
+        // it ends after the clients: locks of the last writes still have to be released
         Some(address) => {
-            let redis = Redis::new(address, GUARD_STORE, shutdown.tasks(), shutdown.cut());
+            let redis = Redis::new(address, GUARD_STORE, last.tasks(), last.draining());
             Guards::shared(&redis, prefix, clock)
         }
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::Method;
+use larder::server::Drained;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -148,7 +149,7 @@ async fn an_answer_survives_the_proxy_that_gave_it() {
     let with_key = |proxy: &Proxy, key: &str| proxy.client().with("idempotency-key", key);
     let body = json!({"lease_id": 7, "note": "Thiès 🙂"});
     with_key(&one, "k").post(PAYMENTS, body.clone()).await.expect_status(201);
-    let _drained = one.shutdown().await;
+    assert_eq!(one.shutdown().await, Drained::Everything, "the store holds up no end");
     let again = with_key(&other, "k").post(PAYMENTS, body).await.expect_status(201);
     again
         .expect_header("idempotent-replayed", "true")
