@@ -29,7 +29,7 @@ fn planner() -> Planner {
     }
     text += "  - { name: properties, match: /rest/v1/properties, key: \"list:{query}\", ttl: 1h }\n";
     let (default_schema, upstream, ignored_claims) = ("public".into(), "http://upstream".into(), Vec::new());
-    let context = Context { default_schema, upstream, ignored_claims };
+    let context = Context { default_schema, upstream, ignored_claims, ..Context::default() };
     Planner::new(RuleSet::parse(&text, &context).expect("the rules are in order").0, None)
 }
 

@@ -22,10 +22,24 @@ impl Clock {
     }
 
     /// Reads the time of day as seconds since 1970, for comparing with a token's `exp`.
-    #[allow(clippy::disallowed_methods, reason = "this file is where time comes from")]
     pub fn unix_seconds(&self) -> u64 {
+        self.unix_millis() / 1_000
+    }
+
+    /// Reads the time since the machine started, in milliseconds, times when it slept included:
+    /// for promises made to others, who go on while it sleeps.
+    pub fn boot_millis(&self) -> u64 {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let seconds = u64::try_from(now.tv_sec).unwrap_or_default();
+        let millis = u64::try_from(now.tv_nsec).unwrap_or_default() / 1_000_000;
+        seconds * 1_000 + millis + self.ahead.load(Ordering::Relaxed)
+    }
+
+    /// Reads the time of day as milliseconds since 1970.
+    #[allow(clippy::disallowed_methods, reason = "this file is where time comes from")]
+    pub fn unix_millis(&self) -> u64 {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        (since_epoch + self.ahead()).as_secs()
+        u64::try_from((since_epoch + self.ahead()).as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Reads the time of day as microseconds since 1970, for numbers that rise across restarts.

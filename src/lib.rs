@@ -31,7 +31,7 @@
 //!    ------------ async above, pure below ------------
 //! C  decision     rules/   plan/   explain/
 //! B  words        postgrest/  identity/  key/
-//! A  ground       log/  hit_counts.rs  metrics.rs  stripe.rs  clock.rs  units.rs
+//! A  ground       log/  hit_counts.rs  metrics.rs  stripe.rs  clock.rs  units.rs  sabotage.rs
 //! ```
 //!
 //! # Words
@@ -65,6 +65,7 @@ pub mod admin;
 pub mod cache;
 pub mod cli;
 pub mod clock;
+pub mod consistency;
 pub mod explain;
 pub mod guard;
 pub mod hit_counts;
@@ -78,6 +79,7 @@ pub mod postgrest;
 pub mod proxy;
 pub mod redis;
 pub mod rules;
+pub mod sabotage;
 pub mod schema;
 pub mod server;
 pub mod stripe;

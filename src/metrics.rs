@@ -54,6 +54,8 @@ pub struct Metrics {
     pub evictions: IntGauge,
     /// Fetches under way that others can join.
     pub flights: IntGauge,
+    /// How it goes with a shared store.
+    pub store: StoreGauges,
     /// Client connections open.
     pub connections: IntGauge,
     /// Log lines that were dropped.
@@ -143,6 +145,60 @@ impl Labelled {
     }
 }
 
+/// How it goes with a store that several processes share; all 0 with the embedded one.
+#[derive(Clone, Debug)]
+pub struct StoreGauges {
+    /// 1 while it can be asked.
+    pub up: IntGauge,
+    /// Look-ups that it was asked.
+    pub look_ups: IntGauge,
+    /// Those that found a valid entry.
+    pub hits: IntGauge,
+    /// Calls that brought nothing of use.
+    pub failures: IntGauge,
+    /// Records that were not what they should have been.
+    pub rejected_records: IntGauge,
+    /// Entries that it did not take.
+    pub lost_fills: IntGauge,
+    /// Changes that it has not been told yet.
+    pub owed: IntGauge,
+    /// Writes that were forwarded without its knowing.
+    pub unannounced: IntGauge,
+    /// Processes that share it.
+    pub members: IntGauge,
+    /// For how long this process may still believe its memory.
+    pub lease_millis: IntGauge,
+}
+
+impl StoreGauges {
+    fn declare(declare: &Declare<'_>) -> Self {
+        Self {
+            up: declare.gauge("larder_store_up", "1 while the shared store can be asked."),
+            look_ups: declare.gauge("larder_store_look_ups", "Look-ups in the shared store since the start."),
+            hits: declare
+                .gauge("larder_store_hits", "Look-ups in the shared store that found a valid entry."),
+            failures: declare.gauge("larder_store_failures", "Calls to the shared store that failed."),
+            rejected_records: declare.gauge(
+                "larder_store_rejected_records",
+                "Records in the shared store that were foreign, old, cut or damaged.",
+            ),
+            lost_fills: declare
+                .gauge("larder_store_lost_fills", "Entries that the shared store did not take."),
+            owed: declare.gauge("larder_store_owed", "Changes that the shared store has not been told yet."),
+            unannounced: declare.gauge(
+                "larder_unannounced_writes",
+                "Writes that were forwarded while the shared store could not note them.",
+            ),
+            members: declare
+                .gauge("larder_fleet_members", "Processes that share the store, this one included."),
+            lease_millis: declare.gauge(
+                "larder_lease_milliseconds",
+                "For how long this process may still believe its memory.",
+            ),
+        }
+    }
+}
+
 /// A histogram of latencies.
 fn buckets(name: &str, help: &str) -> HistogramOpts {
     HistogramOpts::new(name, help).buckets(LATENCY_BUCKETS.to_vec())
@@ -182,6 +238,7 @@ impl Metrics {
             tags: declare.gauge("larder_tags", "Tags that some entry depends on."),
             evictions: declare.gauge("larder_evictions", "Entries pushed out to make room since the start."),
             flights: declare.gauge("larder_flights", "Fetches under way that others can join."),
+            store: StoreGauges::declare(&declare),
             connections: declare.gauge("larder_connections", "Client connections open."),
             lost_log_lines: declare.gauge(
                 "larder_lost_log_lines",

@@ -19,9 +19,9 @@ use proptest::prelude::*;
 
 fn context() -> Context {
     Context {
-        default_schema: "public".into(),
         upstream: "https://x.supabase.co".into(),
         ignored_claims: IGNORED_CLAIMS.map(String::from).into(),
+        ..Context::default()
     }
 }
 

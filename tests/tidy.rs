@@ -17,22 +17,24 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("hit_counts", &["stripe"]),
     ("metrics", &["hit_counts"]),
     ("units", &[]),
+    ("sabotage", &[]),
     ("redis", &[]),
+    ("consistency", &[]),
     // B: words
     ("postgrest", &[]),
     ("identity", &[]),
-    ("key", &[]),
+    ("key", &["sabotage"]),
     // C: decision
-    ("rules", &["units", "postgrest", "identity", "key"]),
-    ("plan", &["postgrest", "identity", "key", "rules"]),
+    ("rules", &["units", "consistency", "postgrest", "identity", "key"]),
+    ("plan", &["sabotage", "consistency", "postgrest", "identity", "key", "rules"]),
     ("explain", &["units", "postgrest", "identity", "key", "rules", "plan"]),
     // D: means
-    ("cache", &["clock", "key"]),
+    ("cache", &["clock", "sabotage", "redis", "consistency", "key"]),
     ("guard", &["redis", "clock", "key", "rules", "plan"]),
     ("upstream", &[]),
     ("schema", &["key", "rules", "upstream"]),
     // E: consequence
-    ("invalidation", &["metrics", "key", "cache"]),
+    ("invalidation", &["metrics", "consistency", "key", "cache"]),
     // F: entrances
     (
         "proxy",
@@ -41,6 +43,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "log",
             "hit_counts",
             "metrics",
+            "sabotage",
+            "consistency",
             "postgrest",
             "identity",
             "key",
@@ -62,6 +66,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "log",
             "metrics",
             "units",
+            "redis",
+            "consistency",
             "identity",
             "key",
             "rules",
@@ -81,6 +87,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &[
             "log",
             "units",
+            "sabotage",
             "postgrest",
             "identity",
             "key",

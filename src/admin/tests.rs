@@ -12,8 +12,7 @@ const TOKEN: &str = "correct horse battery staple";
 const RULES: &str = "version: 1\nreads: [{ name: all, match: /rest/v1/properties, ttl: 1m }]\n";
 
 fn planner() -> Planner {
-    let context =
-        Context { default_schema: "public".into(), upstream: "http://up".into(), ignored_claims: Vec::new() };
+    let context = Context { upstream: "http://up".into(), ..Context::default() };
     Planner::new(RuleSet::parse(RULES, &context).unwrap().0, None)
 }
 

@@ -32,11 +32,15 @@ pub enum Refusal {
     TooSlow,
     /// Its body is an error object with a good status.
     ErrorObject,
+    /// The store cannot say what is current, or is still owed what was changed without it.
+    StoreAway,
+    /// A write that may change it is under way, and `strict` lets nobody see both sides of that.
+    BeingWritten,
 }
 
 impl Refusal {
     /// Every reason, for tables and labels.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Status,
         Self::SetCookie,
         Self::CacheControl,
@@ -48,6 +52,8 @@ impl Refusal {
         Self::TooLarge,
         Self::TooSlow,
         Self::ErrorObject,
+        Self::StoreAway,
+        Self::BeingWritten,
     ];
 
     /// For `Cache-Status`, labels and log lines.
@@ -64,6 +70,8 @@ impl Refusal {
             Self::TooLarge => "too-large",
             Self::TooSlow => "too-slow",
             Self::ErrorObject => "error-object",
+            Self::StoreAway => "store-away",
+            Self::BeingWritten => "being-written",
         }
     }
 }

@@ -153,7 +153,7 @@ impl Fill {
             body: whole,
             // the answer is as old as its beginning, however long its body took
             lifetime: Lifetime { stored: began, expires: began + wish.ttl },
-            stamp: self.ticket.flight.stamp().clone(),
+            stamp: self.ticket.flight.stamp().to_keep(),
         };
         means.store.fill(self.ticket.fingerprint, entry).await;
         means.refused.remove(&self.ticket.fingerprint);

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use foldhash::fast::RandomState;
 
 use crate::key::Tag;
+use crate::sabotage::{self, Bug};
 
 /// How many locks the table is divided among: misses and writes on different
 /// tags rarely meet.
@@ -26,38 +27,132 @@ const SWEEP_TAGS_MIN: usize = 256;
 const SEEN_BYTES: usize = 16;
 
 /// What a tag costs that only one entry has: its cell, its text, its slot in the table.
-const OWN_TAG_BYTES: usize = 192;
+const OWN_TAG_BYTES: usize = 208;
 
 /// The current generation of one tag, shared by all entries that depend on it.
-pub(super) type Cell = Arc<AtomicU64>;
+#[derive(Debug)]
+struct Cell {
+    generation: AtomicU64,
+    /// Its generation in a store that others share, as far as this process has heard: worth
+    /// something while `there_under` is what [`Seen::under`] says.
+    there: AtomicU64,
+    there_under: AtomicU64,
+}
+
+impl Cell {
+    fn new(generation: u64) -> Arc<Self> {
+        // no tag ever has the generation 0
+        Arc::new(Self {
+            generation: AtomicU64::new(generation),
+            there: AtomicU64::new(0),
+            there_under: AtomicU64::new(0),
+        })
+    }
+}
 
 /// A tag's generation at the moment it was looked at.
 #[derive(Clone, Debug)]
 struct Seen {
-    cell: Cell,
+    cell: Arc<Cell>,
     generation: u64,
+}
+
+impl Seen {
+    fn is_current(&self) -> bool {
+        self.cell.generation.load(Ordering::Acquire) == self.generation
+    }
+
+    /// A number that is never the same again once the tag has changed or an era has ended: both
+    /// are numbered from one count, so the later of the two is new.
+    fn under(&self, era: u64) -> u64 {
+        self.generation.max(era)
+    }
+
+    /// What a shared store said, if nothing has been heard of since.
+    fn there(&self, era: u64) -> Option<u64> {
+        let there = self.cell.there.load(Ordering::Acquire);
+        (self.cell.there_under.load(Ordering::Acquire) == self.under(era)).then_some(there)
+    }
+
+    /// A shared store said this, asked after the tag was seen here. Whatever is heard of later
+    /// makes it worth nothing. The number goes first, so that nobody reads an older one.
+    fn learn(&self, there: u64, era: u64) {
+        self.cell.there.store(there, Ordering::Release);
+        self.cell.there_under.store(self.under(era), Ordering::Release);
+    }
 }
 
 /// The generations of all tags of one answer, read before it is fetched.
 #[derive(Clone)]
-pub struct Stamp(Box<[Seen]>);
+pub struct Stamp {
+    /// As this process knows them.
+    here: Box<[Seen]>,
+    /// Since when this process has heard of everything.
+    era: u64,
+    /// As a store that others share knows them, if it was asked.
+    there: Option<There>,
+}
+
+/// What a shared store said of the generations of all tags of one answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct There {
+    /// Which run of which server said so: another one's word on these means nothing.
+    pub(super) server: u64,
+    /// The generations, in the order of the tags.
+    pub(super) generations: Box<[u64]>,
+}
 
 impl Stamp {
-    /// Are all generations still current?
+    /// Are all generations still current, as far as this process has heard?
     pub(super) fn is_current(&self) -> bool {
-        self.0.iter().all(|seen| seen.cell.load(Ordering::Acquire) == seen.generation)
+        self.here.iter().all(Seen::is_current) || sabotage::is(Bug::GenerationsIgnored)
+    }
+
+    /// The stamp that an entry carries: the one from before its fetch.
+    pub(super) fn to_keep(&self) -> Self {
+        let mut kept = self.clone();
+        if sabotage::is(Bug::StampAfterFetch) {
+            kept.here
+                .iter_mut()
+                .for_each(|seen| seen.generation = seen.cell.generation.load(Ordering::Acquire));
+        }
+        kept
     }
 
     /// The generations alone: what tells one state of the world from another.
     pub(super) fn generations(&self) -> Box<[u64]> {
-        self.0.iter().map(|seen| seen.generation).collect()
+        let here = self.here.iter().map(|seen| seen.generation);
+        let there = self.there.iter().flat_map(|there| there.generations.iter().copied());
+        here.chain(there).collect()
+    }
+
+    /// What a shared store says of the generations, as far as this process has heard.
+    pub(super) fn known_there(&self) -> Option<Box<[u64]>> {
+        self.here.iter().map(|seen| seen.there(self.era)).collect()
+    }
+
+    /// Remembers what a shared store said of the generations, asked after this stamp was made.
+    pub(super) fn learn(&self, there: &[u64]) {
+        for (seen, there) in self.here.iter().zip(there) {
+            seen.learn(*there, self.era);
+        }
+    }
+
+    /// The same, with what a shared store said.
+    pub(super) fn with(self, there: There) -> Self {
+        Self { there: Some(there), ..self }
+    }
+
+    /// What a shared store said, which only it needs to remember.
+    pub(super) fn take_there(&mut self) -> Option<There> {
+        self.there.take()
     }
 
     /// What it occupies in memory, and what is kept because of it.
     pub(super) fn bytes(&self) -> usize {
         // nothing else depends on it yet: one reference is the table's, one is ours
-        let own = self.0.iter().filter(|seen| Arc::strong_count(&seen.cell) <= 2).count();
-        self.0.len() * SEEN_BYTES + own * OWN_TAG_BYTES
+        let own = self.here.iter().filter(|seen| Arc::strong_count(&seen.cell) <= 2).count();
+        self.here.len() * SEEN_BYTES + own * OWN_TAG_BYTES
     }
 }
 
@@ -75,12 +170,14 @@ pub(super) struct Generations {
     /// The last generation handed out. Never handing out the same one twice is
     /// what makes a forgotten tag harmless: it can only come back as a new one.
     last: AtomicU64,
+    /// When a new era began: of what was learned before it, nothing is known any more.
+    era: AtomicU64,
 }
 
 /// Guarded by a plain mutex: held for a few look-ups in memory, never across an await.
 #[derive(Default)]
 struct Shard {
-    cells: HashMap<Tag, Cell, RandomState>,
+    cells: HashMap<Tag, Arc<Cell>, RandomState>,
     sweep_at: usize,
 }
 
@@ -90,26 +187,28 @@ impl Generations {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             sharding: RandomState::default(),
             last: AtomicU64::new(0),
+            era: AtomicU64::new(0),
         }
     }
 
     /// Reads the generation of each tag, creating those that nothing depended on.
     pub(super) fn stamp(&self, tags: &[Tag]) -> Stamp {
+        let era = self.era.load(Ordering::Acquire);
         let seen = tags.iter().map(|tag| {
             let mut shard = self.shard(tag);
             let cell = match shard.cells.get(tag) {
                 Some(cell) => Arc::clone(cell),
                 None => {
                     shard.sweep_if_grown();
-                    let cell = Cell::new(AtomicU64::new(self.next()));
+                    let cell = Cell::new(self.next());
                     shard.cells.insert(tag.clone(), Arc::clone(&cell));
                     cell
                 }
             };
-            let generation = cell.load(Ordering::Acquire);
+            let generation = cell.generation.load(Ordering::Acquire);
             Seen { cell, generation }
         });
-        Stamp(seen.collect())
+        Stamp { here: seen.collect(), era, there: None }
     }
 
     /// Gives each tag a generation it never had; says how many anything depended on.
@@ -120,11 +219,18 @@ impl Generations {
         let mut known = 0;
         for tag in tags {
             if let Some(cell) = self.shard(tag).cells.get(tag) {
-                cell.store(self.next(), Ordering::Release);
+                cell.generation.store(self.next(), Ordering::Release);
                 known += 1;
             }
         }
         known
+    }
+
+    /// Begins a new era: something may not have been heard of. Nothing that any store said counts
+    /// any more, and every entry is overtaken.
+    pub(super) fn begin_era(&self) {
+        self.era.store(self.next(), Ordering::Release);
+        self.bump(&[Tag::everything()]);
     }
 
     /// How many tags are remembered.
@@ -184,6 +290,27 @@ mod tests {
         assert!(!both.is_current());
         assert!(other.is_current());
         assert!(generations.stamp(&[tag("a"), tag("b")]).is_current());
+    }
+
+    #[test]
+    fn what_a_store_said_counts_until_something_is_heard_or_may_not_have_been() {
+        let generations = Generations::new();
+        let tags = [Tag::everything(), tag("a")];
+        let known = || generations.stamp(&tags).known_there();
+        let learn = || generations.stamp(&tags).learn(&[7, 8]);
+        assert_eq!(known(), None);
+        learn();
+        assert_eq!(known().as_deref(), Some(&[7, 8][..]));
+        generations.bump(&[tag("a")]);
+        assert_eq!(known(), None);
+        learn();
+        let asked_before = generations.stamp(&tags);
+        generations.begin_era();
+        asked_before.learn(&[9, 9]);
+        assert_eq!(known(), None, "an answer to a question from before counts for nothing");
+        // one of them is learned anew, of the other only what was said before is known
+        generations.stamp(&tags[..1]).learn(&[10]);
+        assert_eq!(known(), None);
     }
 
     #[test]

@@ -21,7 +21,10 @@ pub use body::{BodyReader, Interrupted};
 pub use entry::{Entry, Lifetime};
 pub use fill::{Fill, Filled, Wish};
 pub use flight::{Answer, Flight, Landing, Ticket};
-pub use store::{Dependent, MemoryStore, Name, Store, Usage};
+pub use store::{
+    Announced, Change, Closed, Dependent, Keeping, MemoryStore, Name, SharedStore, SharedUsage, Sharing,
+    Store, Usage,
+};
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -29,6 +32,7 @@ use std::time::Instant;
 use quick_cache::sync::Cache as Memory;
 
 use crate::clock::Clock;
+use crate::consistency::Consistency;
 use crate::key::{Fingerprint, Tag};
 
 use fill::Means;
@@ -49,6 +53,8 @@ pub enum Lookup {
     Miss(Ticket),
     /// Fetch it alone: it could not be kept a moment ago, or too much is under way.
     Alone(Ticket),
+    /// Fetch it for this caller; what comes is neither kept nor shared.
+    Apart(Refusal),
 }
 
 /// The cache: a store, the fetches under way, and what was refused lately.
@@ -71,8 +77,10 @@ impl Cache {
 
     /// Says what to do about a question.
     pub async fn look_up(&self, name: &Name<'_>) -> Lookup {
-        let stamp = match self.means.store.look_up(name, self.means.clock.now()).await {
+        let now = self.means.clock.now();
+        let stamp = match self.means.store.look_up(name, now).await {
             Found::Valid(entry) => return Lookup::Hit(entry),
+            Found::Apart(refusal) => return Lookup::Apart(refusal),
             Found::Missing(stamp) => stamp,
         };
         if self.means.was_refused(name.fingerprint) {
@@ -83,19 +91,38 @@ impl Cache {
             Boarding::Full(flight) => Lookup::Alone(Ticket::new(name, flight, &self.means)),
             Boarding::Leads(flight) => {
                 let ticket = Ticket::new(name, flight, &self.means);
-                // A flight may have landed between the look-up and the boarding. The generations are known.
-                let entry = Name { answer: &Vec::new(), ..*name };
-                match self.means.store.look_up(&entry, self.means.clock.now()).await {
-                    Found::Valid(entry) => Lookup::Hit(entry),
-                    Found::Missing(_) => Lookup::Miss(ticket),
+                // a flight may have landed between the look-up and the boarding
+                match self.recall(name.fingerprint, self.means.clock.now()) {
+                    Some(entry) => Lookup::Hit(entry),
+                    None => Lookup::Miss(ticket),
                 }
             }
         }
     }
 
+    /// Notes that a write is about to be forwarded; the only way in is `invalidation`.
+    pub async fn announce(&self, tags: Vec<Tag>, consistency: Consistency) -> Result<Announced, Closed> {
+        self.means.store.announce(tags, consistency).await
+    }
+
     /// Makes everything that depends on these tags invalid; the only way in is `invalidation`.
-    pub async fn bump(&self, tags: &[Tag]) {
-        self.means.store.bump(tags).await;
+    pub async fn change(&self, change: Change<'_>) {
+        self.means.store.change(change).await;
+    }
+
+    /// Nothing came of what was announced; the only way in is `invalidation`.
+    pub async fn withdraw(&self, announced: Announced) {
+        self.means.store.withdraw(announced).await;
+    }
+
+    /// Something may still come of what was announced; the only way in is `invalidation`.
+    pub fn leave(&self, announced: Announced) {
+        self.means.store.leave(announced, self.means.clock.now());
+    }
+
+    /// Carries out what was announced and is past its deadline; the only way in is `invalidation`.
+    pub async fn sweep(&self) {
+        self.means.store.sweep(self.means.clock.now()).await;
     }
 
     /// What the store holds.

@@ -84,7 +84,7 @@ fn run_check(flags: &CheckFlags) -> Exit {
     let file = flags.file.display().to_string();
     let ignored_claims = flags.claims.names();
     let context =
-        Context { default_schema: flags.default_schema.clone(), upstream: String::new(), ignored_claims };
+        Context { default_schema: flags.default_schema.clone(), ignored_claims, ..Context::default() };
     let compiled = match read_rules(&flags.file, &context) {
         Ok(compiled) => Ok(compiled),
         Err(RulesRefused::Mistakes(mistakes)) => Err(mistakes),

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt::Write;
 
 use crate::log::start_logging;
+use crate::sabotage;
 use crate::server::{Ended, Flags, Running, Server, Settings, StartError};
 
 use super::check;
@@ -19,9 +20,7 @@ pub(super) fn run(flags: &Flags) -> Exit {
         }
     };
     let _logging = start_logging(settings.log);
-    for warning in &settings.warnings {
-        tracing::warn!("{warning}");
-    }
+    sabotage::announce();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&chain(&error), Exit::Failure),

@@ -3,10 +3,14 @@
 //! Whoever learns of a change, a write through the proxy, an operator, later
 //! the database, reports its tags here and waits: when this returns, no look-up
 //! that starts later finds an answer from before the change.
+//!
+//! A write is announced before it is forwarded, and an [`Announcement`] ends in one of
+//! three ways, whatever becomes of the process: it changed something, it did not, or nobody knows.
 
 use std::sync::Arc;
 
-use crate::cache::Cache;
+use crate::cache::{Announced, Cache, Change, Closed};
+use crate::consistency::Consistency;
 use crate::key::Tag;
 use crate::metrics::Metrics;
 
@@ -23,12 +27,64 @@ impl Invalidator {
         Self { cache, metrics }
     }
 
-    /// Takes away everything that depends on these tags.
-    pub async fn changed(&self, tags: &[Tag]) {
+    /// Notes that a write which may change these is about to be forwarded.
+    pub async fn announce(&self, tags: Vec<Tag>, consistency: Consistency) -> Result<Announcement, Closed> {
         if tags.is_empty() {
+            return Ok(Announcement { invalidator: self.clone(), announced: None, consistency });
+        }
+        let announced = self.cache.announce(tags, consistency).await?;
+        Ok(Announcement { invalidator: self.clone(), announced: Some(announced), consistency })
+    }
+
+    /// Takes away everything that depends on these tags, which nobody announced.
+    pub async fn changed(&self, tags: &[Tag], consistency: Consistency) {
+        self.carry_out(Change { tags, announced: None, consistency }).await;
+    }
+
+    /// Carries out what was announced, by whomever, and is past its deadline.
+    pub async fn sweep(&self) {
+        self.cache.sweep().await;
+    }
+
+    async fn carry_out(&self, change: Change<'_>) {
+        if change.tags.is_empty() && change.announced.is_none() {
             return;
         }
-        self.cache.bump(tags).await;
-        self.metrics.invalidated(tags.len());
+        let tags = change.tags.len();
+        self.cache.change(change).await;
+        self.metrics.invalidated(tags);
+    }
+}
+
+/// A write that is under way.
+#[derive(Debug)]
+#[must_use = "a write ends: it changed something, it did not, or nobody knows"]
+pub struct Announcement {
+    invalidator: Invalidator,
+    announced: Option<Announced>,
+    consistency: Consistency,
+}
+
+impl Announcement {
+    /// It took effect: this is what it changed.
+    pub async fn changed(self, tags: &[Tag]) {
+        let Self { invalidator, announced, consistency } = self;
+        invalidator.carry_out(Change { tags, announced, consistency }).await;
+    }
+
+    /// It had no effect.
+    pub async fn unchanged(self) {
+        if let Some(announced) = self.announced {
+            self.invalidator.cache.withdraw(announced).await;
+        }
+    }
+
+    /// Nobody knows: this may have changed, and what was announced may still.
+    pub async fn in_doubt(self, tags: &[Tag]) {
+        let Self { invalidator, announced, consistency } = self;
+        invalidator.changed(tags, consistency).await;
+        if let Some(announced) = announced {
+            invalidator.cache.leave(announced);
+        }
     }
 }

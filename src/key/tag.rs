@@ -98,6 +98,11 @@ impl Tag {
         Self(text.into())
     }
 
+    /// The tag that has this text form, as another process wrote it.
+    pub fn of_text(text: &str) -> Self {
+        Self(text.into())
+    }
+
     /// The tag's one text form.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -116,8 +116,12 @@ mod tests {
 
     fn planner(limit: &str) -> Planner {
         let rules = format!("version: 1\nlimits: [{{ name: a, match: /**, rate: 5/1m, {limit} }}]");
-        let context =
-            Context { default_schema: "public".into(), upstream: String::new(), ignored_claims: Vec::new() };
+        let context = Context {
+            default_schema: "public".into(),
+            upstream: String::new(),
+            ignored_claims: Vec::new(),
+            consistency: crate::consistency::Consistency::default(),
+        };
         Planner::new(RuleSet::parse(&rules, &context).unwrap().0, None)
     }
 

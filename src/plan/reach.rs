@@ -8,6 +8,7 @@
 
 use crate::key::Tag;
 use crate::postgrest::{Payload, Select, Values};
+use crate::sabotage::{self, Bug};
 
 use super::write::{Rendering, Source};
 use super::{Derived, WriteAction, WritePlan};
@@ -65,6 +66,7 @@ impl WritePlan {
     fn reach_rows(&self, evidence: &Evidence<'_>, reach: &mut Reach) {
         let Some((table, columns)) = &self.rows else { return };
         let mut tags = vec![Tag::unpinned(table)];
+        tags.retain(|_| !sabotage::is(Bug::UnpinnedLeft));
         for source in columns {
             let Source::Column { name, .. } = source else { continue };
             match self.values(source, evidence) {

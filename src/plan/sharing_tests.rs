@@ -31,7 +31,7 @@ const ANON: &str = "sb_publishable_abc";
 const NOW: u64 = 1_000;
 
 fn context() -> Context {
-    Context { default_schema: "public".into(), upstream: "http://up".into(), ignored_claims: Vec::new() }
+    Context { upstream: "http://up".into(), ..Context::default() }
 }
 
 fn planner() -> Planner {

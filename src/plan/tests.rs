@@ -38,8 +38,7 @@ schema:
 "#;
 
 fn planner() -> Planner {
-    let context =
-        Context { default_schema: "public".into(), upstream: "http://up".into(), ignored_claims: Vec::new() };
+    let context = Context { upstream: "http://up".into(), ..Context::default() };
     match RuleSet::parse(RULES, &context) {
         Ok((rules, _)) => Planner::new(rules, None),
         Err(mistakes) => panic!("{mistakes:#?}"),

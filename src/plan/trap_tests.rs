@@ -22,8 +22,7 @@ schema:
 "#;
 
 fn planner() -> Planner {
-    let context =
-        Context { default_schema: "public".into(), upstream: "http://up".into(), ignored_claims: Vec::new() };
+    let context = Context { upstream: "http://up".into(), ..Context::default() };
     Planner::new(RuleSet::parse(RULES, &context).unwrap().0, None)
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::Method;
 
+use crate::consistency::Consistency;
 use crate::key::{Pattern, Placeholder, Table};
 use crate::postgrest::{Preferences, Resource};
 use crate::rules::{RuleSet, Schema, Unmapped, WriteMatch, WriteRule};
@@ -65,6 +66,8 @@ pub(super) enum Source {
 /// Anything that may change something.
 #[derive(Debug)]
 pub struct WritePlan {
+    /// The most that any read relies on, which this write has to keep.
+    pub consistency: Consistency,
     /// The rules that match, all of which apply.
     pub rules: Vec<Arc<WriteRule>>,
     /// What kind of change it is.
@@ -132,6 +135,7 @@ pub(super) fn plan(
     let is_derived = matched.is_empty() || matched.iter().any(|write| write.rule.invalidation.derived);
     let derived = if is_derived { derive(rules, request) } else { Derived::Nothing };
     WritePlan {
+        consistency: rules.strictest(),
         rules: matched.iter().map(|write| Arc::clone(write.rule)).collect(),
         action,
         rows: rows(rules, request, &derived),

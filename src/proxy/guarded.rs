@@ -282,6 +282,7 @@ fn ending(done: &Done) -> Ending {
             _ => Ending::Answered,
         },
         Err(Rejection::Upstream(failure)) if failure.never_sent() => Ending::NeverSent,
+        Err(Rejection::Unannounced) => Ending::NeverSent,
         Err(_) => Ending::Unknown,
     }
 }

@@ -45,7 +45,12 @@ impl Proxy {
         mut meter: Option<&mut Meter>,
     ) -> Done {
         let answer = Planned(plan);
-        let name = Name { key: &plan.key, fingerprint: &plan.fingerprint, answer: &answer };
+        let name = Name {
+            key: &plan.key,
+            fingerprint: &plan.fingerprint,
+            answer: &answer,
+            consistency: plan.rule.consistency,
+        };
         for _ in 0..LOOK_UPS_MAX {
             match self.cache.look_up(&name).await {
                 Lookup::Hit(entry) => return Self::serve(&entry, request, self.clock.now()),
@@ -53,6 +58,7 @@ impl Proxy {
                     self.admit_upstream(meter.as_deref_mut()).await?;
                     return self.fetch(ticket, plan, request).await;
                 }
+                Lookup::Apart(refusal) => return self.ask_alone(plan, request, refusal).await,
                 Lookup::Wait(flight) => {
                     if let Joined::Done(done) = self.join(&flight, request).await {
                         return done;
@@ -61,7 +67,7 @@ impl Proxy {
             }
         }
         self.admit_upstream(meter).await?;
-        self.ask_alone(plan, request).await
+        self.ask_alone(plan, request, Refusal::TooLarge).await
     }
 
     fn serve(entry: &Entry, request: &HeaderMap, now: Instant) -> Done {
@@ -135,10 +141,11 @@ impl Proxy {
     }
 
     /// Asks for this client alone; the answer is not kept. Comes to pass where a
-    /// shared answer outgrew what is kept before this client could join.
-    async fn ask_alone(&self, plan: &ReadPlan, request: &HeaderMap) -> Done {
+    /// shared answer outgrew what is kept before this client could join, and where nobody
+    /// can say, or may say, what is current.
+    async fn ask_alone(&self, plan: &ReadPlan, request: &HeaderMap, refusal: Refusal) -> Done {
         let answer = self.ask(plan).await.map_err(Rejection::Upstream)?;
-        Ok(unkept(Unshared { answer, refusal: Refusal::TooLarge }, request))
+        Ok(unkept(Unshared { answer, refusal }, request))
     }
 
     /// Asks the upstream what the plan's question says, and nothing else.

@@ -26,6 +26,8 @@ pub(super) enum Rejection {
     Shared(StatusCode),
     /// The task that carried the request was lost.
     Lost,
+    /// A write that cannot be announced to those who rely on never seeing an older row.
+    Unannounced,
 }
 
 /// What a client is told and what the log is told.
@@ -50,9 +52,12 @@ pub(super) fn answer(rejection: &Rejection) -> (Response<Body>, Outcome) {
     *response.status_mut() = words.status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
-    if let Rejection::Guard(refusal) = rejection {
-        headers.extend(refusal.retry_after().map(|seconds| (RETRY_AFTER, HeaderValue::from(seconds))));
-    }
+    let retry_after = match rejection {
+        Rejection::Guard(refusal) => refusal.retry_after(),
+        _ if words.status == StatusCode::SERVICE_UNAVAILABLE => Some(1),
+        _ => None,
+    };
+    headers.extend(retry_after.map(|seconds| (RETRY_AFTER, HeaderValue::from(seconds))));
     if let Rejection::Fault(fault) = rejection {
         if fault.closes() {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -62,7 +67,9 @@ pub(super) fn answer(rejection: &Rejection) -> (Response<Body>, Outcome) {
         }
     }
     let outcome = match rejection {
-        Rejection::Fault(_) | Rejection::Path(_) | Rejection::Guard(_) => Outcome::Refused(words.label),
+        Rejection::Fault(_) | Rejection::Path(_) | Rejection::Guard(_) | Rejection::Unannounced => {
+            Outcome::Refused(words.label)
+        }
         Rejection::Upstream(_) | Rejection::Shared(_) | Rejection::Lost => Outcome::Failed(words.label),
     };
     (response, outcome)
@@ -93,6 +100,14 @@ fn words(rejection: &Rejection) -> Words {
             message: "the request was lost on its way".into(),
             hint: "Whether it took effect is not known.",
             label: "lost",
+        },
+        Rejection::Unannounced => Words {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            code: "LARDER503",
+            message: "the cache's store cannot be reached, and strict consistency allows no write without it"
+                .into(),
+            hint: "Nothing was written: try again.",
+            label: "store-away",
         },
     }
 }

@@ -1,7 +1,6 @@
 //! POST, PATCH, PUT, DELETE: forward once, take away what changed, then answer.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
@@ -12,9 +11,12 @@ use hyper::body::Incoming;
 use tokio::sync::oneshot;
 use tracing::info;
 
+use crate::cache::Closed;
+use crate::consistency::Consistency;
 use crate::key::Tag;
 use crate::plan::{Evidence, WritePlan};
 use crate::postgrest::{Payload, is_refusal};
+use crate::sabotage::{self, Bug};
 use crate::upstream::{Bounded, Failure, IncomingBody, Outgoing, clean_response};
 
 use super::body::Body;
@@ -23,15 +25,14 @@ use super::outcome::Outcome;
 use super::reject::Rejection;
 use super::{Done, Proxy};
 
-/// The longest time for which Supabase may still commit a write that nobody
-/// heard of: its statement and gateway timeouts end at two minutes.
-const COMMIT_DEADLINE: Duration = Duration::from_secs(130);
-
 impl Proxy {
     /// Sends a write once and takes away what it changed before the client hears of it.
     ///
     /// Not cancelled with its client: from here on it runs to its end.
     pub(super) async fn write(self: &Arc<Self>, plan: WritePlan, outgoing: WriteRequest) -> Done {
+        if sabotage::is(Bug::WriteEndsWithClient) {
+            return self.carry_out(plan, outgoing).await;
+        }
         let (answered, answer) = oneshot::channel();
         let proxy = Arc::clone(self);
         let carrying = self.tasks.spawn(async move { proxy.guarded(plan, outgoing).await });
@@ -42,7 +43,7 @@ impl Proxy {
                 Err(_panicked) => {
                     // Nobody knows how far it came: everything may have changed.
                     proxy.metrics.panics.inc();
-                    proxy.invalidator.changed(&[Tag::everything()]).await;
+                    proxy.invalidator.changed(&[Tag::everything()], Consistency::Strict).await;
                     Err(Rejection::Lost)
                 }
             };
@@ -52,24 +53,22 @@ impl Proxy {
     }
 
     pub(super) async fn carry_out(&self, plan: WritePlan, request: WriteRequest) -> Done {
-        let began = self.clock.now();
         let method = request.method.clone();
-        let media = request.headers.get(CONTENT_TYPE).cloned();
+        let announced = plan.reach(&Evidence::default()).tags;
+        let announcement = self.invalidator.announce(announced, plan.consistency).await;
+        let announcement = announcement.map_err(|Closed| Rejection::Unannounced)?;
         let copy = plan.needs_request_body().then(Copy::default);
-        let sent = self.upstream.send(request.into_outgoing(copy.as_ref())).await;
-        self.report_upstream(began, sent.as_ref().err());
-        let (status, answered) = match sent {
-            Ok(answer) => {
-                let (head, body) = answer.into_parts();
-                let is_looked_at = plan.needs_rows() || head.status.is_client_error();
-                let seen = if is_looked_at { Seen::look_at(body).await } else { Seen::Unread(body) };
-                (Some(head.status), Ok((head, seen)))
+        let media = request.headers.get(CONTENT_TYPE).cloned();
+        let answered = match self.forward(&plan, request.into_outgoing(copy.as_ref())).await {
+            Err(failure) if failure.never_sent() => {
+                announcement.unchanged().await;
+                return Err(Rejection::Upstream(failure));
             }
-            Err(failure) if failure.never_sent() => return Err(Rejection::Upstream(failure)),
-            Err(failure) => (None, Err(failure)),
+            answered => answered,
         };
         let looked_at = answered.as_ref().ok().and_then(|(head, seen)| Some((head, seen.whole()?)));
         if looked_at.is_some_and(|(head, body)| is_refusal(head.status, body)) {
+            announcement.unchanged().await;
             return answer(answered, &method, 0);
         }
         let rows = looked_at.filter(|(head, _)| head.status.is_success());
@@ -82,23 +81,29 @@ impl Proxy {
         if plan.rules.iter().any(|rule| rule.debug) {
             info!(tags, any = ?reach.any, "INVALIDATE");
         }
-        self.invalidator.changed(&reach.tags).await;
-        if status.is_none_or(is_outcome_unknown) {
-            self.change_again_later(reach.tags);
+        let is_known = answered.as_ref().is_ok_and(|(head, _)| !is_outcome_unknown(head.status));
+        if sabotage::is(Bug::AcknowledgedFirst) {
+            self.tasks.spawn(async move {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                announcement.changed(&reach.tags).await;
+            });
+        } else if is_known {
+            announcement.changed(&reach.tags).await;
+        } else if !sabotage::is(Bug::UnknownOutcomeIgnored) {
+            announcement.in_doubt(&reach.tags).await;
         }
         answer(answered, &method, tags)
     }
 
-    /// The upstream may still commit: what was taken away now is taken away
-    /// again when it no longer can.
-    fn change_again_later(&self, tags: Vec<Tag>) {
-        let (invalidator, stopping) = (self.invalidator.clone(), self.stopping.clone());
-        self.tasks.spawn(async move {
-            tokio::select! {
-                () = tokio::time::sleep(COMMIT_DEADLINE) => invalidator.changed(&tags).await,
-                () = stopping.cancelled() => {} // what is remembered goes with the process
-            }
-        });
+    /// Sends it, and looks at what of the answer says what happened.
+    async fn forward(&self, plan: &WritePlan, outgoing: Outgoing) -> Result<(Head, Seen), Failure> {
+        let began = self.clock.now();
+        let sent = self.upstream.send(outgoing).await;
+        self.report_upstream(began, sent.as_ref().err());
+        let (head, body) = sent?.into_parts();
+        let is_looked_at = plan.needs_rows() || head.status.is_client_error();
+        let seen = if is_looked_at { Seen::look_at(body).await } else { Seen::Unread(body) };
+        Ok((head, seen))
     }
 }
 

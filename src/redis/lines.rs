@@ -125,7 +125,9 @@ impl Lines {
                     self.breaker.forget();
                     self.places[place].store(Some(Arc::new(line)));
                     self.note(1);
-                    let _stopped = stopping.run_until_cancelled(lost.notified()).await;
+                    if stopping.run_until_cancelled(lost.notified()).await.is_none() {
+                        return; // requests that are still under way may use it to the end
+                    }
                     self.places[place].store(None);
                     self.note(-1);
                 }

@@ -17,16 +17,8 @@ const VERSION: &str = "1";
 
 /// Fields of the format that this version refuses, by the place they belong to.
 const LATER_AT_TOP: [&str; 1] = ["audit"];
-const LATER_IN_READS: [&str; 8] = [
-    "stale",
-    "downstream",
-    "refresh_ahead",
-    "ttl_jitter",
-    "negative",
-    "encrypt",
-    "consistency",
-    "replica_quiet",
-];
+const LATER_IN_READS: [&str; 7] =
+    ["stale", "downstream", "refresh_ahead", "ttl_jitter", "negative", "encrypt", "replica_quiet"];
 const LATER_IN_WRITES: [&str; 1] = ["refresh"];
 
 /// A name with what it stands for.
@@ -64,6 +56,9 @@ pub(super) struct ReadEntry {
     pub(super) scope: Option<At<ScopeEntry>>,
     pub(super) vary: Vec<At<String>>,
     pub(super) cache: Option<At<String>>,
+    /// Changes no answer either.
+    #[serde(skip)]
+    pub(super) consistency: Option<At<String>>,
     /// Changes no answer, so a digest of the document does not contain it.
     #[serde(skip)]
     pub(super) debug: bool,
@@ -208,6 +203,7 @@ fn read_entry(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<Re
             None => Vec::new(),
         },
         cache: fields.text("cache", findings),
+        consistency: fields.text("consistency", findings),
         debug: fields.flag("debug", findings),
     };
     fields.close(&LATER_IN_READS, findings);

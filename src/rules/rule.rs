@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderName, Method};
 
+use crate::consistency::Consistency;
 use crate::key::{Pattern, Scope, Template};
 
 use super::guarding::{IdempotencyRule, LockRule};
@@ -46,6 +47,8 @@ pub struct ReadRule {
     pub caching: Caching,
     /// Whom an answer may be shared with.
     pub scope: Scope,
+    /// How true it is to writes through other processes.
+    pub consistency: Consistency,
     /// Request headers that change the answer; others are not sent upstream for this rule.
     pub vary: Vec<HeaderName>,
     /// What the query must be like.

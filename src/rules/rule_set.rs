@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use http::Method;
 
+use crate::consistency::Consistency;
+
 use super::compile;
 use super::condition::{self, QueryView};
 use super::guarding::LimitRule;
@@ -25,6 +27,19 @@ pub struct Context {
     pub upstream: String,
     /// Claims that do not tell one user from another under `scope: user`.
     pub ignored_claims: Vec<String>,
+    /// What reads rely on whose rule says nothing of it.
+    pub consistency: Consistency,
+}
+
+impl Default for Context {
+    fn default() -> Self {
+        Self {
+            default_schema: "public".into(),
+            upstream: String::new(),
+            ignored_claims: Vec::new(),
+            consistency: Consistency::default(),
+        }
+    }
 }
 
 /// A file that `schema.include` names.
@@ -51,6 +66,7 @@ pub struct RuleSet {
     pub(super) schema: Schema,
     pub(super) unknown_writes: UnknownWrites,
     pub(super) digest: [u8; 32],
+    pub(super) strictest: Consistency,
 }
 
 /// The read rule that applies to a request.
@@ -153,6 +169,11 @@ impl RuleSet {
     /// The prefix of every name in the store: the top-level `namespace`.
     pub fn prefix(&self) -> &str {
         &self.prefix
+    }
+
+    /// The most that any read relies on: what every write has to keep.
+    pub fn strictest(&self) -> Consistency {
+        self.strictest
     }
 
     /// A digest over what the rules mean, the upstream and the default schema.

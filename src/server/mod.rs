@@ -23,6 +23,7 @@ mod settings;
 mod shutdown;
 mod socket;
 mod start;
+mod store;
 mod streams;
 mod tls;
 

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::consistency::Consistency;
 use crate::invalidation::Invalidator;
 use crate::key::Tag;
 use crate::metrics::Metrics;
@@ -115,7 +116,7 @@ impl SchemaWatch {
         match self.database.when_changed {
             WhenChanged::Warn => warn!(%what, "the database's definitions have changed; entries stay"),
             WhenChanged::Drop => {
-                self.invalidator.changed(&[Tag::everything()]).await;
+                self.invalidator.changed(&[Tag::everything()], Consistency::Fresh).await;
                 warn!(%what, "the database's definitions have changed; every entry was dropped");
             }
         }

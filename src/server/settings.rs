@@ -14,7 +14,6 @@ use thiserror::Error;
 
 use crate::admin::{Token, TokenError};
 use crate::log::LogFormat;
-use crate::redis::Address;
 use crate::schema::DatabaseUrl;
 use crate::units::{AmountError, ByteSize, parse_duration};
 use crate::upstream::{Origin, TrustedProxies};
@@ -22,12 +21,12 @@ use crate::upstream::{Origin, TrustedProxies};
 use super::callers::{CallerFlags, Callers, callers};
 use super::ram;
 use super::schema_watch::{SchemaDb, WhenChanged};
+use super::store::{StoreFlags, StoreSettings, store};
 
 const RULES: &str = "rules.yaml";
 /// Loopback: a cache of other people's data opens itself to a network only when told to.
 const LISTEN: &str = "127.0.0.1:8080";
 const ADMIN: &str = "127.0.0.1:8081";
-const STORE: &str = "memory:";
 /// PostgREST pages of a thousand rows fit; a thousand of them fill the largest default memory several times.
 const MAX_BODY: &str = "2MiB";
 /// What Kubernetes and systemd-style supervisors commonly allow between the signal and the kill.
@@ -46,9 +45,6 @@ const SCHEMA_INTERVAL: &str = "1m";
 const SCHEMA_CHANGED: &str = "warn";
 /// The word that switches the admin address off.
 const ADMIN_OFF: &str = "off";
-
-/// Variables of other tools that say a shared store was expected.
-const STORE_VARIABLES: [&str; 2] = ["REDIS_URL", "UPSTASH_REDIS_REST_URL"];
 
 /// How this process serves, as written on the command line or in the environment.
 #[derive(Args, Clone, Debug, Default)]
@@ -69,12 +65,8 @@ pub struct Flags {
     /// File with the token for the admin address, 16 bytes or more; LARDER_ADMIN_TOKEN holds the token itself
     #[arg(long, env = "LARDER_ADMIN_TOKEN_FILE", value_name = "FILE")]
     pub admin_token_file: Option<String>,
-    /// Where entries live: `memory:` (others are not supported yet)
-    #[arg(long, env = "LARDER_STORE", value_name = "URL", default_value = STORE, hide_env_values = true)]
-    pub store: String,
-    /// Where locks, operations and limits live: `memory:`, or redis://… for a fleet
-    #[arg(long, env = "LARDER_GUARD_STORE", value_name = "URL", default_value = STORE, hide_env_values = true)]
-    pub guard_store: String,
+    #[command(flatten)]
+    pub store: StoreFlags,
     /// Memory for entries, such as 256MiB [default: a quarter of the memory, at most 256MiB]
     #[arg(long, env = "LARDER_MEMORY", value_name = "SIZE")]
     pub memory: Option<String>,
@@ -132,8 +124,7 @@ pub struct Settings {
     pub listen: SocketAddr,
     pub admin: Option<SocketAddr>,
     pub admin_token: Option<Token>,
-    /// The store of guards that a fleet shares; without one they are this process's.
-    pub guard_store: Option<Address>,
+    pub store: StoreSettings,
     pub memory: ByteSize,
     pub max_body: ByteSize,
     pub grace: Duration,
@@ -150,8 +141,6 @@ pub struct Settings {
     /// What callers are verified with, where that is said.
     pub callers: Option<Callers>,
     pub ignored_claims: Vec<String>,
-    /// What was understood but is probably not what was meant, for the log.
-    pub warnings: Vec<String>,
 }
 
 /// Where the certificate and its key lie.
@@ -196,7 +185,6 @@ impl Settings {
         let admin = read.admin(&flags.admin);
         let admin_token = read.admin_token(flags.admin_token_file.as_deref());
         read.require_token_off_loopback(admin, admin_token.as_ref());
-        read.store(&flags.store);
         let upstream = read.upstream(flags.upstream.as_deref());
         let settings = Settings {
             upstream,
@@ -204,7 +192,7 @@ impl Settings {
             listen: read.address("listen", text_or(&flags.listen, LISTEN)),
             admin,
             admin_token,
-            guard_store: read.guard_store(&flags.guard_store),
+            store: read.store(&flags.store),
             memory: read.memory(flags.memory.as_deref()),
             max_body: read.size("max-body", text_or(&flags.max_body, MAX_BODY)),
             grace: read.time("grace", text_or(&flags.grace, GRACE)),
@@ -223,7 +211,6 @@ impl Settings {
             schema_db: read.schema_db(flags),
             callers: read.callers(&flags.callers),
             ignored_claims: flags.callers.ignored_claims.names(),
-            warnings: read.warnings(),
         };
         if read.mistakes.is_empty() { Ok(settings) } else { Err(read.mistakes) }
     }
@@ -300,27 +287,11 @@ impl Reading<'_> {
         })
     }
 
-    fn store(&mut self, text: &str) {
-        if text_or(text, STORE) != STORE {
-            // Not repeated in the message: the URL of a store may hold a password.
-            self.mistake("store", "only `memory:` is supported yet");
-        }
-    }
-
-    fn guard_store(&mut self, text: &str) -> Option<Address> {
-        let text = text_or(text, STORE);
-        if text == STORE {
-            return None;
-        }
-        // not repeated in the message: the URL of a store may hold a password
-        let address = Address::parse(text);
-        if address.is_err() {
-            self.mistake(
-                "guard-store",
-                "not `memory:` and not the URL of a Redis, as in redis://user:password@host:6379/0",
-            );
-        }
-        address.ok()
+    fn store(&mut self, flags: &StoreFlags) -> StoreSettings {
+        store(flags, |name| self.variable(name)).unwrap_or_else(|mut mistakes| {
+            self.mistakes.append(&mut mistakes);
+            StoreSettings::default()
+        })
     }
 
     fn upstream(&mut self, flag: Option<&str>) -> Origin {
@@ -440,14 +411,6 @@ impl Reading<'_> {
                 None
             }
         }
-    }
-
-    fn warnings(&self) -> Vec<String> {
-        let set = STORE_VARIABLES.iter().filter(|name| self.variable(name).is_some());
-        set.map(|name| {
-            format!("{name} is set but a shared store is not supported yet: entries live in memory")
-        })
-        .collect()
     }
 }
 

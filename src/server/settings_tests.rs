@@ -2,6 +2,8 @@
 
 use clap::{CommandFactory, Parser};
 
+use crate::consistency::Consistency;
+
 use super::*;
 
 #[derive(Parser)]
@@ -30,7 +32,8 @@ fn a_url_is_enough() {
     assert!(settings.memory <= ByteSize(256 << 20));
     assert_eq!(settings.grace, Duration::from_secs(30));
     assert_eq!(settings.log, LogFormat::Text);
-    assert!(settings.warnings.is_empty());
+    assert!(settings.store.shared.is_none());
+    assert_eq!(settings.store.consistency, Consistency::Fresh);
 }
 
 #[test]
@@ -67,13 +70,17 @@ fn every_mistake_is_reported_at_once() {
         "--extra-methods=REPORT,A B",
         "--max-connections=0",
         "--log=xml",
-        "--store=redis://:hunter2@cache",
+        "--store=http://:hunter2@cache",
+        "--store-timeout=soon",
+        "--consistency=eventual",
     ];
     let mistakes = resolve(&line, &[]).unwrap_err();
     let expected = [
-        "--store: only `memory:` is supported yet",
         "--upstream: missing: give the URL of the project, as in https://<project>.supabase.co",
         "--listen: `nowhere` is not an address with a port, as in 0.0.0.0:8080 or [::1]:8080",
+        "--store: not the address of a store: Redis URL did not parse - InvalidClientConfig (hint: redis://user:password@host:6379/0)",
+        "--store-timeout: `soon` does not begin with a whole number",
+        "--consistency: `eventual` is none of `bounded`, `fresh` and `strict`",
         "--memory: `lots` does not begin with a whole number",
         "--max-body: `2` has no unit: write B, KiB, MiB, GiB, KB, MB or GB, as in 256MiB",
         "--grace: `30` has no unit: write ms, s, m, h or d, as in 30s",
@@ -108,7 +115,7 @@ fn secrets_are_shown_nowhere() {
         ("UPSTASH_REDIS_REST_URL", "https://hunter2"),
     ];
     let settings = resolve(&["--upstream=http://a"], &variables).unwrap();
-    assert_eq!(settings.warnings.len(), 2);
+    assert_eq!(settings.store.shared.as_ref().unwrap().to_string(), "cache:6379");
     assert!(!format!("{settings:?}").contains("hunter2"));
 }
 

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use crate::admin::{Admin, Health, Phase, Sources, Token};
-use crate::cache::{Cache, MemoryStore};
+use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::explain::{Explanation, limits_of};
 use crate::guard::Guards;
@@ -24,7 +24,6 @@ use crate::key::Scope;
 use crate::metrics::Metrics;
 
 use crate::proxy::{Limits as ProxyLimits, Means, Peer, Proxy, Tasks};
-use crate::redis::{Manners, Redis};
 use crate::rules::{Context, Mistake, RuleSet, Warning};
 use crate::upstream::{Deadlines, Upstream, client_tls};
 
@@ -40,12 +39,11 @@ use super::settings::Settings;
 use super::shutdown::Shutdown;
 use super::tls::{Tls, TlsError};
 
+/// Between two looks for writes whose deadline has passed.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+
 /// Operators' connections at a time: a few people, a few scrapers.
 const ADMIN_CONNECTIONS_MAX: usize = 128;
-
-/// How the store of guards is spoken to: nobody waits longer than this for one that is broken, and two
-/// connections are enough for one step before a write and one after.
-const GUARD_STORE: Manners = Manners { timeout: Duration::from_millis(50), connections: 2 };
 
 /// Why a process did not start.
 #[derive(Debug, thiserror::Error)]
@@ -90,15 +88,16 @@ impl Server {
             warn!(connections, "fewer connections than --max-connections: raise the limit of open files");
         }
         let limits = Limits { connections, ..limits };
-        let store = Arc::new(MemoryStore::new(settings.memory.0));
         let (shutdown, admin_shutdown) = (Shutdown::default(), Shutdown::default());
+        let store = settings.store.open(settings.memory, rules.prefix(), &clock, &shutdown);
         let ground = Ground {
             cache: Arc::new(Cache::new(store, clock.clone())),
-            guards: Arc::new(guards(&settings, rules.prefix(), &clock, &admin_shutdown)),
+            guards: Arc::new(settings.store.open_guards(rules.prefix(), &clock, &admin_shutdown)),
             metrics: Metrics::new(),
             health: Health::default(),
             shutdown,
         };
+        ground.sweep();
         let written_for = watch::Sender::new(fingerprint(&rules));
         ground.watch_schema(&settings, &written_for);
         let proxy = ground.proxy(&settings, rules, clock.clone());
@@ -153,6 +152,17 @@ impl Ground {
             tasks,
         };
         Proxy::new(rules, means)
+    }
+
+    /// Carries out again what nobody knows the outcome of, when it can no longer change.
+    fn sweep(&self) {
+        let invalidator = Invalidator::new(Arc::clone(&self.cache), self.metrics.clone());
+        let draining = self.shutdown.draining().clone();
+        self.shutdown.tasks().spawn(async move {
+            while draining.run_until_cancelled(tokio::time::sleep(SWEEP_EVERY)).await.is_some() {
+                invalidator.sweep().await;
+            }
+        });
     }
 
     /// Fetches the keys that the upstream and other issuers sign tokens with, and keeps them current.
@@ -280,22 +290,22 @@ impl Ground {
     }
 }
 
-/// Locks, operations and limits: of the fleet where it shares a store, else of this process.
-fn guards(settings: &Settings, prefix: &str, clock: &Clock, last: &Shutdown) -> Guards {
-    match settings.guard_store.clone() {
-        None => Guards::in_memory(clock),
-        // it ends after the clients: locks of the last writes still have to be released
-        Some(address) => {
-            let redis = Redis::new(address, GUARD_STORE, last.tasks(), last.draining());
-            Guards::shared(&redis, prefix, clock)
-        }
-    }
-}
-
 /// Brings the gauges of the cache up to date.
 fn refresh(cache: &Cache, metrics: &Metrics) {
     let usage = cache.usage();
+    let shared = usage.shared.unwrap_or_default();
+    let store = &metrics.store;
     let shown = [
+        (&store.up, u64::from(shared.is_up)),
+        (&store.look_ups, shared.look_ups),
+        (&store.hits, shared.hits),
+        (&store.failures, shared.failures),
+        (&store.rejected_records, shared.rejected_records),
+        (&store.lost_fills, shared.lost_fills),
+        (&store.owed, shared.owed),
+        (&store.unannounced, shared.unannounced),
+        (&store.members, shared.members),
+        (&store.lease_millis, u64::try_from(shared.lease_left.as_millis()).unwrap_or(u64::MAX)),
         (&metrics.entries, usage.entries),
         (&metrics.entry_bytes, usage.bytes),
         (&metrics.entry_bytes_max, usage.bytes_max),
@@ -339,6 +349,7 @@ fn context(settings: &Settings) -> Context {
         default_schema: settings.default_schema.clone(),
         upstream: settings.upstream.to_string(),
         ignored_claims: settings.ignored_claims.clone(),
+        consistency: settings.store.consistency,
     }
 }
 

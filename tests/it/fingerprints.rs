@@ -284,9 +284,9 @@ fn without_bearer(head: &str) -> String {
 
 fn planner(upstream: SocketAddr) -> Planner {
     let context = Context {
-        default_schema: "public".into(),
         upstream: format!("http://{upstream}"),
         ignored_claims: IGNORED_CLAIMS.map(String::from).into(),
+        ..Context::default()
     };
     let (rules, _) = RuleSet::parse(&format!("version: 1\n{RULES}"), &context).unwrap();
     let keys = Keys::new(&[SECRET], Issuers::Any).unwrap();

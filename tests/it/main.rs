@@ -17,6 +17,7 @@ mod passing;
 mod racing;
 mod reading;
 mod repeating;
+mod sharing;
 mod targets;
 mod traps;
 mod upstreams;

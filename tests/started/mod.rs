@@ -2,20 +2,15 @@
 //!
 //! Whatever is started here ends with the value that stands for it, and with this process should it be killed.
 
-use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, PipeReader};
+mod log;
+
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::time::Duration;
 
 use serde_json::Value;
 
-/// For a slow machine under load; a healthy one needs a few seconds.
-const START_MAX: Duration = Duration::from_secs(120);
-
-/// As much of a log as a failure shows.
-const LOG_LINES_MAX: usize = 40;
+use log::{Log, bound_addresses, lines_of};
 
 /// Servers with databases of their own, holding the same rows.
 pub(crate) struct Upstream {
@@ -60,9 +55,6 @@ pub(crate) struct Larder {
     log: Log,
 }
 
-/// The last lines that a process has written; a mutex because a thread reads them.
-type Log = Arc<Mutex<VecDeque<String>>>;
-
 impl Larder {
     /// `variables` are all that it sees of an environment.
     pub(crate) fn start(rules: &str, upstream: &str, variables: &[(&str, &str)]) -> Self {
@@ -83,14 +75,14 @@ impl Larder {
             .expect("larder runs");
         let (lines, log) = lines_of(output);
         let mut larder = Self { process, address: String::new(), admin: String::new(), log };
-        (larder.address, larder.admin) = bound_addresses(&lines);
+        let (listen, admin) = bound_addresses(&lines).unwrap_or_else(|silence| panic!("{silence}"));
+        (larder.address, larder.admin) = (format!("http://{listen}"), format!("http://{admin}"));
         larder
     }
 
     /// The last lines of its log.
     pub(crate) fn last_lines(&self) -> String {
-        let lines = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.iter().map(String::as_str).collect::<Vec<_>>().join("\n")
+        self.log.last_lines()
     }
 
     fn kill(&mut self) {
@@ -103,41 +95,6 @@ impl Drop for Larder {
     fn drop(&mut self) {
         self.kill();
     }
-}
-
-/// Reads the log up to the line that says where it listens.
-fn bound_addresses(lines: &mpsc::Receiver<String>) -> (String, String) {
-    let mut seen = String::new();
-    loop {
-        let line =
-            lines.recv_timeout(START_MAX).unwrap_or_else(|_| panic!("larder does not listen:\n{seen}"));
-        let event: Value = serde_json::from_str(&line).unwrap_or_default();
-        let fields = event.get("fields").unwrap_or(&event);
-        if let (Some(listen), Some(admin)) = (fields["listen"].as_str(), fields["admin"].as_str()) {
-            return (format!("http://{listen}"), format!("http://{admin}"));
-        }
-        seen = seen + &line + "\n";
-    }
-}
-
-/// Lines as they are written, for as long as somebody wants them, and the last of them; never lets a
-/// writer wait.
-fn lines_of(output: PipeReader) -> (mpsc::Receiver<String>, Log) {
-    let (sender, lines) = mpsc::channel();
-    let log = Log::default();
-    let kept = Arc::clone(&log);
-    std::thread::spawn(move || {
-        for line in BufReader::new(output).lines().map_while(Result::ok) {
-            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-            if kept.len() == LOG_LINES_MAX {
-                kept.pop_front();
-            }
-            kept.push_back(line.clone());
-            drop(kept);
-            let _nobody_listens = sender.send(line);
-        }
-    });
-    (lines, log)
 }
 
 /// Node from the upstream's packages, where it comes as one; else the system's.

@@ -39,8 +39,12 @@ fn charge(window: &str) -> Charge {
     let text = format!(
         "version: 1\nlimits: [{{ name: a, match: /**, by: ip, rate: 1000000/1h, window: {window} }}]"
     );
-    let context =
-        Context { default_schema: "public".into(), upstream: String::new(), ignored_claims: Vec::new() };
+    let context = Context {
+        default_schema: "public".into(),
+        upstream: String::new(),
+        ignored_claims: Vec::new(),
+        consistency: larder::consistency::Consistency::default(),
+    };
     let (rules, _) = RuleSet::parse(&text, &context).unwrap();
     Charge { rule: Arc::clone(&rules.limit_rules()[0]), budget: BudgetName([7; 16]) }
 }
@@ -104,8 +108,12 @@ async fn a_shared_sliding_window_never_lets_more_than_the_rate_through() {
     let redis = Redis::start(&[]);
     let guards = guards(&redis).await;
     let text = "version: 1\nlimits: [{ name: a, match: /**, by: ip, rate: 20/1s }]";
-    let context =
-        Context { default_schema: "public".into(), upstream: String::new(), ignored_claims: Vec::new() };
+    let context = Context {
+        default_schema: "public".into(),
+        upstream: String::new(),
+        ignored_claims: Vec::new(),
+        consistency: larder::consistency::Consistency::default(),
+    };
     let (rules, _) = RuleSet::parse(text, &context).unwrap();
     let charge = [Charge { rule: Arc::clone(&rules.limit_rules()[0]), budget: BudgetName([9; 16]) }];
     let began = Instant::now();

@@ -9,11 +9,13 @@ use std::time::Instant;
 use quick_cache::sync::Cache;
 use quick_cache::{Lifecycle, OptionsBuilder, Weighter};
 
+use crate::consistency::Consistency;
 use crate::key::{Fingerprint, Tag};
 
 use super::super::entry::Entry;
-use super::super::generation::Generations;
-use super::{Doing, Found, Name, Store, Usage};
+use super::super::generation::{Generations, Stamp};
+use super::doubts::Doubts;
+use super::{Announced, Change, Closed, Doing, Found, Name, Store, Usage};
 
 /// Typical size of an entry, from which tables are sized at the start.
 const TYPICAL_ENTRY_BYTES: u64 = 4 * 1024;
@@ -36,6 +38,7 @@ struct Kept {
 pub struct MemoryStore {
     entries: Cache<Fingerprint, Kept, ByWeight, Prehashed, CountEvictions>,
     generations: Generations,
+    doubts: Doubts,
     bytes_max: u64,
     evictions: Arc<AtomicU64>,
 }
@@ -58,7 +61,44 @@ impl MemoryStore {
             // both required options are set above
             Err(_) => Cache::with(16, bytes_max, ByWeight, Prehashed, lifecycle),
         };
-        Self { entries, generations: Generations::new(), bytes_max, evictions }
+        Self { entries, generations: Generations::new(), doubts: Doubts::default(), bytes_max, evictions }
+    }
+}
+
+/// What a store with others behind it does with the one in this process.
+impl MemoryStore {
+    /// The generations of these tags, as this process knows them.
+    pub(super) fn stamp(&self, tags: &[Tag]) -> Stamp {
+        self.generations.stamp(tags)
+    }
+
+    /// Keeps an entry unless it has been overtaken.
+    pub(super) fn keep(&self, fingerprint: Fingerprint, entry: Arc<Entry>) {
+        // An overtaken answer could never be served: it must not take the place of a newer one.
+        if entry.stamp.is_current() {
+            let weight = u32::try_from(entry.bytes()).unwrap_or(u32::MAX);
+            self.entries.insert(fingerprint, Kept { entry, weight });
+        }
+    }
+
+    /// Gives each tag a new generation in this process.
+    pub(super) fn bump(&self, tags: &[Tag]) {
+        self.generations.bump(tags);
+    }
+
+    /// Something may not have been heard of: nothing that is remembered counts any more.
+    pub(super) fn begin_era(&self) {
+        self.generations.begin_era();
+    }
+
+    /// Remembers what may still change.
+    pub(super) fn doubt(&self, tags: Box<[Tag]>, now: Instant) {
+        self.doubts.leave(tags, now);
+    }
+
+    /// What was in doubt and can no longer change.
+    pub(super) fn settled(&self, now: Instant) -> Vec<Tag> {
+        self.doubts.due(now)
     }
 }
 
@@ -76,21 +116,36 @@ impl Store for MemoryStore {
     fn look_up<'a>(&'a self, name: &'a Name<'a>, now: Instant) -> Doing<'a, Found> {
         Box::pin(std::future::ready(match self.recall(name.fingerprint, now) {
             Some(entry) => Found::Valid(entry),
-            None => Found::Missing(self.generations.stamp(name.answer.tags())),
+            None => Found::Missing(self.stamp(name.answer.tags())),
         }))
     }
 
     fn fill(&self, fingerprint: Fingerprint, entry: Entry) -> Doing<'_, ()> {
-        // An overtaken answer could never be served: it must not take the place of a newer one.
-        if entry.stamp.is_current() {
-            let weight = u32::try_from(entry.bytes()).unwrap_or(u32::MAX);
-            self.entries.insert(fingerprint, Kept { entry: Arc::new(entry), weight });
-        }
+        self.keep(fingerprint, Arc::new(entry));
         Box::pin(std::future::ready(()))
     }
 
-    fn bump<'a>(&'a self, tags: &'a [Tag]) -> Doing<'a, ()> {
-        self.generations.bump(tags);
+    fn announce(&self, tags: Vec<Tag>, consistency: Consistency) -> Doing<'_, Result<Announced, Closed>> {
+        // what is remembered here goes with the process: there is nobody to tell
+        let announced = Announced { id: 0, tags: tags.into(), consistency };
+        Box::pin(std::future::ready(Ok(announced)))
+    }
+
+    fn change<'a>(&'a self, change: Change<'a>) -> Doing<'a, ()> {
+        self.bump(change.tags);
+        Box::pin(std::future::ready(()))
+    }
+
+    fn withdraw(&self, _: Announced) -> Doing<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
+    fn leave(&self, announced: Announced, now: Instant) {
+        self.doubt(announced.tags, now);
+    }
+
+    fn sweep(&self, now: Instant) -> Doing<'_, ()> {
+        self.bump(&self.settled(now));
         Box::pin(std::future::ready(()))
     }
 
@@ -101,6 +156,7 @@ impl Store for MemoryStore {
             bytes_max: self.bytes_max,
             tags: self.generations.len() as u64,
             evictions: self.evictions.load(Ordering::Relaxed),
+            shared: None,
         }
     }
 }

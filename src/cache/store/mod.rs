@@ -1,17 +1,22 @@
 //! Where entries live.
 
+mod doubts;
 mod memory;
+mod shared;
 
 pub use memory::MemoryStore;
+pub use shared::{Keeping, SharedStore, Sharing};
 
 use std::fmt::{self, Debug};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use crate::consistency::Consistency;
 use crate::key::{Fingerprint, Key, Tag};
 
+use super::admission::Refusal;
 use super::entry::Entry;
 use super::generation::Stamp;
 
@@ -27,6 +32,8 @@ pub struct Name<'a> {
     pub fingerprint: &'a Fingerprint,
     /// Knows everything the answer depends on.
     pub answer: &'a dyn Dependent,
+    /// What whoever asks relies on.
+    pub consistency: Consistency,
 }
 
 /// Something that depends on tags, and can say on which. Asked only by whom it matters to.
@@ -54,7 +61,34 @@ pub enum Found {
     Valid(Arc<Entry>),
     /// None; these are the generations a fill must carry.
     Missing(Stamp),
+    /// None, and an answer that is fetched now may be neither kept nor shared.
+    Apart(Refusal),
 }
+
+/// A change to what entries depend on.
+#[derive(Debug)]
+pub struct Change<'a> {
+    /// Everything that may be different now.
+    pub tags: &'a [Tag],
+    /// The announcement that it completes, if it was announced.
+    pub announced: Option<Announced>,
+    /// What those who wait for this to be carried out will promise.
+    pub consistency: Consistency,
+}
+
+/// A write that a store knows to be under way. Carried out as a change at its deadline by whoever
+/// is alive then, unless it is completed or withdrawn before.
+#[derive(Debug)]
+#[must_use = "what was announced is completed, withdrawn or left to its deadline"]
+pub struct Announced {
+    pub(super) id: u128,
+    pub(super) tags: Box<[Tag]>,
+    pub(super) consistency: Consistency,
+}
+
+/// A write that may not be forwarded now, because nothing could keep the promise made about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closed;
 
 /// How full a store is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,6 +103,33 @@ pub struct Usage {
     pub tags: u64,
     /// Entries pushed out to make room, since the start.
     pub evictions: u64,
+    /// How it goes with a store that others share, if there is one.
+    pub shared: Option<SharedUsage>,
+}
+
+/// How it goes with a store that several processes share.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SharedUsage {
+    /// It can be asked.
+    pub is_up: bool,
+    /// Processes that share it and may remember something, this one included.
+    pub members: u64,
+    /// For how long this process may still believe what it remembers.
+    pub lease_left: Duration,
+    /// Changes that the store has not been told yet.
+    pub owed: u64,
+    /// Look-ups that reached it, since the start.
+    pub look_ups: u64,
+    /// Those that found a valid entry.
+    pub hits: u64,
+    /// Calls that brought nothing of use.
+    pub failures: u64,
+    /// Records that were not what they should have been.
+    pub rejected_records: u64,
+    /// Entries that it did not take.
+    pub lost_fills: u64,
+    /// Writes that were forwarded without its knowing.
+    pub unannounced: u64,
 }
 
 /// A place where entries live. A store that fails answers `Missing` and drops
@@ -86,8 +147,26 @@ pub trait Store: Send + Sync + Debug {
     /// them is no longer current the entry is simply never valid.
     fn fill(&self, fingerprint: Fingerprint, entry: Entry) -> Doing<'_, ()>;
 
-    /// Gives each tag a new generation; returns when every later look-up sees it.
-    fn bump<'a>(&'a self, tags: &'a [Tag]) -> Doing<'a, ()>;
+    /// Notes that a write is about to be forwarded, so that what it changes goes even if this
+    /// process does not live to see its answer.
+    fn announce<'a>(
+        &'a self,
+        tags: Vec<Tag>,
+        consistency: Consistency,
+    ) -> Doing<'a, Result<Announced, Closed>>;
+
+    /// Gives each tag a new generation; returns when every later look-up sees it, in every
+    /// process as the change's consistency says.
+    fn change<'a>(&'a self, change: Change<'a>) -> Doing<'a, ()>;
+
+    /// Nothing came of what was announced.
+    fn withdraw(&self, announced: Announced) -> Doing<'_, ()>;
+
+    /// Something may still come of what was announced: it is changed again at its deadline.
+    fn leave(&self, announced: Announced, now: Instant);
+
+    /// Carries out what is past its deadline.
+    fn sweep(&self, now: Instant) -> Doing<'_, ()>;
 
     /// How full it is.
     fn usage(&self) -> Usage;

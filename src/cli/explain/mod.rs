@@ -124,7 +124,12 @@ fn compile(flags: &Flags) -> Result<RuleSet, String> {
         Err(_) => flags.upstream.clone(),
     };
     let ignored_claims = flags.callers.ignored_claims.names();
-    let context = Context { default_schema: flags.default_schema.clone(), upstream, ignored_claims };
+    let context = Context {
+        default_schema: flags.default_schema.clone(),
+        upstream,
+        ignored_claims,
+        ..Context::default()
+    };
     match read_rules(&flags.rules, &context) {
         Ok((rules, _)) => Ok(rules),
         Err(RulesRefused::Mistakes(mistakes)) => Err(check::mistakes_text(&file, &mistakes)),

@@ -35,11 +35,7 @@ fn flags(method: &str, target: &str, headers: &[&str]) -> Flags {
 }
 
 fn explained(method: &str, target: &str, headers: &[&str]) -> (String, Value) {
-    let context = Context {
-        default_schema: "public".into(),
-        upstream: "http://upstream".into(),
-        ignored_claims: Vec::new(),
-    };
+    let context = Context { upstream: "http://upstream".into(), ..Context::default() };
     let (rules, _) = RuleSet::parse(RULES, &context).unwrap();
     let asked = asked(&flags(method, target, headers)).unwrap();
     let explanation = Explanation::of(&Planner::new(rules, None), &asked, NOW);

@@ -97,8 +97,12 @@ mod tests {
     use crate::rules::{Context, RuleSet};
 
     fn charges(limits: &str, who: u32) -> Vec<Charge> {
-        let context =
-            Context { default_schema: "public".into(), upstream: String::new(), ignored_claims: Vec::new() };
+        let context = Context {
+            default_schema: "public".into(),
+            upstream: String::new(),
+            ignored_claims: Vec::new(),
+            consistency: crate::consistency::Consistency::default(),
+        };
         let (rules, _) = RuleSet::parse(&format!("version: 1\nlimits: {limits}"), &context).unwrap();
         let budget = |index: usize| {
             let mut name = [0; 16];

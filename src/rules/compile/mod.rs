@@ -79,6 +79,7 @@ pub(super) fn empty(context: &Context) -> RuleSet {
         schema: Schema { default_schema: context.default_schema.as_str().into(), ..Schema::default() },
         unknown_writes: UnknownWrites::default(),
         digest: digest(&Document::default(), None, context),
+        strictest: context.consistency,
     }
 }
 
@@ -102,7 +103,7 @@ fn compile(
     names::unique_rule_names(document, findings);
     let schema = schema::compile(&document.schema, learned, &context.default_schema, findings);
     let unknown_writes = unknown_writes::compile(&document.unknown_writes, findings);
-    let mut reads = reads::compile(document, &context.ignored_claims, findings);
+    let mut reads = reads::compile(document, context, findings);
     let writes = writes::compile(&document.writes, findings);
     let limits = limits::compile(&document.limits, findings);
     overlap::tell_shadowed(&reads, findings);
@@ -123,6 +124,7 @@ fn compile(
         writes.into_iter().map(|write| (write.path, Arc::new(write.rule))).unzip();
     let (limit_paths, limits): (Vec<_>, Vec<_>) =
         limits.into_iter().map(|(path, limit)| (path, Arc::new(limit))).unzip();
+    let strictest = reads.iter().map(|rule| rule.consistency).max().unwrap_or(context.consistency);
     let writes_by_reading = writes.iter().flat_map(|rule| &rule.methods).any(http::Method::is_safe);
     Some(RuleSet {
         prefix: prefix?,
@@ -136,6 +138,7 @@ fn compile(
         schema,
         unknown_writes,
         digest: digest(document, learned, context),
+        strictest,
     })
 }
 

@@ -1,5 +1,6 @@
 //! The entries of `reads`.
 
+use crate::consistency::Consistency;
 use crate::key::{Scope, Template};
 
 use super::super::condition;
@@ -8,6 +9,7 @@ use super::super::fields::{At, did_you_mean};
 use super::super::mistake::{Findings, Spot, quoted};
 use super::super::path_glob::PathGlob;
 use super::super::rule::{Caching, Condition, ReadRule};
+use super::super::rule_set::Context;
 use super::presets::Presets;
 use super::{names, paths, placeholders, vary};
 
@@ -34,7 +36,7 @@ pub(super) struct CompiledRead {
 /// Compiles all entries; those without a usable `match` are left out.
 pub(super) fn compile(
     document: &Document,
-    ignored_claims: &[String],
+    context: &Context,
     findings: &mut Findings<'_>,
 ) -> Vec<CompiledRead> {
     let mut presets = Presets::compile(&document.ttls, findings);
@@ -45,7 +47,7 @@ pub(super) fn compile(
         return Vec::new();
     }
     let entries = document.reads.iter().enumerate();
-    let mut read = |(index, entry)| read(index, entry, ignored_claims, &mut presets, findings);
+    let mut read = |(index, entry)| read(index, entry, context, &mut presets, findings);
     let compiled = entries.filter_map(&mut read).collect();
     presets.tell_unused(findings);
     compiled
@@ -54,7 +56,7 @@ pub(super) fn compile(
 fn read<'d>(
     index: usize,
     entry: &'d ReadEntry,
-    ignored_claims: &[String],
+    context: &Context,
     presets: &mut Presets<'d>,
     findings: &mut Findings<'_>,
 ) -> Option<CompiledRead> {
@@ -63,9 +65,11 @@ fn read<'d>(
     let vary = vary::compile(&entry.vary, findings);
     let caching = caching(entry, presets, findings);
     let scope = scope(entry.scope.as_ref(), findings);
+    let consistency = consistency(entry.consistency.as_ref(), context, findings);
     let key = key(entry.key.as_ref(), findings);
     if let (Some(template), Some(written)) = (&key, &entry.key) {
         let (path, scope) = (path.as_ref(), scope.as_ref());
+        let ignored_claims = &context.ignored_claims;
         let given = placeholders::Given { conditions: &conditions, path, vary: &vary, scope, ignored_claims };
         for placeholder in template.placeholders() {
             placeholders::check_read(placeholder, &given, &written.spot, findings);
@@ -82,6 +86,7 @@ fn read<'d>(
         key: key?,
         caching: caching?,
         scope: scope?,
+        consistency: consistency?,
         vary,
         conditions,
         debug: entry.debug,
@@ -116,11 +121,26 @@ fn caching(entry: &ReadEntry, presets: &mut Presets<'_>, findings: &mut Findings
         entry.namespace.as_ref().map(|field| &field.spot),
         entry.scope.as_ref().map(|field| &field.spot),
         entry.vary.first().map(|field| &field.spot),
+        entry.consistency.as_ref().map(|field| &field.spot),
     ];
     for spot in meaningless.into_iter().flatten() {
         findings.mistake_with_hint(spot, "has no meaning beside `cache: never`", "keep one of them");
     }
     Some(Caching::Never)
+}
+
+fn consistency(
+    written: Option<&At<String>>,
+    context: &Context,
+    findings: &mut Findings<'_>,
+) -> Option<Consistency> {
+    let Some(At { value, spot }) = written else { return Some(context.consistency) };
+    let known = Consistency::parse(value);
+    if known.is_none() {
+        let message = format!("{} is no consistency", quoted(value));
+        findings.mistake_with_hint(spot, message, "`bounded`, `fresh` or `strict`");
+    }
+    known
 }
 
 fn scope(written: Option<&At<ScopeEntry>>, findings: &mut Findings<'_>) -> Option<Scope> {

@@ -1,0 +1,226 @@
+//! Reading and filling.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use crate::consistency::Consistency;
+use crate::key::{Fingerprint, Tag};
+use crate::redis::{ServerId, Value, cmd};
+use crate::sabotage::{self, Bug};
+
+use super::super::super::admission::Refusal;
+use super::super::super::entry::{Entry, Lifetime};
+use super::super::super::generation::{Stamp, There};
+use super::super::{Found, Name};
+use super::wire::{self, Record};
+use super::{SharedStore, add, millis, random, scripts};
+
+/// How long the generation of a tag lives that nothing asks for: longer than any entry, as most
+/// rules keep theirs for a day at most. One that is gone too early costs a fetch and nothing else.
+const GENERATION_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// A marker that is older than its deadline by this much was left by a process that died; its
+/// sweeping is under way. Covers how far apart our clock and the store's may be.
+const CLOCKS_APART: Duration = Duration::from_secs(5);
+
+impl SharedStore {
+    /// The entry, and whether the generations of its tags are those that it was fetched under, in
+    /// one round trip.
+    pub(super) async fn find(&self, name: &Name<'_>, now: Instant) -> Found {
+        let tags = name.answer.tags();
+        // before anything is asked: a change that is heard of from here on makes this stamp an old one
+        let stamp = self.memory.stamp(tags);
+        if !self.journal.is_clear() {
+            return Found::Apart(Refusal::StoreAway);
+        }
+        add(&self.counts.look_ups);
+        // Under a lease this process has heard of every change: what it knows need not be asked again.
+        // Of a marker it knows nothing, so whoever is strict asks.
+        let is_known = self.lease.holds() && name.consistency < Consistency::Strict;
+        let said = match is_known.then(|| stamp.known_there()).flatten() {
+            Some(known) => self.get(name, known).await,
+            None => self.get_all(name, &stamp).await,
+        };
+        let Some(Said { server, record, generations, is_being_written }) = said else {
+            add(&self.counts.failures);
+            return Found::Apart(Refusal::StoreAway);
+        };
+        if is_being_written {
+            return Found::Apart(Refusal::BeingWritten);
+        }
+        let record = record.and_then(|record| self.open(&record, name));
+        let there = generations.map(|generations| There { server, generations });
+        if let Some(entry) = self.valid(record.as_ref(), there.as_ref(), name, (&stamp, now)) {
+            return Found::Valid(entry);
+        }
+        match self.generations(tags).await {
+            Some(there) => {
+                stamp.learn(&there.generations);
+                // what was known may have been pushed out of the store and made anew by others
+                match self.valid(record.as_ref(), Some(&there), name, (&stamp, now)) {
+                    Some(entry) => Found::Valid(entry),
+                    None => Found::Missing(stamp.with(there)),
+                }
+            }
+            // under a lease, what this process hears is as good as what the store says
+            None if self.lease.holds() && name.consistency < Consistency::Strict => Found::Missing(stamp),
+            None => Found::Apart(Refusal::StoreAway),
+        }
+    }
+
+    /// The entry alone, where the generations are known.
+    async fn get(&self, name: &Name<'_>, known: Box<[u64]>) -> Option<Said> {
+        let mut get = cmd("GET");
+        get.arg(self.names.entry(name.key, name.fingerprint));
+        let (ServerId(server), record) = self.redis.one(&get).await.ok()?;
+        Some(Said { server, record: bytes(record), generations: Some(known), is_being_written: false })
+    }
+
+    /// The entry, the generations and, where it matters, the markers.
+    async fn get_all(&self, name: &Name<'_>, stamp: &Stamp) -> Option<Said> {
+        let tags = name.answer.tags();
+        let mut get = cmd("MGET");
+        get.arg(self.names.entry(name.key, name.fingerprint));
+        for tag in tags {
+            get.arg(self.names.generation(tag));
+        }
+        if name.consistency == Consistency::Strict {
+            for tag in tags {
+                get.arg(self.names.marker(tag));
+            }
+        }
+        let (ServerId(server), Value::Array(said)) = self.redis.one(&get).await.ok()? else { return None };
+        let mut said = said.into_iter();
+        let record = said.next().and_then(bytes);
+        let generations = said.by_ref().take(tags.len()).map(|said| number(&said)).collect::<Vec<_>>();
+        let is_being_written = said.any(|marker| self.stands(&marker));
+        let generations = generations.into_iter().collect::<Option<Box<[_]>>>();
+        if let Some(generations) = &generations {
+            stamp.learn(generations);
+        }
+        Some(Said { server, record, generations, is_being_written })
+    }
+
+    /// Whether a marker says that a write is under way.
+    fn stands(&self, marker: &Value) -> bool {
+        let Value::BulkString(due) = marker else { return false };
+        let due = std::str::from_utf8(due).ok().and_then(|due| due.parse::<f64>().ok());
+        let past = Duration::from_millis(self.clock.unix_millis()).saturating_sub(CLOCKS_APART);
+        due.is_none_or(|due| Duration::try_from_secs_f64(due / 1_000.0).is_ok_and(|due| due >= past))
+    }
+
+    /// A record that is this question's answer.
+    fn open(&self, record: &Bytes, name: &Name<'_>) -> Option<Record> {
+        let record = wire::decode(record, name.fingerprint);
+        if record.is_none() {
+            add(&self.counts.rejected_records);
+        }
+        record
+    }
+
+    /// A record whose generations are those that count now, in memory too from here on.
+    fn valid(
+        &self,
+        record: Option<&Record>,
+        there: Option<&There>,
+        name: &Name<'_>,
+        (stamp, now): (&Stamp, Instant),
+    ) -> Option<Arc<Entry>> {
+        let record = record.filter(|record| there.is_some_and(|there| is_current(&record.there, there)))?;
+        let entry = self.entry(record, name, stamp, now)?;
+        add(&self.counts.hits);
+        self.memory.keep(*name.fingerprint, Arc::clone(&entry));
+        Some(entry)
+    }
+
+    /// What a record holds, while it is alive.
+    fn entry(&self, record: &Record, name: &Name<'_>, stamp: &Stamp, now: Instant) -> Option<Arc<Entry>> {
+        let unix = self.clock.unix_millis();
+        let age = Duration::from_millis(unix.saturating_sub(record.stored));
+        let left = Duration::from_millis(record.expires.saturating_sub(unix));
+        let is_unchecked = sabotage::is(Bug::LoadUnchecked);
+        let stamp = if is_unchecked { self.memory.stamp(name.answer.tags()) } else { stamp.clone() };
+        let lifetime = Lifetime { stored: now.checked_sub(age).unwrap_or(now), expires: now + left };
+        let entry = || Entry {
+            key: name.key.clone(),
+            status: record.status,
+            headers: Arc::clone(&record.headers),
+            body: record.body.clone(),
+            lifetime,
+            stamp,
+        };
+        lifetime.is_alive(now).then(entry).map(Arc::new)
+    }
+
+    /// The generations of these tags, made where they are missing; known before a fetch begins.
+    async fn generations(&self, tags: &[Tag]) -> Option<There> {
+        let names = tags.iter().map(|tag| self.names.generation(tag)).collect::<Vec<_>>();
+        let names = names.iter().map(String::as_str).collect::<Vec<_>>();
+        let made = || if sabotage::is(Bug::CountedGenerations) { 1 } else { random() };
+        let new = tags.iter().map(|_| made().to_le_bytes()).collect::<Vec<_>>();
+        let lifetime = millis(GENERATION_LIFETIME);
+        let mut args = vec![lifetime.as_bytes()];
+        args.extend(new.iter().map(<[u8; 8]>::as_slice));
+        match self.redis.script(&scripts::STAMP, &names, &args).await {
+            Ok((ServerId(server), Value::Array(said))) => {
+                let generations = said.iter().map(number).collect::<Option<Box<[_]>>>()?;
+                (generations.len() == tags.len()).then_some(There { server, generations })
+            }
+            Ok(_) | Err(_) => {
+                add(&self.counts.failures);
+                None
+            }
+        }
+    }
+
+    /// Keeps an entry in memory at once and in the store if it takes it.
+    pub(super) async fn keep(&self, fingerprint: Fingerprint, mut entry: Entry) {
+        let there = entry.stamp.take_there();
+        let entry = Arc::new(entry);
+        self.memory.keep(fingerprint, Arc::clone(&entry));
+        let Some(there) = there else { return };
+        let now = self.clock.now();
+        let left = entry.lifetime.left(now);
+        let unix = self.clock.unix_millis();
+        let record = Record {
+            there,
+            stored: unix.saturating_sub(u64::try_from(entry.lifetime.age(now).as_millis()).unwrap_or(0)),
+            expires: unix.saturating_add(u64::try_from(left.as_millis()).unwrap_or(u64::MAX)),
+            status: entry.status,
+            headers: Arc::clone(&entry.headers),
+            body: entry.body.clone(),
+        };
+        let mut set = cmd("SET");
+        set.arg(self.names.entry(&entry.key, &fingerprint));
+        set.arg(wire::encode(&record, &fingerprint)).arg("PX").arg(left.as_millis().max(1).to_string());
+        if self.redis.one(&set).await.is_err() {
+            add(&self.counts.lost_fills);
+        }
+    }
+}
+
+/// What the store said of an entry.
+struct Said {
+    server: u64,
+    record: Option<Bytes>,
+    /// All of them, or none where one is missing.
+    generations: Option<Box<[u64]>>,
+    is_being_written: bool,
+}
+
+/// Are these the generations that count now, and was it the same run of the store that said so?
+fn is_current(kept: &There, now: &There) -> bool {
+    kept.generations == now.generations && (kept.server == now.server || sabotage::is(Bug::RunIdIgnored))
+}
+
+fn bytes(said: Value) -> Option<Bytes> {
+    if let Value::BulkString(bytes) = said { Some(bytes.into()) } else { None }
+}
+
+/// A generation, as the store holds it.
+fn number(said: &Value) -> Option<u64> {
+    let Value::BulkString(bytes) = said else { return None };
+    Some(u64::from_le_bytes(bytes.as_slice().try_into().ok()?))
+}

@@ -1,0 +1,229 @@
+//! One run from beginning to end: start everything, let it go on, disturb it, heal it, look whether it lives.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::chance::Chance;
+use super::faults::{Fault, Nemesis, Placed, Stage};
+use super::judge::{Consistency, Figures, Judge, Terms, Violation};
+use super::options::{Plan, StoreKind};
+use super::people::People;
+use super::screen::Screen;
+use super::upstream::{Database, Temper, Upstream};
+use super::words::SECOND;
+use super::workload::{Crowd, Habits};
+use super::world::{Larder, Launch, Postgres, Redis, Relay, Trouble};
+
+/// Without faults, in the beginning: what hits there are is measured after it has warmed up.
+const WARM: Duration = Duration::from_millis(1_500);
+/// Measured in calm, at both ends.
+const MEASURED: Duration = Duration::from_millis(1_500);
+/// From the last fault on everything has so long to be as it was.
+const RECOVER: Duration = Duration::from_secs(5);
+/// So many of 100 of the former hits must be back.
+const HITS_BACK_PERCENT: u64 = 90;
+/// So many of 100 reads the share of hits may differ by chance, from one second and a half to another.
+const HITS_NOISE_PERCENT: u64 = 6;
+/// How often the judge looks at what time has made certain, and the screen at the judge.
+const TICK: Duration = Duration::from_millis(200);
+const SCHEMA: &str = include_str!("../schema.sql");
+
+/// What a run came to.
+#[derive(Debug, Default)]
+pub(crate) struct Checked {
+    pub(crate) figures: Figures,
+    /// The first violations, each with the seed of its schedule.
+    pub(crate) stories: Vec<(u64, String)>,
+    pub(crate) faults: Vec<Fault>,
+    pub(crate) took: Duration,
+    /// The last lines of each proxy's log, where something was found.
+    pub(crate) logs: String,
+}
+
+/// Plays every schedule of a plan. `stops_at_first`: a violation is all that is wanted.
+///
+/// To be called on a thread that lasts: the kernel ends what a thread has started when that thread ends.
+pub(crate) async fn check(
+    plan: &Plan,
+    screen: &mut Screen,
+    stops_at_first: bool,
+) -> Result<Checked, Trouble> {
+    if !plan.larder.exists() {
+        return Err(Trouble::NoLarder(plan.larder.display().to_string()));
+    }
+    screen.say("starting PostgreSQL");
+    let postgres = Postgres::start()?;
+    let (mut checked, began) = (Checked::default(), Instant::now());
+    for schedule in 0..plan.schedules {
+        let seed = plan.seed + schedule;
+        let mut run = Run::start(plan, &postgres, seed).await?;
+        let played = run.play(plan, screen, stops_at_first).await;
+        let stories = run.judge.stories();
+        if !stories.is_empty() || played.is_err() {
+            checked.logs = run.logs();
+        }
+        checked.figures.add(&run.judge.figures());
+        checked.stories.extend(stories.into_iter().map(|story| (seed, story)));
+        checked.faults.append(&mut run.done);
+        played?;
+        if stops_at_first && checked.figures.violations() > 0 {
+            break;
+        }
+    }
+    checked.took = began.elapsed();
+    Ok(checked)
+}
+
+struct Run {
+    seed: u64,
+    judge: Arc<Judge>,
+    temper: Arc<Temper>,
+    stage: Stage,
+    crowd: Arc<Crowd>,
+    chance: Chance,
+    done: Vec<Fault>,
+    listeners: Vec<tokio::task::AbortHandle>,
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.listeners.iter().for_each(tokio::task::AbortHandle::abort);
+    }
+}
+
+impl Run {
+    async fn start(plan: &Plan, postgres: &Postgres, seed: u64) -> Result<Self, Trouble> {
+        let mut chance = Chance::new(seed);
+        let is_fleet = plan.store == StoreKind::Redis;
+        let terms = Terms { consistency: plan.consistency, is_fleet, deadline: deadline(&plan.arguments) };
+        let (judge, people) = (Arc::new(Judge::new(terms)), Arc::new(People::new()));
+        let temper = Arc::new(Temper::new(chance.branch()));
+        let database =
+            Arc::new(Database::create(postgres, &format!("run_{seed}"), &People::schema(SCHEMA)).await?);
+        let upstream = Upstream::new(database, Arc::clone(&people), Arc::clone(&judge), Arc::clone(&temper));
+        let redis = if is_fleet { Some(Redis::start()?) } else { None };
+        let mut stage = Stage { proxies: Vec::new(), redis };
+        let mut listeners = Vec::new();
+        for number in 0..plan.proxies {
+            let (address, listener) = upstream.listen(number).await?;
+            listeners.push(listener);
+            let upstream = Relay::to(address).await?;
+            let store = match &stage.redis {
+                Some(redis) => Some(Relay::to(redis.address()).await?),
+                None => None,
+            };
+            let larder = Larder::start(launch(plan, &upstream, store.as_ref()))?;
+            let clients = Relay::to(larder.address()).await?;
+            stage.proxies.push(Placed { larder, clients, store, upstream });
+        }
+        let addresses = stage.proxies.iter().map(|placed| placed.clients.address()).collect();
+        let habits = Habits { clients: plan.clients, write_percent: plan.write_percent };
+        let crowd = Crowd::new(addresses, people, Arc::clone(&judge), habits);
+        Ok(Self { seed, judge, temper, stage, crowd, chance, done: Vec::new(), listeners })
+    }
+
+    async fn play(&mut self, plan: &Plan, screen: &mut Screen, stops_at_first: bool) -> Result<(), Trouble> {
+        let (stop, mut clients) = (CancellationToken::new(), JoinSet::new());
+        for client in 0..self.crowd.habits.clients {
+            clients.spawn(Arc::clone(&self.crowd).run(client, self.chance.branch(), stop.clone()));
+        }
+        let (judge, seed) = (Arc::clone(&self.judge), self.seed);
+        let played = {
+            let playing = self.go_through(plan);
+            tokio::pin!(playing);
+            let mut tick = tokio::time::interval(TICK);
+            loop {
+                tokio::select! {
+                    played = &mut playing => break played,
+                    _ = tick.tick() => {
+                        judge.settle();
+                        let figures = judge.figures();
+                        screen.show(seed, &figures);
+                        if stops_at_first && figures.violations() > 0 {
+                            break Ok(());
+                        }
+                    }
+                }
+            }
+        };
+        stop.cancel();
+        clients.shutdown().await;
+        played
+    }
+
+    /// Calm, faults, calm again.
+    async fn go_through(&mut self, plan: &Plan) -> Result<(), Trouble> {
+        let began = Instant::now();
+        tokio::time::sleep(WARM).await;
+        let before = self.measure().await;
+        let faults_end = began + Duration::from_secs(plan.seconds).saturating_sub(RECOVER + MEASURED);
+        let chance = self.chance.branch();
+        let (judge, temper) = (Arc::clone(&self.judge), Arc::clone(&self.temper));
+        let mut nemesis =
+            Nemesis { stage: &mut self.stage, judge: &judge, temper: &temper, chance, done: Vec::new() };
+        let disturbed = nemesis.disturb(&plan.faults, faults_end).await;
+        self.done.append(&mut nemesis.done);
+        disturbed?;
+        let left = (began + Duration::from_secs(plan.seconds)).saturating_duration_since(Instant::now());
+        tokio::time::sleep(left.saturating_sub(MEASURED).max(if plan.faults.is_empty() {
+            left
+        } else {
+            RECOVER
+        }))
+        .await;
+        let after = self.measure().await;
+        let is_alive =
+            (after.hit_percent + HITS_NOISE_PERCENT) * 100 >= before.hit_percent * HITS_BACK_PERCENT;
+        if !is_alive || after.reads == 0 {
+            let text = format!(
+                "of 100 reads {} were hits, after all faults {}",
+                before.hit_percent, after.hit_percent
+            );
+            self.judge.violated(Violation::NotAlive, &text);
+        }
+        Ok(())
+    }
+
+    async fn measure(&self) -> Measured {
+        let before = self.judge.figures();
+        tokio::time::sleep(MEASURED).await;
+        let after = self.judge.figures();
+        let reads = after.reads - before.reads;
+        Measured {
+            reads,
+            hit_percent: ((after.hits - before.hits) * 100).checked_div(reads).unwrap_or_default(),
+        }
+    }
+
+    fn logs(&self) -> String {
+        let logs = self.stage.proxies.iter().enumerate();
+        logs.map(|(number, placed)| {
+            format!("the end of proxy {number}'s log:\n{}\n", placed.larder.last_lines())
+        })
+        .collect()
+    }
+}
+
+struct Measured {
+    reads: u64,
+    hit_percent: u64,
+}
+
+fn launch(plan: &Plan, upstream: &Relay, store: Option<&Relay>) -> Launch {
+    let store = store.map_or("memory:".to_owned(), |relay| format!("redis://{}/0", relay.address()));
+    let mut arguments = plan.arguments.clone();
+    if plan.consistency != Consistency::Fresh {
+        arguments.push(format!("--consistency={}", plan.consistency.as_str())); // the other is what it does by itself
+    }
+    Launch { program: plan.larder.clone(), upstream: upstream.address(), store, arguments, bug: plan.bug }
+}
+
+/// How long an unknown outcome may stay unknown, if the proxies are told.
+fn deadline(arguments: &[String]) -> Option<u64> {
+    let told = arguments.iter().find_map(|argument| argument.strip_prefix("--intent-deadline="))?;
+    let told = larder::units::parse_duration(told).ok()?;
+    Some(told.as_secs() * SECOND)
+}
