@@ -42,6 +42,13 @@ impl Clock {
         u64::try_from((since_epoch + self.ahead()).as_millis()).unwrap_or(u64::MAX)
     }
 
+    /// Reads the time of day as microseconds since 1970, for numbers that rise across restarts.
+    #[allow(clippy::disallowed_methods, reason = "this file is where time comes from")]
+    pub fn unix_micros(&self) -> u64 {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from((since_epoch + self.ahead()).as_micros()).unwrap_or(u64::MAX)
+    }
+
     /// Moves this clock, and every clone of it, forward.
     pub fn advance(&self, by: Duration) {
         let millis = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);

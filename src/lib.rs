@@ -27,7 +27,7 @@
 //! G  process      main.rs  cli/  server/
 //! F  entrances    proxy/   admin/
 //! E  consequence           invalidation/
-//! D  means        cache/   upstream/   schema/
+//! D  means        cache/   guard/   upstream/   schema/
 //!    ------------ async above, pure below ------------
 //! C  decision     rules/   plan/   explain/
 //! B  words        postgrest/  identity/  key/
@@ -49,6 +49,9 @@
 //! | generation | the current stamp of a tag; an entry is valid while all of its stamps are current |
 //! | entry | a stored answer |
 //! | flight | one fetch that several requests wait for |
+//! | lock, fence | the right to write one thing at a time; the number that rises with each time it is taken |
+//! | operation | a write that its client names, so that a repeat gets the first answer |
+//! | limit, budget | how many requests pass in a time; out of what one caller's are counted |
 //! | ticket | the right to fill one question, given to exactly one fetch |
 //!
 //! # What is deliberately absent
@@ -64,6 +67,7 @@ pub mod cli;
 pub mod clock;
 pub mod consistency;
 pub mod explain;
+pub mod guard;
 pub mod hit_counts;
 pub mod identity;
 pub mod invalidation;

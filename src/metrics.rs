@@ -78,6 +78,9 @@ struct Labelled {
     unresolved_fills: IntCounterVec,
     key_fetches: IntCounterVec,
     schema_looks: IntCounterVec,
+    locks: IntCounterVec,
+    operations: IntCounterVec,
+    limited: IntCounterVec,
     latency: HistogramVec,
 }
 
@@ -118,6 +121,21 @@ impl Labelled {
                 "larder_schema_looks_total",
                 "Looks at the database's definitions by result.",
                 &["result"],
+            ),
+            locks: declare.counters(
+                "larder_locks_total",
+                "Locks that writes asked for, by result.",
+                &["result"],
+            ),
+            operations: declare.counters(
+                "larder_operations_total",
+                "Writes with an idempotency key, by result.",
+                &["result"],
+            ),
+            limited: declare.counters(
+                "larder_limited_total",
+                "Requests that a limit did not let through, by limit and result.",
+                &["limit", "result"],
             ),
             latency: declare.register(HistogramVec::new(
                 buckets("larder_request_seconds", "Time until the head of the answer, by kind of outcome."),
@@ -286,6 +304,22 @@ impl Metrics {
         self.labelled.schema_looks.with_label_values(&[result]).inc();
     }
 
+    /// Counts what became of a lock: `taken`, `busy`, `crowded`, `unknown`, `kept` or `lost`.
+    pub fn lock(&self, result: &str) {
+        self.labelled.locks.with_label_values(&[result]).inc();
+    }
+
+    /// Counts what became of an operation: `first`, `replayed`, `in-progress`, `doubtful`, `other`,
+    /// `unknown`, `kept-in-doubt` or `not-kept`.
+    pub fn operation(&self, result: &str) {
+        self.labelled.operations.with_label_values(&[result]).inc();
+    }
+
+    /// Counts a request that a limit did not let through: `refused`, or `unknown` without its store.
+    pub fn limited(&self, limit: &str, result: &str) {
+        self.labelled.limited.with_label_values(&[limit, result]).inc();
+    }
+
     /// Counts an invalidation of this many tags.
     pub fn invalidated(&self, tags: usize) {
         self.invalidations.inc();
@@ -302,6 +336,9 @@ impl Metrics {
         self.labelled.unresolved_fills.with_label_values(&[NO_RULE]);
         self.labelled.key_fetches.with_label_values(&["ok"]);
         self.labelled.schema_looks.with_label_values(&["same"]);
+        self.labelled.locks.with_label_values(&["taken"]);
+        self.labelled.operations.with_label_values(&["first"]);
+        self.labelled.limited.with_label_values(&[NO_RULE, "refused"]);
         self.latency("hit");
         self.registry.gather().iter().map(|family| family.name().to_owned()).collect()
     }

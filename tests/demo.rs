@@ -30,6 +30,13 @@ fn the_demo_hits_misses_writes_and_is_never_stale() {
     assert!(hits > 0 && misses > 0 && writes > 0, "{shown}");
     assert!(number(&shown, "reached Supabase") <= misses + writes, "{shown}");
 
+    let clicks = shown.lines().find(|line| line.contains("second clicks")).expect("that line");
+    let counts: Vec<u64> = clicks.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    assert!(
+        counts.len() == 2 && counts[0] > 0 && counts[0] == counts[1],
+        "a second click went through: {clicks}"
+    );
+
     let seen = shown.lines().find(|line| line.contains("new price was seen")).expect("that line");
     let counts: Vec<&str> = seen.split_whitespace().filter(|word| word.parse::<u64>().is_ok()).collect();
     assert_eq!(counts.len(), 2, "{seen}");

@@ -30,6 +30,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("explain", &["units", "postgrest", "identity", "key", "rules", "plan"]),
     // D: means
     ("cache", &["clock", "sabotage", "redis", "consistency", "key"]),
+    ("guard", &["redis", "clock", "key", "rules", "plan"]),
     ("upstream", &[]),
     ("schema", &["key", "rules", "upstream"]),
     // E: consequence
@@ -50,15 +51,17 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "rules",
             "plan",
             "cache",
+            "guard",
             "upstream",
             "invalidation",
         ],
     ),
-    ("admin", &["explain", "metrics"]),
+    ("admin", &["units", "explain", "key", "metrics", "guard"]),
     // G: process
     (
         "server",
         &[
+            "redis",
             "clock",
             "log",
             "metrics",
@@ -71,6 +74,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "plan",
             "explain",
             "cache",
+            "guard",
             "upstream",
             "schema",
             "invalidation",

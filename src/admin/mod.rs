@@ -2,16 +2,19 @@
 //!
 //! `/healthz` is 200 while the process lives, `/readyz` while clients can be
 //! answered, `/metrics` is Prometheus text, `/api/explain` tells what would
-//! happen to a request. Everything here only looks: no cookies, no CORS.
+//! happen to a request, `/api/locks` shows, takes and frees locks. No cookies, no CORS.
 
 mod access;
 mod explain;
 mod health;
+mod locks;
+mod pages;
 #[cfg(test)]
 mod tests;
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
@@ -19,12 +22,14 @@ use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::Full;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::explain::{Asked, Explanation};
+use crate::guard::Guards;
 use crate::metrics::Metrics;
 
 use access::Denial;
+use pages::Page;
 
 pub use access::{Token, TokenError};
 pub use health::{Health, Phase};
@@ -38,9 +43,8 @@ pub type Refresh = Box<dyn Fn(&Metrics) + Send + Sync>;
 /// Says what the proxy would do now.
 pub type Explain = Box<dyn Fn(&Asked) -> Explanation + Send + Sync>;
 
-/// The methods of pages that are only looked at, and those of questions.
-const LOOKING: &str = "GET, HEAD";
-const ASKING: &str = "GET, HEAD, POST";
+/// Says which limits are in use.
+pub type ShowLimits = Box<dyn Fn() -> Value + Send + Sync>;
 
 /// What operators are told from.
 pub struct Sources {
@@ -52,6 +56,10 @@ pub struct Sources {
     pub refresh: Refresh,
     /// Explains a request.
     pub explain: Explain,
+    /// Locks and operations.
+    pub guards: Arc<Guards>,
+    /// The limits in use.
+    pub limits: ShowLimits,
 }
 
 /// Answers operators.
@@ -83,27 +91,30 @@ impl Admin {
         if let Err(denial) = access::check(&head, self.token.as_ref()) {
             return denied(denial);
         }
-        let path = head.uri.path();
-        let allowed = if path == "/api/explain" { ASKING } else { LOOKING };
-        if !allowed.split(", ").any(|method| head.method == method) {
+        let Some(page) = Page::at(head.uri.path()) else {
+            let pages =
+                "/healthz, /readyz, /metrics, /api/explain, /api/locks, /api/operations or /api/limits";
+            return refused(StatusCode::NOT_FOUND, &format!("no such page: try {pages}"));
+        };
+        let allowed = page.methods();
+        if !page.answers(&head.method) {
             let mut response =
                 refused(StatusCode::METHOD_NOT_ALLOWED, &format!("this page answers {allowed}"));
             response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
             return response;
         }
-        match path {
-            "/healthz" => answer(StatusCode::OK, JSON, json!({"status": "alive"}).to_string()),
-            "/readyz" => self.ready(),
-            "/metrics" => {
+        match page {
+            Page::Alive => answer(StatusCode::OK, JSON, json!({"status": "alive"}).to_string()),
+            Page::Ready => self.ready(),
+            Page::Metrics => {
                 let Sources { metrics, refresh, .. } = &self.sources;
                 refresh(metrics);
                 answer(StatusCode::OK, PROMETHEUS_TEXT, metrics.render())
             }
-            "/api/explain" => self.explain(&head, body).await,
-            _ => refused(
-                StatusCode::NOT_FOUND,
-                "no such page: try /healthz, /readyz, /metrics or /api/explain",
-            ),
+            Page::Explain => self.explain(&head, body).await,
+            Page::Locks(rest) => locks::locks(&self.sources.guards, rest, &head, body).await,
+            Page::Operations(rest) => locks::operations(&self.sources.guards, rest, &head).await,
+            Page::Limits => answer(StatusCode::OK, JSON, format!("{:#}\n", (self.sources.limits)())),
         }
     }
 

@@ -23,6 +23,8 @@ fn admin() -> Admin {
         metrics: Metrics::new(),
         refresh: Box::new(|_| {}),
         explain: Box::new(move |asked| Explanation::of(&planner, asked, 1_000)),
+        guards: Arc::new(Guards::in_memory(&crate::clock::Clock::default())),
+        limits: Box::new(|| Value::Null),
     };
     Admin::new(Some(Token::new(TOKEN).unwrap()), sources)
 }

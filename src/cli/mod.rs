@@ -4,6 +4,7 @@ pub mod check;
 mod demo;
 mod exit;
 mod explain;
+mod lock;
 mod running;
 mod schema;
 mod serve;
@@ -39,6 +40,9 @@ enum Command {
     /// Learn from the database what no URL shows, or tell whether it has moved on
     #[command(subcommand)]
     Schema(schema::Command),
+    /// Show and free the locks of a running proxy
+    #[command(subcommand)]
+    Lock(lock::Command),
     /// Watch it work: a made-up Supabase, the proxy, visitors and a live table
     Demo(demo::Flags),
 }
@@ -65,6 +69,7 @@ pub fn run() -> Exit {
         Ok(Line { command: Command::Check(flags) }) => run_check(&flags),
         Ok(Line { command: Command::Explain(flags) }) => explain::run(&flags),
         Ok(Line { command: Command::Schema(command) }) => schema::run(&command),
+        Ok(Line { command: Command::Lock(command) }) => lock::run(&command),
         Ok(Line { command: Command::Demo(flags) }) => demo::run(&flags),
         Err(error) => {
             let is_asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);

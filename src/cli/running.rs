@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use clap::Args;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use http::{HeaderValue, Request, StatusCode};
+use http::{HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
@@ -72,13 +72,24 @@ impl NoAnswer {
 impl RunningProxy {
     /// Sends a question in JSON and gives the answer's text.
     pub(super) fn post(&self, path: &str, question: &Value) -> Result<String, NoAnswer> {
-        let address = self.address()?;
         let mut request = Request::new(Full::from(question.to_string()));
-        *request.method_mut() = http::Method::POST;
+        *request.method_mut() = Method::POST;
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        self.send(request, path)
+    }
+
+    /// Asks for something, or orders it, without a body, and gives the answer's text.
+    pub(super) fn ask(&self, method: &Method, path: &str) -> Result<String, NoAnswer> {
+        let mut request = Request::new(Full::default());
+        *request.method_mut() = method.clone();
+        self.send(request, path)
+    }
+
+    fn send(&self, mut request: Request<Full<Bytes>>, path: &str) -> Result<String, NoAnswer> {
+        let address = self.address()?;
         // an address and a path of our own
         *request.uri_mut() = format!("http://{address}{path}").parse().unwrap_or_default();
         let headers = request.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(HOST, HeaderValue::try_from(address.to_string())?);
         if let Some(token) = self.token()? {
             let mut line = HeaderValue::try_from(format!("Bearer {token}"))?;

@@ -11,6 +11,7 @@ use crate::rules::{RuleSet, Schema};
 use crate::units::display_duration;
 
 use super::asked::Asked;
+use super::guards;
 use super::tags::{what_goes, why_carried};
 
 /// Headers that say how an answer is to look, not who asks: their values may be shown.
@@ -30,6 +31,9 @@ pub struct Explanation {
     pub target: String,
     #[serde(flatten)]
     pub outcome: Outcome,
+    /// The limits that count it.
+    #[serde(default)]
+    pub limits: Vec<Noted>,
 }
 
 /// As in [`Plan`].
@@ -90,6 +94,7 @@ pub struct Write {
     pub rules: Vec<RuleName>,
     pub action: String,
     pub derived: String,
+    pub guards: Vec<Noted>,
     pub tags: Vec<Noted>,
     pub unknown_values: Vec<Noted>,
 }
@@ -105,7 +110,9 @@ pub struct Reason {
 impl Explanation {
     /// Explains one request as it would be planned now.
     pub fn of(planner: &Planner, asked: &Asked, now_unix: u64) -> Self {
-        let outcome = match planner.plan(&asked.head, asked.framing, now_unix) {
+        let planned = planner.plan(&asked.head, asked.framing, now_unix);
+        let limits = guards::limits(&planner.limits(&planned, &asked.head));
+        let outcome = match planned {
             Plan::Read(plan) => Outcome::Read(Box::new(read(&plan, planner.rules(), asked, now_unix))),
             Plan::Write(plan) => Outcome::Write(write(&plan, asked)),
             Plan::Pass(pass) => Outcome::Pass(Reason {
@@ -119,7 +126,7 @@ impl Explanation {
                 hint: path.hint().to_owned(),
             }),
         };
-        Self { method: asked.head.method.to_string(), target: shown_target(&asked.head.uri), outcome }
+        Self { method: asked.head.method.to_string(), target: shown_target(&asked.head.uri), outcome, limits }
     }
 }
 
@@ -222,6 +229,7 @@ fn parent(written: &str, asked: &Asked) -> String {
 fn write(plan: &WritePlan, asked: &Asked) -> Write {
     let media = asked.head.headers.get(CONTENT_TYPE).and_then(|media| media.to_str().ok());
     let body = asked.body.as_ref().map(|body| Payload::parse(media, body.as_bytes(), plan.columns()));
+    let guards = guards::of_write(plan, body.as_ref(), asked.body.is_some());
     let reach = plan.reach(&Evidence { body, rows: None });
     let rules = plan.rules.iter().map(|rule| RuleName {
         name: rule.name.to_string(),
@@ -243,6 +251,7 @@ fn write(plan: &WritePlan, asked: &Asked) -> Write {
         rules: rules.collect(),
         action: action(plan.action).to_owned(),
         derived,
+        guards,
         tags: tags.collect(),
         unknown_values: unknown.collect(),
     }

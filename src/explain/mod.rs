@@ -6,7 +6,9 @@
 
 mod asked;
 mod explanation;
+mod guards;
 mod tags;
 
 pub use asked::{Asked, NoRequest, header_line};
 pub use explanation::{Explanation, Noted, Outcome, Read, Reason, RuleName, Write};
+pub use guards::limits_of;

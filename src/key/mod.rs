@@ -9,6 +9,8 @@
 mod escape;
 mod fingerprint;
 mod fold;
+mod lock_name;
+mod operation;
 mod pattern;
 mod scope;
 mod tag;
@@ -16,6 +18,8 @@ mod template;
 
 pub use escape::escape;
 pub use fingerprint::{Fingerprint, Question, Terms};
+pub use lock_name::{LockName, LockNameMistake};
+pub use operation::OperationName;
 pub use pattern::{Pattern, PatternMistake};
 pub use scope::Scope;
 pub use tag::{Table, Tag};

@@ -3,6 +3,8 @@
 //! Pure: a head and the time in, a [`Plan`] out. `explain` prints the very plan
 //! that the proxy executes, so the two cannot disagree.
 
+mod budget;
+mod guard;
 mod memo;
 mod pass;
 mod reach;
@@ -12,6 +14,8 @@ mod tables;
 mod terms;
 mod write;
 
+pub use budget::{Behind, BudgetName, Charge};
+pub use guard::{LockWanted, NoLockName, NoOperation, Operation};
 pub use pass::{BadPath, Pass};
 pub use reach::{Evidence, Reach};
 pub use read::ReadPlan;
@@ -28,6 +32,7 @@ use crate::postgrest::{Oddity, Path, Query, Resource};
 use crate::rules::{RuleSet, WriteMatch};
 
 use memo::{Manner, Memo};
+use write::Writer;
 
 /// What should happen to one request.
 #[derive(Debug)]
@@ -139,7 +144,13 @@ impl Planner {
 
     fn write(&self, request: &Request<'_>, rules: &[WriteMatch<'_>], now_unix: u64) -> Plan {
         let claim = |path: &str| self.verifier.as_ref()?.claim(&request.head.headers, path, now_unix);
-        Plan::Write(Box::new(write::plan(&self.rules, request, rules, &claim)))
+        let caller = || guard::caller(self.verifier.as_deref(), &request.head.headers, now_unix);
+        Plan::Write(Box::new(write::plan(
+            &self.rules,
+            request,
+            rules,
+            Writer { claim: &claim, caller: &caller },
+        )))
     }
 }
 

@@ -9,7 +9,7 @@ use http::{HeaderMap, Method};
 use crate::identity::APIKEY;
 use crate::key::{Fingerprint, Key, Placeholder, Question, Tag};
 use crate::postgrest::{Path, Query, Resource};
-use crate::rules::{Caching, QueryView, ReadMatch, ReadRule, RuleSet};
+use crate::rules::{Caching, LimitRule, QueryView, ReadMatch, ReadRule, RuleSet};
 
 use super::memo::Manner;
 use super::terms::{Told, terms};
@@ -35,6 +35,8 @@ pub struct ReadPlan {
     /// Found out when it is first needed, which for a hit is never.
     dependence: OnceLock<Dependence>,
     rules: Arc<RuleSet>,
+    /// The limits that count it.
+    pub(super) limits: Box<[Arc<LimitRule>]>,
 }
 
 /// What an answer depends on.
@@ -133,6 +135,7 @@ impl Planner {
             expires: told.expires,
             patterns: rule.patterns.iter().flat_map(|pattern| pattern.tags_of_key(&full_key)).collect(),
             dependence: OnceLock::new(),
+            limits: rules.limits(&Method::GET, request.path.decoded()).into(),
             rules: Arc::clone(rules),
         })
     }

@@ -11,6 +11,7 @@ use crate::postgrest::{Preferences, Resource};
 use crate::rules::{RuleSet, Schema, Unmapped, WriteMatch, WriteRule};
 
 use super::Request;
+use super::guard::{self, Guards};
 
 /// What kind of change a write is, as PostgREST sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +77,8 @@ pub struct WritePlan {
     pub(super) renderings: Vec<Rendering>,
     /// The written table and the columns by which its rows are matched, where the schema names any.
     pub(super) rows: Option<(Table, Vec<Source>)>,
+    /// What stands before it.
+    pub(super) guards: Guards,
     columns: Option<String>,
     /// The `select` of the returned rows, where rows were asked for.
     pub(super) returned: Option<String>,
@@ -104,12 +107,20 @@ impl WritePlan {
     }
 }
 
-/// Plans a write. `claim` gives what is verified about the caller.
+/// Who writes, asked only where a rule wants to know.
+pub(super) struct Writer<'w> {
+    /// What is verified about the caller.
+    pub(super) claim: &'w dyn Fn(&str) -> Option<String>,
+    /// A digest of who it is.
+    pub(super) caller: &'w dyn Fn() -> [u8; 32],
+}
+
+/// Plans a write.
 pub(super) fn plan(
     rules: &RuleSet,
     request: &Request<'_>,
     matched: &[WriteMatch<'_>],
-    claim: &dyn Fn(&str) -> Option<String>,
+    Writer { claim, caller }: Writer<'_>,
 ) -> WritePlan {
     let prefer = Preferences::parse(prefer_lines(request));
     let action = action(request, &prefer);
@@ -129,6 +140,7 @@ pub(super) fn plan(
         action,
         rows: rows(rules, request, &derived),
         derived,
+        guards: guard::plan(request, matched, action, claim, caller),
         renderings,
         columns: request.query.columns().map(String::from),
         returned: prefer.returns_representation().then(|| request.query.select().unwrap_or("*").to_owned()),

@@ -51,20 +51,23 @@ impl Copy {
     }
 }
 
-/// An answer's body, of which the beginning may have been looked at.
+/// A body, of which the beginning may have been looked at.
 #[derive(Debug)]
-pub(super) enum Seen {
+pub(super) enum Seen<B = Bounded<Incoming>> {
     /// Not looked at.
-    Unread(Bounded<Incoming>),
+    Unread(B),
     /// All of it.
     Whole(Bytes),
     /// Its beginning, and how it goes on: it was too large, or it broke.
-    Begun { read: VecDeque<Bytes>, rest: Result<Bounded<Incoming>, BodyFailure> },
+    Begun { read: VecDeque<Bytes>, rest: Result<B, BodyFailure> },
 }
 
-impl Seen {
+impl<B> Seen<B>
+where
+    B: http_body::Body<Data = Bytes, Error = BodyFailure> + Unpin,
+{
     /// Reads a body to its end or to the limit.
-    pub(super) async fn look_at(mut body: Bounded<Incoming>) -> Self {
+    pub(super) async fn look_at(mut body: B) -> Self {
         let mut read = VecDeque::new();
         let mut bytes = 0;
         while bytes <= LOOKED_AT_BYTES_MAX {
@@ -96,8 +99,11 @@ impl Seen {
 }
 
 /// Puts the body together again.
-impl From<Seen> for Body {
-    fn from(seen: Seen) -> Self {
+impl<B> From<Seen<B>> for Body
+where
+    B: http_body::Body<Data = Bytes, Error = BodyFailure> + Unpin + Send + Sync + 'static,
+{
+    fn from(seen: Seen<B>) -> Self {
         match seen {
             Seen::Unread(body) => Self::streamed(body),
             Seen::Whole(whole) => Self::whole(whole),
@@ -108,12 +114,15 @@ impl From<Seen> for Body {
 
 /// What was read already, then the rest.
 #[derive(Debug)]
-struct Resumed {
+struct Resumed<B> {
     read: VecDeque<Bytes>,
-    rest: Option<Result<Bounded<Incoming>, BodyFailure>>,
+    rest: Option<Result<B, BodyFailure>>,
 }
 
-impl http_body::Body for Resumed {
+impl<B> http_body::Body for Resumed<B>
+where
+    B: http_body::Body<Data = Bytes, Error = BodyFailure> + Unpin,
+{
     type Data = Bytes;
     type Error = BodyFailure;
 

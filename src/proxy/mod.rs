@@ -9,10 +9,13 @@ mod answering;
 mod body;
 mod decide;
 mod glimpse;
+mod guarded;
+mod metered;
 mod outcome;
 mod outlive;
 mod pass;
 mod read;
+mod refusal;
 mod reject;
 mod report;
 mod respond;
@@ -27,6 +30,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::{ArcSwap, Guard};
+use http::header::ORIGIN;
 use http::request::Parts;
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
@@ -35,6 +39,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::cache::Cache;
 use crate::clock::Clock;
+use crate::guard::Guards;
 use crate::identity::Verifier;
 use crate::invalidation::Invalidator;
 use crate::metrics::Metrics;
@@ -42,6 +47,7 @@ use crate::plan::Plan;
 use crate::rules::RuleSet;
 use crate::upstream::{TrustedProxies, Upstream};
 
+use metered::Meter;
 use outcome::Outcome;
 use reject::Rejection;
 use report::{Counted, Seen};
@@ -85,6 +91,8 @@ pub struct Tasks {
 pub struct Means {
     /// Where answers are kept.
     pub cache: Arc<Cache>,
+    /// Locks, operations and limits.
+    pub guards: Arc<Guards>,
     /// Where they come from.
     pub upstream: Upstream,
     /// Tells who asks; without it every answer is for the very same credentials.
@@ -105,6 +113,7 @@ pub struct Proxy {
     /// Swapped as a whole: a request sees one set of rules from beginning to end.
     rules: ArcSwap<Counted>,
     cache: Arc<Cache>,
+    guards: Arc<Guards>,
     upstream: Upstream,
     verifier: Option<Arc<Verifier>>,
     invalidator: Invalidator,
@@ -118,12 +127,13 @@ pub struct Proxy {
 impl Proxy {
     /// A proxy that begins with these rules.
     pub fn new(rules: RuleSet, means: Means) -> Arc<Self> {
-        let Means { cache, upstream, verifier, metrics, clock, limits, tasks } = means;
+        let Means { cache, guards, upstream, verifier, metrics, clock, limits, tasks } = means;
         Arc::new(Self {
             rules: ArcSwap::from_pointee(Counted::new(rules, verifier.clone(), &metrics)),
             verifier,
             invalidator: Invalidator::new(Arc::clone(&cache), metrics.clone()),
             cache,
+            guards,
             upstream,
             metrics,
             clock,
@@ -148,42 +158,41 @@ impl Proxy {
         let rules = self.rules.load();
         let (mut head, body) = request.into_parts();
         let planned = self.plan(&rules, &mut head, &body, peer);
+        let meter = self.meter(&rules, &planned, &head, peer);
         if let Ok(Plan::Read(plan)) = &planned
+            && Meter::lets_pass(meter.as_deref())
             && let Some(done) = self.recall(plan, &head.headers, arrived)
         {
-            let seen = Seen { method: &head.method, uri: &head.uri, plan: Some(plan), arrived };
+            let seen = Seen { meter: meter.as_deref(), ..Seen::hit(&head, plan, arrived) };
             return Answering::Now(Some(self.finish(&rules, &seen, done)));
         }
         let (proxy, rules) = (Arc::clone(self), Guard::into_inner(rules));
-        Answering::Later(Box::pin(proxy.go_on(rules, planned, (head, body), arrived)))
+        Answering::Later(Box::pin(proxy.go_on(rules, (planned, meter), (head, body), arrived)))
     }
 
     /// Does what was decided.
     async fn go_on(
         self: Arc<Self>,
         rules: Arc<Counted>,
-        planned: Result<Plan, Fault>,
+        (planned, mut meter): (Result<Plan, Fault>, Option<Box<Meter>>),
         (head, body): (Parts, Incoming),
         arrived: Instant,
     ) -> Response<Body> {
         let (method, uri) = (head.method.clone(), head.uri.clone());
+        let is_cross_origin = head.headers.contains_key(ORIGIN);
         let mut read = None;
-        let done = match planned {
-            Err(fault) => Err(Rejection::Fault(fault)),
-            Ok(Plan::Read(plan)) => self.read(read.insert(plan), &head.headers).await,
-            Ok(Plan::Write(plan)) => self.write(*plan, WriteRequest::new(head, body)).await,
-            Ok(Plan::Pass(pass)) => self.pass(pass, head, body).await,
-            Ok(Plan::Refuse(path)) => Err(Rejection::Path(path)),
+        let done = match (self.admit(meter.as_deref_mut()).await, planned) {
+            (_, Err(fault)) => Err(Rejection::Fault(fault)),
+            (Err(limited), Ok(_)) => Err(limited),
+            (Ok(()), Ok(plan)) => match plan {
+                Plan::Read(plan) => self.read(read.insert(plan), &head.headers, meter.as_deref_mut()).await,
+                Plan::Write(plan) => self.write(*plan, WriteRequest::new(head, body)).await,
+                Plan::Pass(pass) => self.pass(pass, head, body).await,
+                Plan::Refuse(path) => Err(Rejection::Path(path)),
+            },
         };
-        let seen = Seen { method: &method, uri: &uri, plan: read.as_deref(), arrived };
+        let (plan, meter) = (read.as_deref(), meter.as_deref());
+        let seen = Seen { method: &method, uri: &uri, plan, arrived, is_cross_origin, meter };
         self.finish(&rules, &seen, done)
-    }
-
-    /// Says what happened: to the client, and once to whoever counts and logs.
-    fn finish(&self, rules: &Counted, seen: &Seen<'_>, done: Done) -> Response<Body> {
-        let (mut response, outcome) = done.unwrap_or_else(|rejection| reject::answer(&rejection));
-        response.headers_mut().insert(outcome::CACHE_STATUS, outcome.cache_status(seen.key()));
-        self.report(rules, seen, &outcome, response.status());
-        response
     }
 }

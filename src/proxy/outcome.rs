@@ -25,6 +25,8 @@ pub(super) enum Outcome {
     Passed(Pass),
     /// A write, and how many tags it took away.
     Written { tags: usize },
+    /// Answered as it was before.
+    Replayed,
     /// Not forwarded.
     Refused(&'static str),
     /// Forwarded without an answer.
@@ -38,7 +40,7 @@ impl Outcome {
             Self::Hit { .. } => Kind::Hit,
             Self::Stored | Self::Joined | Self::Unkept { .. } => Kind::Miss,
             Self::Passed(_) => Kind::Pass,
-            Self::Written { .. } => Kind::Write,
+            Self::Written { .. } | Self::Replayed => Kind::Write,
             Self::Refused(_) | Self::Failed(_) => Kind::Refused,
         }
     }
@@ -52,6 +54,7 @@ impl Outcome {
             Self::Unkept { .. } => "unkept",
             Self::Passed(pass) => pass.as_str(),
             Self::Written { .. } => "write",
+            Self::Replayed => "replayed",
             Self::Refused(_) => "refused",
             Self::Failed(_) => "failed",
         }
@@ -62,7 +65,12 @@ impl Outcome {
         match self {
             Self::Unkept { refusal } => refusal.as_str(),
             Self::Refused(reason) | Self::Failed(reason) => reason,
-            Self::Hit { .. } | Self::Stored | Self::Joined | Self::Passed(_) | Self::Written { .. } => "",
+            Self::Hit { .. }
+            | Self::Stored
+            | Self::Joined
+            | Self::Passed(_)
+            | Self::Written { .. }
+            | Self::Replayed => "",
         }
     }
 
@@ -83,6 +91,7 @@ impl Outcome {
             Self::Written { tags } => {
                 ["larder; fwd=method; detail=\"invalidated ", number.format(*tags), "\""].concat()
             }
+            Self::Replayed => "larder; detail=replayed".to_owned(),
             Self::Refused(reason) => ["larder; detail=refused-", reason].concat(),
             Self::Failed(reason) => ["larder; fwd=miss; detail=", reason].concat(),
         };

@@ -18,6 +18,7 @@ use crate::postgrest::is_error_object;
 use crate::upstream::{self, Outgoing};
 
 use super::body::Body;
+use super::metered::Meter;
 use super::outcome::Outcome;
 use super::outlive::outlive;
 use super::reject::Rejection;
@@ -37,7 +38,12 @@ impl Proxy {
     /// Serves what is remembered; otherwise one caller fetches and the rest share.
     ///
     /// Cancel safe: a fetch is a task of its own and goes on for the others.
-    pub(super) async fn read(self: &Arc<Self>, plan: &Arc<ReadPlan>, request: &HeaderMap) -> Done {
+    pub(super) async fn read(
+        self: &Arc<Self>,
+        plan: &Arc<ReadPlan>,
+        request: &HeaderMap,
+        mut meter: Option<&mut Meter>,
+    ) -> Done {
         let answer = Planned(plan);
         let name = Name {
             key: &plan.key,
@@ -50,6 +56,7 @@ impl Proxy {
             match self.cache.look_up(&name).await {
                 Lookup::Hit(entry) => return Self::serve(&entry, request, self.clock.now()),
                 Lookup::Miss(ticket) | Lookup::Alone(ticket) => {
+                    self.admit_upstream(meter.as_deref_mut()).await?;
                     return self.fetch(ticket, plan, request).await;
                 }
                 Lookup::Apart(refusal) => return self.ask_alone(plan, request, refusal).await,
@@ -60,6 +67,7 @@ impl Proxy {
                 }
             }
         }
+        self.admit_upstream(meter).await?;
         self.ask_alone(plan, request, Refusal::TooLarge).await
     }
 

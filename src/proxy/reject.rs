@@ -8,6 +8,7 @@ use crate::upstream::Failure;
 
 use super::body::Body;
 use super::outcome::Outcome;
+use super::refusal::GuardRefusal;
 use super::vet::Fault;
 
 /// Why there is no answer from the upstream.
@@ -17,6 +18,8 @@ pub(super) enum Rejection {
     Fault(Fault),
     /// Its path could mean two things.
     Path(BadPath),
+    /// A lock, an operation or a limit stands before it.
+    Guard(GuardRefusal),
     /// The upstream did not answer this request.
     Upstream(Failure),
     /// The upstream did not answer the fetch that this request shared.
@@ -28,12 +31,12 @@ pub(super) enum Rejection {
 }
 
 /// What a client is told and what the log is told.
-struct Words {
-    status: StatusCode,
-    code: &'static str,
-    message: String,
-    hint: &'static str,
-    label: &'static str,
+pub(super) struct Words {
+    pub(super) status: StatusCode,
+    pub(super) code: &'static str,
+    pub(super) message: String,
+    pub(super) hint: &'static str,
+    pub(super) label: &'static str,
 }
 
 /// Turns a rejection into the answer that supabase-js shows well.
@@ -49,9 +52,12 @@ pub(super) fn answer(rejection: &Rejection) -> (Response<Body>, Outcome) {
     *response.status_mut() = words.status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
-    if words.status == StatusCode::SERVICE_UNAVAILABLE {
-        headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    }
+    let retry_after = match rejection {
+        Rejection::Guard(refusal) => refusal.retry_after(),
+        _ if words.status == StatusCode::SERVICE_UNAVAILABLE => Some(1),
+        _ => None,
+    };
+    headers.extend(retry_after.map(|seconds| (RETRY_AFTER, HeaderValue::from(seconds))));
     if let Rejection::Fault(fault) = rejection {
         if fault.closes() {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -61,7 +67,9 @@ pub(super) fn answer(rejection: &Rejection) -> (Response<Body>, Outcome) {
         }
     }
     let outcome = match rejection {
-        Rejection::Fault(_) | Rejection::Path(_) | Rejection::Unannounced => Outcome::Refused(words.label),
+        Rejection::Fault(_) | Rejection::Path(_) | Rejection::Guard(_) | Rejection::Unannounced => {
+            Outcome::Refused(words.label)
+        }
         Rejection::Upstream(_) | Rejection::Shared(_) | Rejection::Lost => Outcome::Failed(words.label),
     };
     (response, outcome)
@@ -83,6 +91,7 @@ fn words(rejection: &Rejection) -> Words {
             hint: "The request was not forwarded.",
             label: path.as_str(),
         },
+        Rejection::Guard(refusal) => refusal.words(),
         Rejection::Upstream(failure) => gateway(failure.status()),
         Rejection::Shared(status) => gateway(*status),
         Rejection::Lost => Words {

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use http::{Method, StatusCode, Uri};
+use http::request::Parts;
+use http::{Method, Response, StatusCode, Uri};
 use prometheus::{Histogram, IntCounter};
 use tracing::{info, warn};
 
@@ -15,8 +16,10 @@ use crate::metrics::{Metrics, NO_RULE, observe};
 use crate::plan::{Pass, Planner, ReadPlan};
 use crate::rules::RuleSet;
 
-use super::Proxy;
-use super::outcome::{Kind, Outcome};
+use super::body::Body;
+use super::metered::Meter;
+use super::outcome::{self, Kind, Outcome};
+use super::{Done, Proxy, reject, respond};
 
 /// Longest path in a log line, in bytes.
 const LOGGED_PATH_BYTES_MAX: usize = 512;
@@ -45,9 +48,19 @@ pub(super) struct Seen<'r> {
     /// What a rule wanted kept.
     pub(super) plan: Option<&'r ReadPlan>,
     pub(super) arrived: Instant,
+    /// Whether a script of another origin asks, in a browser.
+    pub(super) is_cross_origin: bool,
+    /// What limits say.
+    pub(super) meter: Option<&'r Meter>,
 }
 
-impl Seen<'_> {
+impl<'r> Seen<'r> {
+    /// A hit, of which the head is still there. It is never refused, so nobody looks where it comes from.
+    pub(super) fn hit(head: &'r Parts, plan: &'r ReadPlan, arrived: Instant) -> Self {
+        let (method, uri, plan) = (&head.method, &head.uri, Some(plan));
+        Self { method, uri, plan, arrived, is_cross_origin: false, meter: None }
+    }
+
     /// The key that the rule gave; empty without one.
     pub(super) fn key(&self) -> &str {
         self.plan.map_or("", |plan| plan.key.as_str())
@@ -75,9 +88,26 @@ impl Proxy {
         look(&self.rules.load().planner)
     }
 
+    /// Says what happened: to the client, and once to whoever counts and logs.
+    pub(super) fn finish(&self, rules: &Counted, seen: &Seen<'_>, done: Done) -> Response<Body> {
+        let (mut response, outcome) = done.unwrap_or_else(|rejection| {
+            let (mut response, outcome) = reject::answer(&rejection);
+            if seen.is_cross_origin {
+                respond::allow_any_origin(response.headers_mut());
+            }
+            (response, outcome)
+        });
+        if let Some(meter) = seen.meter {
+            meter.tell(response.headers_mut());
+        }
+        response.headers_mut().insert(outcome::CACHE_STATUS, outcome.cache_status(seen.key()));
+        self.report(rules, seen, &outcome, response.status());
+        response
+    }
+
     /// Counts a request and writes its log line. Neither holds a query, a header
     /// or a body: any of them may hold a secret.
-    pub(super) fn report(&self, rules: &Counted, seen: &Seen<'_>, outcome: &Outcome, status: StatusCode) {
+    fn report(&self, rules: &Counted, seen: &Seen<'_>, outcome: &Outcome, status: StatusCode) {
         let rule = seen.plan.map(|plan| &*plan.rule);
         let took = self.clock.now().saturating_duration_since(seen.arrived);
         let name = rule.map_or(NO_RULE, |rule| &rule.name);

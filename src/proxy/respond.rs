@@ -16,7 +16,8 @@ use super::body::Body;
 /// What a browser may read of a cached answer: what PostgREST exposes, and ours.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
     "Content-Encoding, Content-Location, Content-Range, Content-Type, Date, Location, Server, \
-     Transfer-Encoding, Range-Unit, Age, Cache-Status, Preference-Applied, Content-Profile",
+     Transfer-Encoding, Range-Unit, Age, Cache-Status, Preference-Applied, Content-Profile, \
+     Retry-After, RateLimit, RateLimit-Policy, Idempotent-Replayed",
 );
 
 /// Browsers keep an answer only if they ask again before each use: an
@@ -71,9 +72,14 @@ pub(super) fn add_reader_headers(headers: &mut HeaderMap, request: &HeaderMap) {
 
 fn allow_origin(headers: &mut HeaderMap, request: &HeaderMap) {
     if request.contains_key(ORIGIN) {
-        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+        allow_any_origin(headers);
     }
+}
+
+/// Lets a browser's script read an answer, and of its headers what it may need.
+pub(super) fn allow_any_origin(headers: &mut HeaderMap) {
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
 }
 
 fn data_headers(kept: &[(HeaderName, HeaderValue)]) -> HeaderMap {

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::response::Parts as Head;
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri};
-use http_body_util::BodyExt;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use tokio::sync::oneshot;
 use tracing::info;
@@ -34,7 +35,7 @@ impl Proxy {
         }
         let (answered, answer) = oneshot::channel();
         let proxy = Arc::clone(self);
-        let carrying = self.tasks.spawn(async move { proxy.carry_out(plan, outgoing).await });
+        let carrying = self.tasks.spawn(async move { proxy.guarded(plan, outgoing).await });
         let proxy = Arc::clone(self);
         self.tasks.spawn(async move {
             let done = match carrying.await {
@@ -51,7 +52,7 @@ impl Proxy {
         answer.await.unwrap_or(Err(Rejection::Lost))
     }
 
-    async fn carry_out(&self, plan: WritePlan, request: WriteRequest) -> Done {
+    pub(super) async fn carry_out(&self, plan: WritePlan, request: WriteRequest) -> Done {
         let method = request.method.clone();
         let announced = plan.reach(&Evidence::default()).tags;
         let announcement = self.invalidator.announce(announced, plan.consistency).await;
@@ -115,7 +116,7 @@ fn answer(answered: Result<(Head, Seen), Failure>, method: &Method, tags: usize)
     Ok((response, Outcome::Written { tags }))
 }
 
-fn text(value: Option<&HeaderValue>) -> Option<&str> {
+pub(super) fn text(value: Option<&HeaderValue>) -> Option<&str> {
     value.and_then(|value| value.to_str().ok())
 }
 
@@ -131,20 +132,41 @@ pub(super) struct WriteRequest {
     method: Method,
     target: Uri,
     headers: HeaderMap,
-    body: Incoming,
+    body: IncomingBody,
 }
 
 impl WriteRequest {
     pub(super) fn new(head: http::request::Parts, body: Incoming) -> Self {
+        let body = Bounded::new(body).boxed();
         Self { method: head.method, target: head.uri, headers: head.headers, body }
     }
 
+    pub(super) fn header(&self, name: &HeaderName) -> Option<&HeaderValue> {
+        self.headers.get(name)
+    }
+
+    pub(super) fn set_header(&mut self, name: HeaderName, value: HeaderValue) {
+        self.headers.insert(name, value);
+    }
+
+    /// The body; nothing is left of it.
+    pub(super) fn take_body(&mut self) -> IncomingBody {
+        std::mem::replace(&mut self.body, whole(Bytes::new()))
+    }
+
+    pub(super) fn put_body(&mut self, bytes: Bytes) {
+        self.body = whole(bytes);
+    }
+
     fn into_outgoing(self, copy: Option<&Copy>) -> Outgoing {
-        let body = Bounded::new(self.body);
-        let body: IncomingBody = match copy.cloned() {
-            None => body.boxed(),
-            Some(copy) => body.inspect_frame(move |frame| copy.add(frame)).boxed(),
+        let body = match copy.cloned() {
+            None => self.body,
+            Some(copy) => self.body.inspect_frame(move |frame| copy.add(frame)).boxed(),
         };
         Outgoing::new(self.method, self.target, self.headers, Some(body))
     }
+}
+
+fn whole(bytes: Bytes) -> IncomingBody {
+    Full::new(bytes).map_err(|never| match never {}).boxed()
 }

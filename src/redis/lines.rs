@@ -231,9 +231,7 @@ impl Lines {
                     self.breaker.forget();
                     self.places[place].store(Some(Arc::clone(&line)));
                     self.note(1);
-                    if stopping.run_until_cancelled(self.watch(place, &line)).await.is_none() {
-                        return; // requests that are still under way may use it to the end
-                    }
+                    let _stopped = stopping.run_until_cancelled(self.watch(place, &line)).await;
                     self.places[place].store(None);
                     self.note(-1);
                 }

@@ -8,6 +8,7 @@
 use serde::Serialize;
 
 use super::fields::{At, Fields, entries, items, join, text, texts};
+use super::guard_entries::{self, IdempotencyEntry, LimitEntry, LockEntry};
 use super::mistake::{Findings, Spot};
 use super::yaml::{Node, Value};
 
@@ -15,10 +16,10 @@ use super::yaml::{Node, Value};
 const VERSION: &str = "1";
 
 /// Fields of the format that this version refuses, by the place they belong to.
-const LATER_AT_TOP: [&str; 2] = ["limits", "audit"];
+const LATER_AT_TOP: [&str; 1] = ["audit"];
 const LATER_IN_READS: [&str; 6] =
     ["stale", "downstream", "refresh_ahead", "ttl_jitter", "negative", "replica_quiet"];
-const LATER_IN_WRITES: [&str; 3] = ["lock", "idempotency", "refresh"];
+const LATER_IN_WRITES: [&str; 1] = ["refresh"];
 
 /// A name with what it stands for.
 #[derive(Debug, Serialize)]
@@ -34,6 +35,9 @@ pub(super) struct Document {
     pub(super) ttls: Vec<Named<At<String>>>,
     pub(super) reads: Vec<ReadEntry>,
     pub(super) writes: Vec<WriteEntry>,
+    /// Guards change no answer, so a digest of the document does not contain them.
+    #[serde(skip)]
+    pub(super) limits: Vec<LimitEntry>,
     pub(super) schema: SchemaSection,
     pub(super) unknown_writes: UnknownWritesSection,
 }
@@ -78,6 +82,10 @@ pub(super) struct WriteEntry {
     pub(super) path: Option<At<String>>,
     pub(super) methods: Option<At<Vec<At<String>>>>,
     pub(super) invalidate: Option<Vec<At<String>>>,
+    #[serde(skip)]
+    pub(super) lock: Option<LockEntry>,
+    #[serde(skip)]
+    pub(super) idempotency: Option<IdempotencyEntry>,
     #[serde(skip)]
     pub(super) debug: bool,
 }
@@ -140,6 +148,11 @@ impl Document {
             let rules = items(node, &path, findings).unwrap_or_default();
             document.writes =
                 rules.into_iter().filter_map(|(node, path)| write_entry(node, &path, findings)).collect();
+        }
+        if let Some((node, path)) = fields.node("limits") {
+            let limits = items(node, &path, findings).unwrap_or_default();
+            let limit = |(node, path): (&Node, String)| guard_entries::limit(node, &path, findings);
+            document.limits = limits.into_iter().filter_map(limit).collect();
         }
         if let Some((node, path)) = fields.node("schema") {
             document.schema = schema_section(node, &path, findings);
@@ -233,6 +246,10 @@ fn write_entry(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<W
             Some(At { value, spot: Spot { path, place: node.place } })
         }),
         invalidate: fields.node("invalidate").and_then(|(node, path)| invalidate(node, &path, findings)),
+        lock: fields.node("lock").and_then(|(node, path)| guard_entries::lock(node, &path, findings)),
+        idempotency: fields
+            .node("idempotency")
+            .and_then(|(node, path)| guard_entries::idempotency(node, &path, findings)),
         debug: fields.flag("debug", findings),
     };
     fields.close(&LATER_IN_WRITES, findings);

@@ -10,6 +10,8 @@ mod condition;
 mod document;
 mod duration;
 mod fields;
+mod guard_entries;
+mod guarding;
 mod learned;
 mod matcher;
 mod mistake;
@@ -23,6 +25,10 @@ mod unknown_writes;
 mod yaml;
 
 pub use condition::QueryView;
+pub use guarding::{
+    Busy, By, Counts, IdempotencyRule, LimitRule, LimitWithoutStore, LockRule, LockWithoutStore, Quota,
+    Window,
+};
 pub use learned::{
     Caller, Kind, Learned, LearnedFunction, LearnedTable, Name, Part, SCHEMA_FILE_VERSION, Shown, Source,
     Visible,

@@ -8,6 +8,8 @@ use http::{HeaderName, Method};
 use crate::consistency::Consistency;
 use crate::key::{Pattern, Scope, Template};
 
+use super::guarding::{IdempotencyRule, LockRule};
+
 /// What a read rule does with a matching GET.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Caching {
@@ -81,6 +83,10 @@ pub struct WriteRule {
     pub methods: Vec<Method>,
     /// What disappears.
     pub invalidation: Invalidation,
+    /// One at a time.
+    pub lock: Option<Arc<LockRule>>,
+    /// A repeat gets the first answer.
+    pub idempotency: Option<IdempotencyRule>,
     /// Log a line for each write.
     pub debug: bool,
 }

@@ -8,6 +8,7 @@ use crate::consistency::Consistency;
 
 use super::compile;
 use super::condition::{self, QueryView};
+use super::guarding::LimitRule;
 use super::matcher::Matcher;
 use super::mistake::{Mistake, Warning};
 use super::rule::{ReadRule, WriteRule};
@@ -58,6 +59,8 @@ pub struct RuleSet {
     pub(super) writes: Vec<Arc<WriteRule>>,
     pub(super) read_matcher: Matcher,
     pub(super) write_matcher: Matcher,
+    pub(super) limits: Vec<Arc<LimitRule>>,
+    pub(super) limit_matcher: Matcher,
     /// Some write rule means GET or HEAD: nearly never, so that reads need not look.
     pub(super) writes_by_reading: bool,
     pub(super) schema: Schema,
@@ -131,6 +134,21 @@ impl RuleSet {
             .filter(|rule| rule.methods.contains(method))
             .map(|rule| WriteMatch { rule, captures: self.write_matcher.captures(rule.index, decoded_path) })
             .collect()
+    }
+
+    /// Every limit that counts a request.
+    pub fn limits(&self, method: &Method, decoded_path: &str) -> Vec<Arc<LimitRule>> {
+        if self.limits.is_empty() {
+            return Vec::new();
+        }
+        let candidates = self.limit_matcher.matching(decoded_path);
+        let limits = candidates.into_iter().filter_map(|index| self.limits.get(index));
+        limits.filter(|limit| limit.methods.contains(method)).map(Arc::clone).collect()
+    }
+
+    /// All limits, in the order of the file.
+    pub fn limit_rules(&self) -> &[Arc<LimitRule>] {
+        &self.limits
     }
 
     /// All read rules, in the order of the file.

@@ -16,11 +16,13 @@ use tracing::{error, info, warn};
 use crate::admin::{Admin, Health, Phase, Sources, Token};
 use crate::cache::Cache;
 use crate::clock::Clock;
-use crate::explain::Explanation;
+use crate::explain::{Explanation, limits_of};
+use crate::guard::Guards;
 use crate::identity::Issuers;
 use crate::invalidation::Invalidator;
 use crate::key::Scope;
 use crate::metrics::Metrics;
+
 use crate::proxy::{Limits as ProxyLimits, Means, Peer, Proxy, Tasks};
 use crate::rules::{Context, Mistake, RuleSet, Warning};
 use crate::upstream::{Deadlines, Upstream, client_tls};
@@ -92,12 +94,13 @@ impl Server {
             warn!(connections, "fewer connections than --max-connections: raise the limit of open files");
         }
         let limits = Limits { connections, ..limits };
-        let shutdown = Shutdown::default();
+        let (shutdown, admin_shutdown) = (Shutdown::default(), Shutdown::default());
         let (memory, max_body) = (settings.memory, settings.max_body);
         let within = Within { memory, max_body, prefix: rules.prefix(), clock: &clock };
-        let store = settings.store.open(&within, &shutdown);
+        let store = settings.store.open(&within, &admin_shutdown);
         let ground = Ground {
             cache: Arc::new(Cache::new(store, clock.clone())),
+            guards: Arc::new(settings.store.open_guards(rules.prefix(), &clock, &admin_shutdown)),
             metrics: Metrics::new(),
             health: Health::default(),
             shutdown,
@@ -114,7 +117,6 @@ impl Server {
 
         let address = address_of(&clients, settings.listen);
         ground.serve_clients(clients, limits, tls, proxy);
-        let admin_shutdown = Shutdown::default();
         let admin = operators.map(|(listener, asked)| {
             let address = address_of(&listener, asked);
             let admin = ground.admin(settings.admin_token.clone(), &explained, clock.clone());
@@ -131,6 +133,7 @@ impl Server {
 /// What several parts share.
 struct Ground {
     cache: Arc<Cache>,
+    guards: Arc<Guards>,
     metrics: Metrics,
     health: Health,
     shutdown: Shutdown,
@@ -148,6 +151,7 @@ impl Ground {
         let tasks = Tasks { tracker: self.shutdown.tasks().clone(), stopping: self.shutdown.cut().clone() };
         let means = Means {
             cache: Arc::clone(&self.cache),
+            guards: Arc::clone(&self.guards),
             upstream: Upstream::new(settings.upstream.clone(), deadlines, client_tls()),
             verifier: settings.callers.as_ref().map(|callers| Arc::clone(&callers.verifier)),
             metrics: self.metrics.clone(),
@@ -263,7 +267,7 @@ impl Ground {
     }
 
     fn admin(&self, token: Option<Token>, proxy: &Arc<Proxy>, clock: Clock) -> Arc<Admin> {
-        let (cache, proxy) = (Arc::clone(&self.cache), Arc::clone(proxy));
+        let (cache, proxy, limited) = (Arc::clone(&self.cache), Arc::clone(proxy), Arc::clone(proxy));
         let sources = Sources {
             health: self.health.clone(),
             metrics: self.metrics.clone(),
@@ -271,6 +275,8 @@ impl Ground {
             explain: Box::new(move |asked| {
                 proxy.with_planner(|planner| Explanation::of(planner, asked, clock.unix_seconds()))
             }),
+            guards: Arc::clone(&self.guards),
+            limits: Box::new(move || limited.with_planner(|planner| limits_of(planner.rules()))),
         };
         Arc::new(Admin::new(token, sources))
     }

@@ -11,6 +11,7 @@ use crate::cache::{
 };
 use crate::clock::Clock;
 use crate::consistency::Consistency;
+use crate::guard::Guards;
 use crate::redis::{Address, Manners, Redis};
 use crate::rules::RuleSet;
 use crate::units::{ByteSize, parse_duration};
@@ -25,6 +26,9 @@ const STORE_TIMEOUT: &str = "50ms";
 const CONSISTENCY: &str = "fresh";
 /// Enough for a large answer not to stand in the way of small ones.
 const CONNECTIONS: usize = 4;
+
+/// One step before a write and one after: what takes turns here is short.
+const GUARD_CONNECTIONS: usize = 2;
 
 /// Variables that apps have already, and those that hold what no command line should show.
 const REDIS: &str = "REDIS_URL";
@@ -41,6 +45,9 @@ pub struct StoreFlags {
     /// redis://user:password@host:6379/0; REDIS_URL is read where this is not given [default: memory:]
     #[arg(long, env = "LARDER_STORE", value_name = "URL", hide_env_values = true)]
     pub store: Option<String>,
+    /// Where locks, operations and limits live, if elsewhere than entries: `memory:`, or redis://…
+    #[arg(long, env = "LARDER_GUARD_STORE", value_name = "URL", hide_env_values = true)]
+    pub guard_store: Option<String>,
     /// Longest wait for an answer of that store
     #[arg(long, env = "LARDER_STORE_TIMEOUT", value_name = "TIME", default_value = STORE_TIMEOUT)]
     pub store_timeout: String,
@@ -55,6 +62,8 @@ pub struct StoreFlags {
 pub struct StoreSettings {
     /// What several processes share, if anything.
     pub shared: Option<Address>,
+    /// Where a fleet shares its locks, operations and limits, if anywhere.
+    pub guards: Option<Address>,
     /// Longest wait for an answer of it.
     pub timeout: Duration,
     /// What reads rely on whose rule says nothing of it.
@@ -70,6 +79,17 @@ pub(super) fn store(
 ) -> Result<StoreSettings, Vec<SettingMistake>> {
     let mut mistakes = Vec::new();
     let shared = address(flags.store.as_deref(), &variable, &mut mistakes);
+    let guards = match flags.guard_store.as_deref().filter(|text| !text.is_empty()) {
+        None => shared.clone(),
+        Some(MEMORY) => None,
+        Some(text) => match Address::parse(text) {
+            Ok(address) => Some(with_password(address, &variable)),
+            Err(error) => {
+                mistakes.push(SettingMistake::of_flag("guard-store", error.to_string()));
+                None
+            }
+        },
+    };
     let timeout = parse_duration(or(&flags.store_timeout, STORE_TIMEOUT)).unwrap_or_else(|error| {
         mistakes.push(SettingMistake::of_flag("store-timeout", error.to_string()));
         Duration::ZERO
@@ -87,7 +107,7 @@ pub(super) fn store(
             None
         }
     });
-    let settings = StoreSettings { shared, timeout, consistency, keyring };
+    let settings = StoreSettings { shared, guards, timeout, consistency, keyring };
     if mistakes.is_empty() { Ok(settings) } else { Err(mistakes) }
 }
 
@@ -110,17 +130,19 @@ fn address(
             (upstash, |problem| SettingMistake::of_variable(UPSTASH, problem))
         };
     match said? {
-        Ok(address) => {
-            let password = variable(STORE_PASSWORD).or_else(|| variable(REDIS_PASSWORD));
-            Some(match password {
-                Some(password) => address.or_password(&password),
-                None => address,
-            })
-        }
+        Ok(address) => Some(with_password(address, variable)),
         Err(error) => {
             mistakes.push(mistake(error.to_string()));
             None
         }
+    }
+}
+
+/// A password that the address leaves out.
+fn with_password(address: Address, variable: &impl Fn(&str) -> Option<String>) -> Address {
+    match variable(STORE_PASSWORD).or_else(|| variable(REDIS_PASSWORD)) {
+        Some(password) => address.or_password(&password),
+        None => address,
     }
 }
 
@@ -129,12 +151,13 @@ fn or<'t>(text: &'t str, default: &'t str) -> &'t str {
 }
 
 impl StoreSettings {
-    /// The store itself; what keeps it in touch with others runs until the process ends.
-    pub(super) fn open(&self, within: &Within<'_>, shutdown: &Shutdown) -> Arc<dyn Store> {
+    /// The store itself. What keeps it in touch with others ends with `last`, after the clients: the
+    /// last writes still have to be told to everybody.
+    pub(super) fn open(&self, within: &Within<'_>, last: &Shutdown) -> Arc<dyn Store> {
         let here = MemoryStore::new(within.memory.0);
         let Some(address) = &self.shared else { return Arc::new(here) };
         let manners = Manners { timeout: self.timeout, connections: CONNECTIONS };
-        let redis = Redis::new(address.clone(), manners, shutdown.tasks(), shutdown.draining());
+        let redis = Redis::new(address.clone(), manners, last.tasks(), last.draining());
         let codec = Codec::new(usize::try_from(within.max_body.0).unwrap_or(usize::MAX));
         let sharing = Sharing {
             redis,
@@ -144,8 +167,17 @@ impl StoreSettings {
             codec,
         };
         let (store, keeping) = SharedStore::new(here, sharing);
-        shutdown.tasks().spawn(keeping.run(shutdown.draining().clone()));
+        last.tasks().spawn(keeping.run(last.draining().clone()));
         store
+    }
+
+    /// Locks, operations and limits: of the fleet where it shares a store, else of this process. They end
+    /// with `last`, after the clients: locks of the last writes still have to be released.
+    pub(super) fn open_guards(&self, prefix: &str, clock: &Clock, last: &Shutdown) -> Guards {
+        let Some(address) = self.guards.clone() else { return Guards::in_memory(clock) };
+        let manners = Manners { timeout: self.timeout, connections: GUARD_CONNECTIONS };
+        let redis = Redis::new(address, manners, last.tasks(), last.draining());
+        Guards::shared(&redis, prefix, clock)
     }
 
     /// Whether a rule asks for entries to be sealed that nothing here can seal.

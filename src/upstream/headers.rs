@@ -32,6 +32,10 @@ static TARGET_OVERRIDES: [HeaderName; 3] = [
     HeaderName::from_static("x-original-uri"),
 ];
 
+/// Headers by which SQL is told under which locks it runs: ours to say, nobody else's.
+static GUARDS: [HeaderName; 2] =
+    [HeaderName::from_static("x-larder-lock"), HeaderName::from_static("x-larder-fence")];
+
 /// Headers that turn one method into another. Resumable uploads send them on POST, where they pass.
 static METHOD_OVERRIDES: [HeaderName; 3] = [
     HeaderName::from_static("x-http-method-override"),
@@ -129,7 +133,7 @@ pub fn clean_request(method: &Method, headers: &mut HeaderMap) {
     strip_hop_by_hop(headers);
     headers.remove(CONTENT_LENGTH);
     headers.remove(EXPECT);
-    for name in &TARGET_OVERRIDES {
+    for name in TARGET_OVERRIDES.iter().chain(&GUARDS) {
         headers.remove(name);
     }
     if method.is_safe() {

@@ -8,10 +8,15 @@ mod support;
 
 mod explaining;
 mod fingerprints;
+mod fleet;
 mod framing;
+mod limiting;
+mod lock_api;
+mod locking;
 mod passing;
 mod racing;
 mod reading;
+mod repeating;
 mod sharing;
 mod targets;
 mod traps;

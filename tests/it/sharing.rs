@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use larder::server::Drained;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -230,4 +231,18 @@ async fn what_a_dead_process_announced_is_carried_out_at_its_deadline() {
     let swept = async { while proxy.client().get(TARGET).await.json() != json!([1]) {} };
     soon("somebody carries it out", swept).await;
     assert_eq!(redis.cli(&["exists", "{larder}:intents", "{larder}:intended"]), "0");
+}
+
+#[tokio::test]
+async fn a_proxy_that_ends_is_not_waited_for() {
+    let (origin, redis) = (todos(json!([0])).await, Redis::start(&[]));
+    let (one, other) = fleet(&origin, &redis, CACHED).await;
+    reads(&other, &json!([0]), "stored").await;
+    let began = Instant::now();
+    assert_eq!(other.shutdown().await, Drained::Everything);
+    assert!(began.elapsed() < Duration::from_secs(5), "it ended after {:?}", began.elapsed());
+    in_touch(&one, 1).await;
+    let began = Instant::now();
+    writes(&one).await;
+    assert!(began.elapsed() < Duration::from_millis(500), "{:?}", began.elapsed());
 }

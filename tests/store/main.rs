@@ -1,6 +1,7 @@
 //! Does the shared store keep its promises, over a real Redis?
 
 #![allow(clippy::disallowed_methods, reason = "tasks of a test end with its runtime")]
+#![allow(clippy::print_stdout, reason = "a run's figures, shown where a test's output is asked for")]
 #![allow(clippy::unwrap_used, reason = "a test fails where what it takes for granted is not so")]
 
 #[path = "../started/redis.rs"]
@@ -10,6 +11,7 @@ mod cluster;
 mod crowds;
 mod faults;
 mod garbage;
+mod guards;
 mod refusals;
 mod sentinel;
 mod servers;

@@ -70,6 +70,8 @@ struct Inner {
     failures: u64,
     checked: u64,
     fresh: u64,
+    second_clicks: u64,
+    refused_clicks: u64,
 }
 
 /// A look at what was measured so far.
@@ -89,6 +91,10 @@ pub(super) struct Latencies {
     pub(super) checked: u64,
     /// Of those, reads that showed what had been written.
     pub(super) fresh: u64,
+    /// Second clicks on one button, at the same time as the first.
+    pub(super) second_clicks: u64,
+    /// Of those, clicks that were refused.
+    pub(super) refused_clicks: u64,
 }
 
 impl Measured {
@@ -114,6 +120,13 @@ impl Measured {
         inner.fresh += u64::from(is_fresh);
     }
 
+    /// Notes whether the second of two clicks was refused.
+    pub(super) fn note_second_click(&self, is_refused: bool) {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.second_clicks += 1;
+        inner.refused_clicks += u64::from(is_refused);
+    }
+
     /// What was measured so far.
     pub(super) fn latencies(&self) -> Latencies {
         let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -121,9 +134,23 @@ impl Measured {
             Served::ALL.map(|served| Vec::from_iter(inner.latencies[served as usize].iter().copied()));
         let reads = Vec::from_iter(inner.reads.iter().copied());
         let (failures, checked, fresh) = (inner.failures, inner.checked, inner.fresh);
+        let (second_clicks, refused_clicks) = (inner.second_clicks, inner.refused_clicks);
         drop(inner); // sorting needs no lock
         let [hits, misses, passed, writes, direct] = copied.map(Spread::of);
-        Latencies { hits, misses, passed, writes, direct, reads: Spread::of(reads), failures, checked, fresh }
+        let reads = Spread::of(reads);
+        Latencies {
+            hits,
+            misses,
+            passed,
+            writes,
+            direct,
+            reads,
+            failures,
+            checked,
+            fresh,
+            second_clicks,
+            refused_clicks,
+        }
     }
 }
 
@@ -142,6 +169,8 @@ pub(super) struct Counts {
     pub(super) writes: u64,
     /// Refused or failed.
     pub(super) refused: u64,
+    /// Refused because somebody else held the lock, as it should be.
+    pub(super) busy: u64,
     pub(super) passed: u64,
     /// Requests that were sent to the upstream.
     pub(super) upstream: u64,
@@ -162,6 +191,7 @@ impl Counts {
             let name = series.split('{').next().unwrap_or_default();
             match name {
                 "larder_requests_total" => *counts.of_outcome(series) += value,
+                "larder_locks_total" if series.contains("\"busy\"") => counts.busy = value,
                 "larder_upstream_requests_total" => counts.upstream = value,
                 "larder_invalidations_total" => counts.invalidations = value,
                 "larder_invalidated_tags_total" => counts.invalidated_tags = value,

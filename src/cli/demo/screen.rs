@@ -188,9 +188,16 @@ fn facts(paint: Paint, figures: &Figures) -> Vec<(&'static str, String)> {
     let fresh = format!("{} of {} right after the write", latencies.fresh, latencies.checked);
     let is_right = latencies.fresh == latencies.checked;
     facts.push(("new price was seen", if is_right { fresh } else { paint.yellow(&fresh) }));
-    let wrong = counts.refused + latencies.failures;
+    let clicks = format!(
+        "{} of {} refused: each visit was booked once",
+        latencies.refused_clicks, latencies.second_clicks
+    );
+    let is_right = latencies.refused_clicks == latencies.second_clicks;
+    facts.push(("second clicks", if is_right { clicks } else { paint.yellow(&clicks) }));
+    let refused = counts.refused.saturating_sub(counts.busy);
+    let wrong = refused + latencies.failures;
     if wrong > 0 {
-        let text = format!("{} refused or failed, {} unanswered", counts.refused, latencies.failures);
+        let text = format!("{refused} refused or failed, {} unanswered", latencies.failures);
         facts.push(("trouble", paint.yellow(&text)));
     }
     facts

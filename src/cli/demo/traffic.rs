@@ -1,14 +1,15 @@
 //! Who visits the demo? Some people who look, one owner who changes things, and a control group.
 //!
 //! Visitors read as on a real site: a few homes and cities are looked at most.
-//! The owner changes prices and reads each back at once. The control group
+//! The owner changes prices and reads each back at once. Somebody who books visits clicks
+//! twice, always. The control group
 //! sends the same kind of reads to the upstream directly, so that "without
 //! Larder" is measured and not assumed.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Method;
+use http::{Method, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -65,6 +66,8 @@ impl Traffic {
         tasks.spawn(stopping.clone().run_until_cancelled_owned(control.look_around()));
         let owner = Visitor::new(self.clone(), VISITORS + 1, self.larder.clone(), OWNER_PAUSE);
         tasks.spawn(stopping.clone().run_until_cancelled_owned(owner.look_after_homes()));
+        let tenant = Visitor::new(self.clone(), VISITORS + 2, self.larder.clone(), OWNER_PAUSE);
+        tasks.spawn(stopping.clone().run_until_cancelled_owned(tenant.book_visits()));
     }
 }
 
@@ -125,9 +128,8 @@ impl Visitor {
         loop {
             self.rest().await;
             match self.chance.between(0, 10) {
-                0..7 => self.change_a_price().await,
-                7..9 => self.read_notifications().await,
-                _ => self.book_and_cancel().await,
+                0..8 => self.change_a_price().await,
+                _ => self.read_notifications().await,
             }
         }
     }
@@ -151,13 +153,29 @@ impl Visitor {
         self.ask(Method::PATCH, &url, Some(&json!({ "read_at": "2025-06-30T18:00:00Z" }))).await;
     }
 
-    /// A booking that is cancelled again, so that a long demo does not grow.
+    async fn book_visits(mut self) {
+        loop {
+            self.rest().await;
+            self.book_and_cancel().await;
+        }
+    }
+
+    /// A booking, by a double click, that is cancelled again, so that a long demo does not grow.
     async fn book_and_cancel(&mut self) {
         let bookings = format!("{}/rest/v1/visit_bookings", self.base);
         let home = *self.chance.pick(&self.homes);
         let visit =
             json!({ "property_id": home, "visitor_id": 20, "host_id": 1, "slot": "2026-01-01T10:00:00Z" });
-        let Some(answer) = self.ask(Method::POST, &bookings, Some(&visit)).await else { return };
+        let Traffic { client, measured, .. } = &self.traffic;
+        let click = || client.send(Method::POST, &bookings, Some(&visit));
+        let (Ok(one), Ok(other)) = tokio::join!(click(), click()) else {
+            measured.note_failure();
+            return tokio::time::sleep(FAILURE_PAUSE).await;
+        };
+        // either may have been the first to arrive
+        let (answer, second) = if one.status.is_success() { (one, other) } else { (other, one) };
+        measured.note_second_click(answer.status.is_success() && second.status == StatusCode::CONFLICT);
+        measured.note(answer.served, answer.took);
         let booked = serde_json::from_slice::<Value>(&answer.body).unwrap_or_default();
         if let Some(id) = booked[0]["id"].as_i64() {
             self.ask(Method::DELETE, &format!("{bookings}?id=eq.{id}"), None).await;

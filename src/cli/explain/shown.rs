@@ -12,14 +12,15 @@ const NAME_WIDTH_MAX: usize = 44;
 
 /// The explanation as text.
 pub(super) fn text(explanation: &Explanation) -> String {
-    let Explanation { method, target, outcome } = explanation;
+    let Explanation { method, target, outcome, limits } = explanation;
     let body = match outcome {
         Outcome::Read(read) => read_text(read),
         Outcome::Write(write) => write_text(write),
         Outcome::Pass(reason) => reason_text("passes through, uncached", reason),
         Outcome::Refused(reason) => reason_text("refused, not forwarded", reason),
     };
-    format!("{method} {target}\n{body}")
+    let limits = if limits.is_empty() { String::new() } else { format!("\ncounted by\n{}", notes(limits)) };
+    format!("{method} {target}\n{body}{limits}")
 }
 
 fn read_text(read: &Read) -> String {
@@ -59,6 +60,9 @@ fn write_text(write: &Write) -> String {
         ("kind", write.action.to_owned()),
         ("derived", write.derived.clone()),
     ]);
+    if !write.guards.is_empty() {
+        let _infallible = write!(text, "\nguarded by\n{}", notes(&write.guards));
+    }
     match write.tags.as_slice() {
         [] => text.push_str("\ntakes nothing away\n"),
         tags => {

@@ -5,6 +5,8 @@
 
 mod include;
 mod known;
+mod limits;
+mod locks;
 mod names;
 mod overlap;
 mod paths;
@@ -69,6 +71,8 @@ pub(super) fn empty(context: &Context) -> RuleSet {
         prefix: PREFIX_DEFAULT.into(),
         reads: Vec::new(),
         writes: Vec::new(),
+        limits: Vec::new(),
+        limit_matcher: Matcher::default(),
         read_matcher: Matcher::default(),
         write_matcher: Matcher::default(),
         writes_by_reading: false,
@@ -101,6 +105,7 @@ fn compile(
     let unknown_writes = unknown_writes::compile(&document.unknown_writes, findings);
     let mut reads = reads::compile(document, context, findings);
     let writes = writes::compile(&document.writes, findings);
+    let limits = limits::compile(&document.limits, findings);
     overlap::tell_shadowed(&reads, findings);
     patterns::connect(&mut reads, &writes, findings);
     if let Some(learned) = learned {
@@ -117,6 +122,8 @@ fn compile(
         reads.into_iter().map(|read| (read.path, Arc::new(read.rule))).unzip();
     let (write_paths, writes): (Vec<_>, Vec<_>) =
         writes.into_iter().map(|write| (write.path, Arc::new(write.rule))).unzip();
+    let (limit_paths, limits): (Vec<_>, Vec<_>) =
+        limits.into_iter().map(|(path, limit)| (path, Arc::new(limit))).unzip();
     let strictest = reads.iter().map(|rule| rule.consistency).max().unwrap_or(context.consistency);
     let writes_by_reading = writes.iter().flat_map(|rule| &rule.methods).any(http::Method::is_safe);
     Some(RuleSet {
@@ -125,6 +132,8 @@ fn compile(
         writes,
         read_matcher: matcher(&read_paths, "reads", findings)?,
         write_matcher: matcher(&write_paths, "writes", findings)?,
+        limits,
+        limit_matcher: matcher(&limit_paths, "limits", findings)?,
         writes_by_reading,
         schema,
         unknown_writes,

@@ -12,7 +12,7 @@ use super::super::fields::{At, did_you_mean};
 use super::super::mistake::{Findings, Spot, quoted};
 use super::super::path_glob::PathGlob;
 use super::super::rule::{Invalidation, WriteRule};
-use super::{paths, placeholders};
+use super::{locks, paths, placeholders};
 
 /// In `invalidate`: also what larder derives from the table.
 const AUTO: &str = "auto";
@@ -66,6 +66,8 @@ fn write(
             pattern_spots.push(written.spot.clone());
         }
     }
+    let lock = entry.lock.as_ref().and_then(|lock| locks::lock(lock, path.as_ref(), findings)).map(Arc::new);
+    let idempotency = entry.idempotency.as_ref().and_then(|entry| locks::idempotency(entry, findings));
     let path = path?;
     let name = entry.name.as_ref().map_or_else(|| format!("writes[{index}]"), |name| name.value.clone());
     let rule = WriteRule {
@@ -74,6 +76,8 @@ fn write(
         path: path.as_str().into(),
         methods,
         invalidation,
+        lock,
+        idempotency,
         debug: entry.debug,
     };
     Some(CompiledWrite { path, pattern_spots, rule })

@@ -26,9 +26,11 @@ pub(crate) async fn start(builder: &Builder) -> Running {
         upstream: Some(format!("http://{}", builder.upstream)),
         listen: "127.0.0.1:0".to_owned(),
         admin: "127.0.0.1:0".to_owned(),
+
         upstream_timeout: format!("{}ms", builder.answer_within.as_millis()),
         ..Flags::default()
     };
+    flags.store.guard_store = Some(builder.guard_store.clone());
     (builder.flags)(&mut flags);
     let variable = |name: &str| {
         let mut set = builder.variables.iter();

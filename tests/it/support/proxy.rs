@@ -44,13 +44,21 @@ pub(crate) struct Builder {
     pub(super) answer_within: Duration,
     pub(super) flags: fn(&mut Flags),
     pub(super) variables: Vec<(&'static str, String)>,
+    pub(super) guard_store: String,
 }
 
 /// A proxy before this upstream, without rules.
 pub(crate) fn proxy(upstream: &impl Upstream) -> Builder {
     let answer_within = Duration::from_secs(5);
     let rules = "version: 1\nreads: []\n".to_owned();
-    Builder { upstream: upstream.address(), rules, answer_within, flags: |_| {}, variables: Vec::new() }
+    Builder {
+        upstream: upstream.address(),
+        rules,
+        answer_within,
+        flags: |_| {},
+        variables: Vec::new(),
+        guard_store: String::new(),
+    }
 }
 
 impl Builder {
@@ -69,6 +77,12 @@ impl Builder {
     /// Other settings, as on the command line.
     pub(crate) fn flags(mut self, change: fn(&mut Flags)) -> Self {
         self.flags = change;
+        self
+    }
+
+    /// Where locks, operations and limits are shared.
+    pub(crate) fn guards_in(mut self, url: &str) -> Self {
+        self.guard_store = url.to_owned();
         self
     }
 
