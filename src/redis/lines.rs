@@ -35,6 +35,9 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_
 /// cut off, or leads no more, is noticed by the third look, which is within a second.
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(333);
 
+/// Sentinels are asked with every third look, which is once a second: each time is a connection.
+const SENTINELS_EVERY: u32 = 3;
+
 /// One connection that stands.
 pub(super) struct Line {
     connection: MultiplexedConnection,
@@ -245,7 +248,7 @@ impl Lines {
 
     /// Returns when a connection is of no use any more.
     async fn watch(&self, place: usize, line: &Line) {
-        loop {
+        for look in 1_u32.. {
             tokio::select! {
                 () = line.lost.notified() => return,
                 () = tokio::time::sleep(LOOK_EVERY) => {}
@@ -264,7 +267,7 @@ impl Lines {
                 }
             }
             // sentinels know of a new leader before the old one does
-            if let (0, Way::Sentinels(sentinels)) = (place, self.way())
+            if let (0, 0, Way::Sentinels(sentinels)) = (place, look % SENTINELS_EVERY, self.way())
                 && let Ok(leader) = sentinel::leader(sentinels, self.tasks()).await
                 && leader.place != line.place
             {
