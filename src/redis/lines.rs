@@ -354,3 +354,21 @@ fn jitter() -> u8 {
     let _no_randomness = ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut byte);
     byte[0]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_waits_as_long_as_the_others() {
+        let pauses = (0..1_000).map(|_| pause()).collect::<Vec<_>>();
+        assert!(pauses.iter().all(|pause| (PAUSE.0..=PAUSE.1).contains(pause)));
+        // in each tenth of the time there are some, and nowhere more than a fifth
+        let tenth = (PAUSE.1 - PAUSE.0) / 10;
+        for number in 0..10 {
+            let from = PAUSE.0 + tenth * number;
+            let some = pauses.iter().filter(|&&pause| pause >= from && pause <= from + tenth).count();
+            assert!((30..200).contains(&some), "{some} from {from:?} on");
+        }
+    }
+}
