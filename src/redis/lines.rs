@@ -35,6 +35,9 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_
 /// cut off, or leads no more, is noticed by the third look, which is within a second.
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(333);
 
+/// Sentinels are asked with every third look, which is once a second: each time is a connection.
+const SENTINELS_EVERY: u32 = 3;
+
 /// One connection that stands.
 pub(super) struct Line {
     connection: MultiplexedConnection,
@@ -245,7 +248,7 @@ impl Lines {
 
     /// Returns when a connection is of no use any more.
     async fn watch(&self, place: usize, line: &Line) {
-        loop {
+        for look in 1_u32.. {
             tokio::select! {
                 () = line.lost.notified() => return,
                 () = tokio::time::sleep(LOOK_EVERY) => {}
@@ -264,7 +267,7 @@ impl Lines {
                 }
             }
             // sentinels know of a new leader before the old one does
-            if let (0, Way::Sentinels(sentinels)) = (place, self.way())
+            if let (0, 0, Way::Sentinels(sentinels)) = (place, look % SENTINELS_EVERY, self.way())
                 && let Ok(leader) = sentinel::leader(sentinels, self.tasks()).await
                 && leader.place != line.place
             {
@@ -350,4 +353,22 @@ fn jitter() -> u8 {
     // without any randomness all wait the shortest time
     let _no_randomness = ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut byte);
     byte[0]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_waits_as_long_as_the_others() {
+        let pauses = (0..1_000).map(|_| pause()).collect::<Vec<_>>();
+        assert!(pauses.iter().all(|pause| (PAUSE.0..=PAUSE.1).contains(pause)));
+        // in each tenth of the time there are some, and nowhere more than a fifth
+        let tenth = (PAUSE.1 - PAUSE.0) / 10;
+        for number in 0..10 {
+            let from = PAUSE.0 + tenth * number;
+            let some = pauses.iter().filter(|&&pause| pause >= from && pause <= from + tenth).count();
+            assert!((30..200).contains(&some), "{some} from {from:?} on");
+        }
+    }
 }

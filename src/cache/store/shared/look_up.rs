@@ -167,10 +167,11 @@ impl SharedStore {
         let names = tags.iter().map(|tag| self.names.generation(tag)).collect::<Vec<_>>();
         let names = names.iter().map(String::as_str).collect::<Vec<_>>();
         let made = || if sabotage::is(Bug::CountedGenerations) { 1 } else { random() };
-        let new = tags.iter().map(|_| made().to_le_bytes()).collect::<Vec<_>>();
+        // as text: a store that is spoken to over HTTP takes nothing else
+        let new = tags.iter().map(|_| format!("{:016x}", made())).collect::<Vec<_>>();
         let lifetime = millis(GENERATION_LIFETIME);
         let mut args = vec![lifetime.as_bytes()];
-        args.extend(new.iter().map(<[u8; 8]>::as_slice));
+        args.extend(new.iter().map(String::as_bytes));
         match self.redis.script(&scripts::STAMP, &names, &args).await {
             Ok((ServerId(server), Value::Array(said))) => {
                 let generations = said.iter().map(number).collect::<Option<Box<[_]>>>()?;
@@ -235,5 +236,5 @@ fn bytes(said: Value) -> Option<Bytes> {
 /// A generation, as the store holds it.
 fn number(said: &Value) -> Option<u64> {
     let Value::BulkString(bytes) = said else { return None };
-    Some(u64::from_le_bytes(bytes.as_slice().try_into().ok()?))
+    u64::from_str_radix(std::str::from_utf8(bytes).ok()?, 16).ok()
 }
