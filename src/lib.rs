@@ -31,11 +31,7 @@
 //!    ------------ async above, pure below ------------
 //! C  decision     rules/   plan/   explain/
 //! B  words        postgrest/  identity/  key/
-<<<<<<< HEAD
-//! A  ground       log/  hit_counts.rs  metrics.rs  stripe.rs  clock.rs  units.rs  sabotage.rs
-=======
-//! A  ground       log/  redis/  hit_counts.rs  metrics.rs  stripe.rs  clock.rs  units.rs
->>>>>>> redis
+//! A  ground       log/  redis/  hit_counts.rs  metrics.rs  stripe.rs  clock.rs  units.rs  sabotage.rs
 //! ```
 //!
 //! # Words
