@@ -2,8 +2,9 @@
 
 const EXPIRE_SECONDS = 30;
 const RETRY_DELAY_MS = 100;
-// A lock is renewed so often within the time it is held for: two renewals may fail before it ends.
+// A lock is renewed so often within the time it is held for; a renewal that failed is tried again sooner.
 const RENEWALS = 3;
+const TRIES = 50;
 
 export class LockBusyError extends Error {
   constructor(key) {
@@ -71,15 +72,17 @@ export function createLarder(options = {}) {
 
   /** Renews until told to stop. A store that cannot be asked is asked again; a lock that is lost ends it. */
   async function keep(lock, stopped, lost) {
-    const every = (lock.expiresIn * 1000) / RENEWALS;
+    const within = (times) => (lock.expiresIn * 1000) / times;
+    let wait = within(RENEWALS);
     while (!stopped.aborted) {
       await new Promise((resolve) => {
-        const timer = setTimeout(resolve, every);
+        const timer = setTimeout(resolve, wait);
         stopped.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
       });
       if (stopped.aborted) return;
-      const held = await renewLock(lock).catch(() => true);
-      if (!held) return lost.abort(new LarderError(`the lock ${lock.key} was lost`, 409));
+      const held = await renewLock(lock).catch(() => undefined);
+      wait = within(held === undefined ? TRIES : RENEWALS);
+      if (held === false) return lost.abort(new LarderError(`the lock ${lock.key} was lost`, 409));
     }
   }
 

@@ -32,8 +32,12 @@ const FENCE: HeaderName = HeaderName::from_static("x-larder-fence");
 /// Marks an answer that was given before.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-/// A lock is renewed so often within its hold: two renewals may fail before it ends.
+/// A lock is renewed so often within its hold.
 const RENEWALS: u32 = 3;
+
+/// A renewal that failed is tried again so often within the hold: a store that stood still is asked as
+/// soon as it is back, not when the next renewal would be due, which may be too late.
+const TRIES: u32 = 50;
 
 /// How a guarded write ended.
 enum Ending {
@@ -178,16 +182,24 @@ impl Proxy {
     /// Renews locks for as long as it is polled.
     async fn keep_renewing(&self, held: &[Held]) -> std::convert::Infallible {
         let Some(hold) = held.iter().map(Held::hold).min() else { return std::future::pending().await };
+        let mut pause = hold / RENEWALS;
         loop {
-            tokio::time::sleep(hold / RENEWALS).await;
+            tokio::time::sleep(pause).await;
+            pause = hold / RENEWALS;
             for lock in held {
                 match lock.renew().await {
                     Renewed::Held => {}
                     Renewed::Lost => {
                         self.metrics.lock("lost");
-                        error!(lock = %lock.name(), fence = lock.fence(), "a lock was lost while its write was under way: only the fence in SQL protects it now");
+                        error!(
+                            lock = %lock.name(), fence = lock.fence(),
+                            "a lock was lost while its write was under way: only the fence in SQL protects it now"
+                        );
                     }
-                    Renewed::Unknown => warn!(lock = %lock.name(), "a lock could not be renewed yet"),
+                    Renewed::Unknown => {
+                        debug!(lock = %lock.name(), "a lock could not be renewed yet");
+                        pause = hold / TRIES;
+                    }
                 }
             }
         }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::key::OperationName;
-use crate::redis::{Lua, Redis, Value, cmd};
+use crate::redis::{Lua, Redis, Silence, Value, cmd};
 
 use super::super::operation::{Beginning, KeptOperation, OperationState, OperationStore, StoredAnswer};
 use super::super::token::Token;
@@ -83,7 +83,13 @@ impl SharedOperations {
         let keep = millis(keep);
         let args: [&[u8]; 3] = [token.as_str().as_bytes(), asked, keep.as_bytes()];
         match self.redis.script(&self.begin, &[&self.key(name)], &args).await {
-            Err(_) => Beginning::Unknown,
+            Err(silence) => {
+                if matches!(silence, Silence::Late | Silence::Broken) {
+                    // it may have begun all the same, and nothing will be sent
+                    let _best_effort = self.tell(&self.withdraw, name, &[token.as_str().as_bytes()]).await;
+                }
+                Beginning::Unknown
+            }
             Ok((_, answer)) => {
                 let answer = parts(answer);
                 if number(&answer, 0) == Some(1) {
