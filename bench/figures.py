@@ -83,6 +83,50 @@ def hits(bench):
                 yield compared(f"hit, {size}", costs, f"hit {size}, {larder.name}", f"hit {size}, bare", bar)
 
 
+def shared(bench):
+    """A hit in Redis, against a bare hyper server that gets the same bytes from one; Redis's share counts."""
+    for size, rows in SIZES.items():
+        path = f"{LIST}&limit={rows}"
+        peers = bench.peers
+        with peers.origin() as origin, peers.redis() as ours, peers.redis() as theirs:
+            # with so little memory of its own, every answer comes from Redis
+            with peers.larder(origin, "1KiB", ours) as larder, peers.bare_redis(theirs, rows) as bare:
+                until_hit(larder, path)
+                filled = asked(origin)
+                costs = bench.rounds_of({
+                    f"hit in Redis {size}, larder": lambda: drive(larder, "same", path, seconds=bench.seconds),
+                    f"hit in Redis {size}, bare": lambda: drive(bare, "same", path, seconds=bench.seconds),
+                })
+                if asked(origin) != filled:
+                    bench.tell(f"NOT ALL HITS: the origin was asked {asked(origin) - filled} times")
+                yield compared(f"hit in Redis, {size}", costs, f"hit in Redis {size}, larder",
+                               f"hit in Redis {size}, bare", 1.2)
+
+
+def tier(bench):
+    """A hit in memory with a Redis behind it, against a bare hyper server that answers the same bytes."""
+    for size, rows in SIZES.items():
+        path = f"{LIST}&limit={rows}"
+        peers = bench.peers
+        with peers.origin() as origin, peers.redis() as redis, peers.bare_server(rows) as bare:
+            with peers.larder(origin, redis=redis) as larder:
+                until_hit(larder, path)
+                costs = bench.rounds_of({
+                    f"hit above Redis {size}, larder": lambda: drive(larder, "same", path, seconds=bench.seconds),
+                    f"hit above Redis {size}, bare": lambda: drive(bare, "same", path, seconds=bench.seconds),
+                })
+                yield compared(f"hit in memory above Redis, {size}", costs, f"hit above Redis {size}, larder",
+                               f"hit above Redis {size}, bare", 1.3)
+
+
+def until_hit(larder, path):
+    """The store is connected to beside the start."""
+    deadline = time.monotonic() + 10
+    while "hit" not in larder.ask(path, HEADERS)[1].get("Cache-Status", ""):
+        if time.monotonic() > deadline:
+            raise SystemExit("nothing becomes a hit")
+
+
 def misses(bench):
     """A miss that is stored, against a proxy that only forwards."""
     for size, rows in SIZES.items():
@@ -265,6 +309,6 @@ def raw(peer, path):
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
-FIGURES = {"hits": hits, "misses": misses, "planning": planning, "cold": cold, "growth": growth,
+FIGURES = {"hits": hits, "shared": shared, "tier": tier, "misses": misses, "planning": planning, "cold": cold, "growth": growth,
            "invalidation": invalidation, "idle": idle}
 assert CONNECTIONS == 64, "requests.lua waits for that many answers"

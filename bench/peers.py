@@ -23,7 +23,8 @@ def free_port():
 
 def build(larder):
     """Builds the peers, and larder where no binary of it is given. Returns their paths by name."""
-    targets = ["--bench", "bare_server", "--bench", "bare_proxy", "--bench", "origin", "--bench", "planning"]
+    benches = ["bare_server", "bare_redis", "bare_proxy", "origin", "planning"]
+    targets = [word for name in benches for word in ("--bench", name)]
     if larder is None:
         targets += ["--bin", "larder"]
     command = ["cargo", "build", "--release", "--locked", "--message-format=json-render-diagnostics", *targets]
@@ -38,8 +39,9 @@ def build(larder):
 class Peer:
     """A server that was started here, on a port of its own. Use it with `with`."""
 
-    def __init__(self, name, command, port):
+    def __init__(self, name, command, port, behind=None):
         self.name, self.command, self.port = name, [str(part) for part in command], port
+        self.behind = behind  # what it uses costs too
 
     def __enter__(self):
         # a log that nobody reads would fill a pipe and stop the server
@@ -64,10 +66,11 @@ class Peer:
         self.said.close()
 
     def cpu_seconds(self):
-        """utime and stime of all its threads."""
+        """utime and stime of all its threads, and of whoever is behind it."""
         stat = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text()
         fields = stat.rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
+        own = (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
+        return own + (self.behind.cpu_seconds() if self.behind else 0)
 
     def resident_mib(self):
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
@@ -110,12 +113,23 @@ class Peers:
         port = free_port()
         return Peer("bare proxy", [self.binaries["bare_proxy"], port, origin.port], port)
 
-    def larder(self, origin, memory="4GiB"):
+    def redis(self):
+        port = free_port()
+        command = ["redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--loglevel", "warning"]
+        return Peer("redis", command, port)
+
+    def bare_redis(self, redis, rows):
+        port = free_port()
+        return Peer("bare redis", [self.binaries["bare_redis"], port, redis.port, rows], port, behind=redis)
+
+    def larder(self, origin, memory="4GiB", redis=None):
         port, admin = free_port(), free_port()
         command = [self.binaries["larder"], "serve", "--rules", HERE / "rules.yaml"]
         command += ["--upstream", f"http://127.0.0.1:{origin.port}", "--memory", memory]
         command += ["--listen", f"127.0.0.1:{port}", "--admin", f"127.0.0.1:{admin}"]
-        return Peer("larder", command, port)
+        if redis:
+            command += ["--store", f"redis://127.0.0.1:{redis.port}/0"]
+        return Peer("larder", command, port, behind=redis)
 
 
 def asked(origin):
