@@ -4,6 +4,8 @@
 
 #[path = "../started/redis.rs"]
 mod redis;
+#[path = "../store/upstash/stand_in.rs"]
+mod stand_in;
 mod support;
 
 mod explaining;
@@ -18,6 +20,7 @@ mod racing;
 mod reading;
 mod repeating;
 mod sharing;
+mod stores;
 mod targets;
 mod traps;
 mod upstreams;
