@@ -85,7 +85,8 @@ class Peer:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         connection.request(method, path, body=body, headers=headers or {})
         response = connection.getresponse()
-        answer = response.status, dict(response.getheaders()), response.read()
+        headers = {name.lower(): value for name, value in response.getheaders()}
+        answer = response.status, headers, response.read()
         connection.close()
         return answer
 

@@ -185,7 +185,7 @@ async fn until_farewell<H, T>(
 
 /// Resolves when draining has begun and idle HTTP/1 connections have been kept long enough.
 async fn farewell<H>(shared: &Connections<H>) {
-    shared.shutdown().draining().cancelled().await;
+    shared.shutdown().until_draining().await;
     sleep(shared.limits().farewell).await;
 }
 
@@ -288,9 +288,8 @@ async fn drive<C: Connection, H>(
 /// cannot: closing an idle connection may cross a request on its way, so it
 /// stays open a little longer for the client's next request to be its last.
 async fn leave<C: Connection, H>(shared: &Connections<H>) {
-    shared.shutdown().until_draining().await;
     match C::PROTOCOL {
-        Protocol::Http1 => sleep(shared.limits().farewell).await,
-        Protocol::Http2 => {}
+        Protocol::Http1 => farewell(shared).await,
+        Protocol::Http2 => shared.shutdown().until_draining().await,
     }
 }

@@ -24,8 +24,11 @@ const MEMORY: &str = "memory:";
 /// A store in the same data centre answers within one; what takes longer is better asked of the upstream.
 const STORE_TIMEOUT: &str = "50ms";
 const CONSISTENCY: &str = "fresh";
-/// Enough for a large answer not to stand in the way of small ones.
-const CONNECTIONS: usize = 4;
+/// So many cores share one connection: what several requests ask at once goes in one packet, which
+/// is far cheaper than a packet for each.
+const CORES_A_CONNECTION: usize = 2;
+/// More would only cost the store.
+const CONNECTIONS_MAX: usize = 8;
 
 /// One step before a write and one after: what takes turns here is short.
 const GUARD_CONNECTIONS: usize = 2;
@@ -156,7 +159,7 @@ impl StoreSettings {
     pub(super) fn open(&self, within: &Within<'_>, last: &Shutdown) -> Arc<dyn Store> {
         let here = MemoryStore::new(within.memory.0);
         let Some(address) = &self.shared else { return Arc::new(here) };
-        let manners = Manners { timeout: self.timeout, connections: CONNECTIONS };
+        let manners = Manners { timeout: self.timeout, connections: connections() };
         let redis = Redis::new(address.clone(), manners, last.tasks(), last.draining());
         let codec = Codec::new(usize::try_from(within.max_body.0).unwrap_or(usize::MAX));
         let sharing = Sharing {
@@ -185,6 +188,12 @@ impl StoreSettings {
         let is_encrypted = || rules.read_rules().iter().any(|rule| rule.is_encrypted);
         self.shared.is_some() && self.keyring.is_none() && is_encrypted()
     }
+}
+
+/// How many connections look-ups share.
+fn connections() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    (cores / CORES_A_CONNECTION).clamp(1, CONNECTIONS_MAX)
 }
 
 /// What bounds a store, and what it is called.
