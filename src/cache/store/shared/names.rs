@@ -4,8 +4,6 @@
 //! processes agree begins with `{<prefix>}`: the braces put it in one slot of a
 //! cluster, so that one step there can change all of it, and keep it apart from entries.
 
-use std::fmt::Write;
-
 use crate::key::{Fingerprint, Key, Tag};
 
 /// A tag's text is part of a name up to this length; a hash stands for a longer one.
@@ -13,6 +11,8 @@ const TAG_BYTES_MAX: usize = 200;
 
 /// So many bytes of a fingerprint tell the entries of one key apart; the record holds all of it.
 const FINGERPRINT_BYTES: usize = 16;
+
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// The names under one prefix.
 #[derive(Debug)]
@@ -41,10 +41,10 @@ impl Names {
     }
 
     pub(super) fn entry(&self, key: &Key, fingerprint: &Fingerprint) -> String {
-        let mut name = [&self.prefix, ":", key.as_str(), "#"].concat();
+        let mut name = String::with_capacity(self.prefix.len() + key.as_str().len() + 2 + 2 * FINGERPRINT_BYTES);
+        name.extend([&self.prefix, ":", key.as_str(), "#"]);
         for byte in &fingerprint.as_bytes()[..FINGERPRINT_BYTES] {
-            // writing to a string cannot fail
-            let _written = write!(name, "{byte:02x}");
+            name.extend([byte >> 4, byte & 15].map(|digit| char::from(DIGITS[usize::from(digit)])));
         }
         name
     }
