@@ -56,7 +56,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "invalidation",
         ],
     ),
-    ("admin", &["units", "explain", "key", "metrics", "guard"]),
+    ("admin", &["clock", "units", "explain", "key", "metrics", "cache", "guard"]),
     // G: process
     (
         "server",

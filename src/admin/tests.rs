@@ -1,8 +1,15 @@
 //! Is an operator told what `larder explain` tells, and nobody else anything?
 
-use http_body_util::BodyExt;
+use std::sync::Arc;
+
+use http_body_util::{BodyExt, Full};
 use serde_json::Value;
 
+use crate::cache::{Cache, MemoryStore};
+use crate::clock::Clock;
+use crate::explain::{Asked, Explanation};
+use crate::guard::Guards;
+use crate::metrics::Metrics;
 use crate::plan::Planner;
 use crate::rules::{Context, RuleSet};
 
@@ -20,10 +27,12 @@ fn admin() -> Admin {
     let planner = planner();
     let sources = Sources {
         health: Health::default(),
+        cache: Arc::new(Cache::new(Arc::new(MemoryStore::new(1 << 20)), Clock::default())),
+        clock: Clock::default(),
         metrics: Metrics::new(),
         refresh: Box::new(|_| {}),
         explain: Box::new(move |asked| Explanation::of(&planner, asked, 1_000)),
-        guards: Arc::new(Guards::in_memory(&crate::clock::Clock::default())),
+        guards: Arc::new(Guards::in_memory(&Clock::default())),
         limits: Box::new(|| Value::Null),
     };
     Admin::new(Some(Token::new(TOKEN).unwrap()), sources)

@@ -14,6 +14,7 @@ mod files;
 mod jwks;
 mod limits;
 mod listen;
+mod operators;
 mod ram;
 mod reload;
 mod rules_file;
