@@ -56,7 +56,21 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "invalidation",
         ],
     ),
-    ("admin", &["clock", "units", "explain", "key", "metrics", "cache", "guard"]),
+    (
+        "admin",
+        &[
+            "clock",
+            "units",
+            "consistency",
+            "explain",
+            "key",
+            "rules",
+            "metrics",
+            "cache",
+            "guard",
+            "invalidation",
+        ],
+    ),
     // G: process
     (
         "server",

@@ -56,7 +56,7 @@ pub(super) fn ready(health: &Health, usage: &Usage) -> (StatusCode, Value) {
 }
 
 /// Whether the store itself answers, for a probe that asks about nothing else.
-pub(super) fn redis(usage: &Usage, timestamp: String) -> (StatusCode, Value) {
+pub(super) fn redis(usage: &Usage, timestamp: &str) -> (StatusCode, Value) {
     let (code, status, redis) = match &usage.shared {
         None => (StatusCode::OK, "ok", "not configured"),
         Some(shared) if shared.is_up => (StatusCode::OK, "ok", "connected"),
@@ -66,7 +66,7 @@ pub(super) fn redis(usage: &Usage, timestamp: String) -> (StatusCode, Value) {
 }
 
 /// This process, those who share its store, and what it had of it.
-pub(super) fn fleet(usage: &Usage, fleet: Option<Fleet>, timestamp: String) -> Value {
+pub(super) fn fleet(usage: &Usage, fleet: Option<Fleet>, timestamp: &str) -> Value {
     let (Some(shared), Some(Fleet { own, members })) = (&usage.shared, fleet) else {
         return json!({ "store": "memory", "members": [], "timestamp": timestamp });
     };
@@ -126,7 +126,7 @@ mod tests {
             (usage(true, 3), 200, "connected"),
             (usage(false, 0), 503, "disconnected"),
         ] {
-            let (found, body) = redis(&usage, "now".to_owned());
+            let (found, body) = redis(&usage, "now");
             assert_eq!(
                 (found.as_u16(), &body["redis"], &body["timestamp"]),
                 (status, &word.into(), &"now".into())

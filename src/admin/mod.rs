@@ -6,6 +6,7 @@
 //! who shares the store; `pages` names them all. No cookies, no CORS.
 
 mod access;
+mod clear;
 mod explain;
 mod fleet;
 mod health;
@@ -29,8 +30,9 @@ use pages::Page;
 use reply::{Answer, JSON, answer, denied, refused, told};
 
 pub use access::{Token, TokenError};
+pub use clear::{NoPurge, Purge, Wanted};
 pub use health::{Health, Phase};
-pub use sources::{Explain, Refresh, ShowLimits, Sources};
+pub use sources::{Explain, Refresh, Resolve, ShowLimits, Sources};
 
 const PROMETHEUS_TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
@@ -77,6 +79,7 @@ impl Admin {
                 refresh(metrics);
                 answer(StatusCode::OK, PROMETHEUS_TEXT, metrics.render())
             }
+            Page::Clear => clear::clear(&self.sources, &head, body).await,
             Page::Explain => self.explain(&head, body).await,
             Page::Locks(rest) => locks::locks(&self.sources.guards, rest, &head, body).await,
             Page::Operations(rest) => locks::operations(&self.sources.guards, rest, &head).await,
@@ -92,13 +95,13 @@ impl Admin {
 
     fn redis(&self) -> Answer {
         let Sources { cache, clock, .. } = &self.sources;
-        let (status, body) = fleet::redis(&cache.usage(), clock.timestamp());
+        let (status, body) = fleet::redis(&cache.usage(), &clock.timestamp());
         told(status, &body)
     }
 
     fn fleet(&self) -> Answer {
         let Sources { cache, clock, .. } = &self.sources;
-        told(StatusCode::OK, &fleet::fleet(&cache.usage(), cache.fleet(), clock.timestamp()))
+        told(StatusCode::OK, &fleet::fleet(&cache.usage(), cache.fleet(), &clock.timestamp()))
     }
 
     async fn explain<B>(&self, head: &Parts, body: B) -> Answer

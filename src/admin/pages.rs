@@ -3,12 +3,13 @@
 use http::Method;
 
 /// Every page, for people who look for one. Below `/api/locks` and `/api/operations`, a name may follow.
-pub(super) const ALL: [&str; 9] = [
+pub(super) const ALL: [&str; 10] = [
     "/healthz",
     "/readyz",
     "/metrics",
     "/api/health/redis",
     "/api/fleet",
+    "/api/cache/clear",
     "/api/explain",
     "/api/locks",
     "/api/operations",
@@ -28,6 +29,8 @@ pub(super) enum Page<'p> {
     Fleet,
     /// Everything that is counted.
     Metrics,
+    /// What should disappear.
+    Clear,
     /// What would happen to a request?
     Explain,
     /// Locks; what follows names one.
@@ -49,6 +52,7 @@ impl<'p> Page<'p> {
             "/api/health/redis" => Some(Self::Redis),
             "/api/fleet" => Some(Self::Fleet),
             "/metrics" => Some(Self::Metrics),
+            "/api/cache/clear" => Some(Self::Clear),
             "/api/explain" => Some(Self::Explain),
             "/api/limits" => Some(Self::Limits),
             _ => below("/api/locks")
@@ -63,6 +67,7 @@ impl<'p> Page<'p> {
             Self::Alive | Self::Ready | Self::Redis | Self::Fleet | Self::Metrics | Self::Limits => {
                 "GET, HEAD"
             }
+            Self::Clear => "POST",
             Self::Explain => "GET, HEAD, POST",
             Self::Locks("" | "/") | Self::Operations("" | "/") => "GET, HEAD",
             Self::Locks(_) => "GET, HEAD, POST, PUT, DELETE",

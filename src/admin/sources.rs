@@ -9,8 +9,10 @@ use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::explain::{Asked, Explanation};
 use crate::guard::Guards;
+use crate::invalidation::Invalidator;
 use crate::metrics::Metrics;
 
+use super::clear::{NoPurge, Purge, Wanted};
 use super::health::Health;
 
 /// Brings gauges up to date just before they are shown.
@@ -21,6 +23,9 @@ pub type Explain = Box<dyn Fn(&Asked) -> Explanation + Send + Sync>;
 
 /// Says which limits are in use.
 pub type ShowLimits = Box<dyn Fn() -> Value + Send + Sync>;
+
+/// Says what there is to take away, under the rules in use.
+pub type Resolve = Box<dyn Fn(&Wanted) -> Result<Purge, NoPurge> + Send + Sync>;
 
 /// What operators are told from.
 pub struct Sources {
@@ -36,6 +41,10 @@ pub struct Sources {
     pub refresh: Refresh,
     /// Explains a request.
     pub explain: Explain,
+    /// The one door through which entries disappear.
+    pub invalidator: Invalidator,
+    /// What an operator's words mean there.
+    pub resolve: Resolve,
     /// Locks and operations.
     pub guards: Arc<Guards>,
     /// The limits in use.

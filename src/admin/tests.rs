@@ -9,6 +9,7 @@ use crate::cache::{Cache, MemoryStore};
 use crate::clock::Clock;
 use crate::explain::{Asked, Explanation};
 use crate::guard::Guards;
+use crate::invalidation::Invalidator;
 use crate::metrics::Metrics;
 use crate::plan::Planner;
 use crate::rules::{Context, RuleSet};
@@ -24,12 +25,16 @@ fn planner() -> Planner {
 }
 
 fn admin() -> Admin {
-    let planner = planner();
+    let (planner, purging) = (planner(), planner());
+    let cache = Arc::new(Cache::new(Arc::new(MemoryStore::new(1 << 20)), Clock::default()));
+    let metrics = Metrics::new();
     let sources = Sources {
         health: Health::default(),
-        cache: Arc::new(Cache::new(Arc::new(MemoryStore::new(1 << 20)), Clock::default())),
+        invalidator: Invalidator::new(Arc::clone(&cache), metrics.clone()),
+        resolve: Box::new(move |wanted| wanted.resolve(purging.rules())),
+        cache,
         clock: Clock::default(),
-        metrics: Metrics::new(),
+        metrics,
         refresh: Box::new(|_| {}),
         explain: Box::new(move |asked| Explanation::of(&planner, asked, 1_000)),
         guards: Arc::new(Guards::in_memory(&Clock::default())),

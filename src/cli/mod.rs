@@ -5,6 +5,7 @@ mod demo;
 mod exit;
 mod explain;
 mod lock;
+mod purge;
 mod running;
 mod schema;
 mod serve;
@@ -43,6 +44,8 @@ enum Command {
     /// Show and free the locks of a running proxy
     #[command(subcommand)]
     Lock(lock::Command),
+    /// Make entries disappear, here and from every proxy that shares the store
+    Purge(purge::Flags),
     /// Watch it work: a made-up Supabase, the proxy, visitors and a live table
     Demo(demo::Flags),
 }
@@ -70,6 +73,7 @@ pub fn run() -> Exit {
         Ok(Line { command: Command::Explain(flags) }) => explain::run(&flags),
         Ok(Line { command: Command::Schema(command) }) => schema::run(&command),
         Ok(Line { command: Command::Lock(command) }) => lock::run(&command),
+        Ok(Line { command: Command::Purge(flags) }) => purge::run(&flags),
         Ok(Line { command: Command::Demo(flags) }) => demo::run(&flags),
         Err(error) => {
             let is_asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);

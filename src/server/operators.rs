@@ -6,6 +6,7 @@ use crate::admin::{Admin, Sources, Token};
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::explain::{Explanation, limits_of};
+use crate::invalidation::Invalidator;
 use crate::metrics::Metrics;
 use crate::proxy::Proxy;
 
@@ -15,6 +16,7 @@ impl Ground {
     /// What answers operators.
     pub(super) fn admin(&self, token: Option<Token>, proxy: &Arc<Proxy>, clock: Clock) -> Arc<Admin> {
         let (cache, proxy, limited) = (Arc::clone(&self.cache), Arc::clone(proxy), Arc::clone(proxy));
+        let purging = Arc::clone(&proxy);
         let sources = Sources {
             health: self.health.clone(),
             cache: Arc::clone(&self.cache),
@@ -24,6 +26,8 @@ impl Ground {
             explain: Box::new(move |asked| {
                 proxy.with_planner(|planner| Explanation::of(planner, asked, clock.unix_seconds()))
             }),
+            invalidator: Invalidator::new(Arc::clone(&self.cache), self.metrics.clone()),
+            resolve: Box::new(move |wanted| purging.with_planner(|planner| wanted.resolve(planner.rules()))),
             guards: Arc::clone(&self.guards),
             limits: Box::new(move || limited.with_planner(|planner| limits_of(planner.rules()))),
         };

@@ -1,11 +1,14 @@
-//! Is an operator told how it is with the store, and with those who share it?
+//! Is an operator told how it is with the store and with those who share it, and can they make entries disappear?
 
+use std::process::{Command, Output};
+
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::redis::Redis;
-use crate::support::client::Client;
+use crate::support::client::{Answer, Client};
 use crate::support::origin::Origin;
-use crate::support::{Proxy, origin, proxy, soon};
+use crate::support::{Proxy, contains, origin, proxy, soon};
 
 const CACHED: &str = "reads: [{ name: todos, match: /rest/v1/todos, ttl: 60s, scope: token }]";
 const TARGET: &str = "/rest/v1/todos";
@@ -94,4 +97,136 @@ async fn a_store_of_ones_own_is_never_away() {
     assert_eq!(page(&proxy, "/api/health/redis", 200).await["redis"], "not configured");
     let fleet = page(&proxy, "/api/fleet", 200).await;
     assert_eq!((&fleet["store"], &fleet["members"]), (&json!("memory"), &json!([])));
+}
+
+const KEYED: &str = r#"reads:
+- { name: todo, match: /rest/v1/todos, where: { id: eq.* }, namespace: todos, key: "detail:{id}", ttl: 60s, scope: token }
+- { name: users, match: /rest/v1/users, ttl: 60s, scope: token }
+writes: [{ match: /rest/v1/todos, invalidate: ["todos:detail:{id}"] }]"#;
+const FIVE: &str = "/rest/v1/todos?id=eq.5";
+const SIX: &str = "/rest/v1/todos?id=eq.6";
+const USERS: &str = "/rest/v1/users?select=id";
+
+async fn clear(proxy: &Proxy, order: &Value) -> Answer {
+    let admin = Client::new(proxy.admin()).with("content-type", "application/json");
+    admin.ask(Method::POST, "/api/cache/clear", order.to_string().into()).await
+}
+
+/// Which of these a proxy serves without asking anybody.
+async fn hits(proxy: &Proxy) -> Vec<&'static str> {
+    let mut hits = Vec::new();
+    for target in [FIVE, SIX, USERS] {
+        if proxy.client().get(target).await.expect_status(200).headers["cache-status"]
+            .to_str()
+            .unwrap()
+            .contains("; hit;")
+        {
+            hits.push(target);
+        }
+    }
+    hits
+}
+
+#[tokio::test]
+async fn what_an_operator_clears_through_one_proxy_is_gone_from_the_other() {
+    let (redis, origin) = (Redis::start(&[]), origin().table("todos").table("users").start().await);
+    let [one, other] = two(&origin, &redis, KEYED).await;
+    for (order, left) in [
+        (json!({"key": "todos:detail:5"}), vec![SIX, USERS]),
+        (json!({"keys": ["todos:detail:5", "todos:detail:6"]}), vec![USERS]),
+        (json!({"pattern": "todos:detail:6"}), vec![FIVE, USERS]),
+        (json!({"pattern": "todos:detail:{id}"}), vec![USERS]),
+        (json!({"namespace": "todos"}), vec![USERS]),
+        (json!({"pattern": "users:*"}), vec![FIVE, SIX]),
+        (json!({"table": "public.users"}), vec![FIVE, SIX]),
+        (json!({"table": "todos"}), vec![USERS]),
+        (json!({"all": true}), vec![]),
+    ] {
+        for proxy in [&one, &other] {
+            hits(proxy).await;
+            assert_eq!(hits(proxy).await, [FIVE, SIX, USERS], "all is in memory before {order}");
+        }
+        let answer = clear(&one, &order).await.expect_status(200).json();
+        assert!(
+            answer["cleared"]["tags"].as_u64().unwrap() > 0 && answer.get("warnings").is_none(),
+            "{answer}"
+        );
+        assert_eq!(hits(&other).await, left, "{order}");
+    }
+    assert_eq!(one.counted("larder_invalidations_total", &[]).await, 9.0);
+}
+
+#[tokio::test]
+async fn an_order_that_means_nothing_clears_nothing() {
+    let origin = origin().table("todos").table("users").start().await;
+    let proxy = proxy(&origin).rules(KEYED).start().await;
+    hits(&proxy).await;
+    for order in [json!({}), json!([]), json!({"key": "a:b", "all": true}), json!({"pattern": "todos:de*"})] {
+        let answer = clear(&proxy, &order).await.expect_status(400).json();
+        assert_eq!(answer["code"], "LARDER400", "{order}");
+        assert!(!answer["hint"].as_str().unwrap().is_empty());
+    }
+    let long = json!({"key": "x".repeat(2 << 20)});
+    clear(&proxy, &long).await.expect_status(413);
+    let admin = Client::new(proxy.admin());
+    admin.ask(Method::POST, "/api/cache/clear", r#"{"all":true}"#.into()).await.expect_status(415);
+    admin.get("/api/cache/clear").await.expect_status(405).expect_header("allow", contains("POST"));
+    assert_eq!(proxy.counted("larder_invalidations_total", &[]).await, 0.0);
+    assert_eq!(hits(&proxy).await, [FIVE, SIX, USERS]);
+}
+
+#[tokio::test]
+async fn what_a_lost_store_could_not_be_told_is_said() {
+    let (mut redis, origin) = (Redis::start(&[]), origin().table("todos").start().await);
+    let [one, other] = two(&origin, &redis, CACHED).await;
+    redis.kill();
+    let told = clear(&one, &json!({"all": true})).await.expect_status(200).json();
+    assert!(told["warnings"][0].as_str().unwrap().contains("owed"), "{told}");
+    redis.start_again();
+    for proxy in [&one, &other] {
+        until(proxy, "/readyz", 200, |ready| ready["store"] == "up" && ready["fleet"]["members"] == 2).await;
+    }
+}
+
+/// Runs the program beside the proxy, which this thread serves.
+async fn larder(arguments: &'static [&'static str], admin: String) -> Output {
+    let run = move || {
+        let program = env!("CARGO_BIN_EXE_larder");
+        Command::new(program).args(arguments).args(["--admin", &admin]).env_clear().output().unwrap()
+    };
+    tokio::task::spawn_blocking(run).await.unwrap()
+}
+
+#[tokio::test]
+async fn larder_purge_asks_the_running_proxy() {
+    let origin = origin().table("todos").table("users").start().await;
+    let proxy = proxy(&origin).rules(KEYED).start().await;
+    let admin = proxy.admin().to_string();
+    for (arguments, left) in [
+        (&["purge", "todos:detail:5"][..], vec![SIX, USERS]),
+        (&["purge", "todos:detail:5", "todos:detail:6"], vec![USERS]),
+        (&["purge", "todos:*"], vec![USERS]),
+        (&["purge", "--table", "users"], vec![FIVE, SIX]),
+        (&["purge", "--namespace", "users", "--json"], vec![FIVE, SIX]),
+        (&["purge", "--all"], vec![]),
+    ] {
+        hits(&proxy).await;
+        let done = larder(arguments, admin.clone()).await;
+        assert_eq!(done.status.code(), Some(0), "{arguments:?}: {done:?}");
+        if arguments.contains(&"--json") {
+            assert_eq!(serde_json::from_slice::<Value>(&done.stdout).unwrap()["cleared"]["tags"], 1);
+        }
+        assert_eq!(hits(&proxy).await, left, "{arguments:?}");
+    }
+    for (arguments, code, said) in [
+        (&["purge", "todos:de*"][..], 1, "todos:detail:{id}"),
+        (&["purge"], 64, "--all"),
+        (&["purge", "a:b", "--all"], 64, "cannot be used with"),
+    ] {
+        let done = larder(arguments, admin.clone()).await;
+        let text = String::from_utf8_lossy(&done.stderr);
+        assert_eq!((done.status.code(), text.contains(said)), (Some(code), true), "{arguments:?}: {text}");
+    }
+    let nobody = larder(&["purge", "--all"], "127.0.0.1:9".to_owned()).await;
+    assert_eq!(nobody.status.code(), Some(69));
 }
