@@ -14,6 +14,7 @@ mod locks;
 mod pages;
 mod reply;
 mod sources;
+mod stats;
 #[cfg(test)]
 mod tests;
 
@@ -79,6 +80,7 @@ impl Admin {
                 refresh(metrics);
                 answer(StatusCode::OK, PROMETHEUS_TEXT, metrics.render())
             }
+            Page::Stats => self.stats(),
             Page::Clear => clear::clear(&self.sources, &head, body).await,
             Page::Explain => self.explain(&head, body).await,
             Page::Locks(rest) => locks::locks(&self.sources.guards, rest, &head, body).await,
@@ -102,6 +104,11 @@ impl Admin {
     fn fleet(&self) -> Answer {
         let Sources { cache, clock, .. } = &self.sources;
         told(StatusCode::OK, &fleet::fleet(&cache.usage(), cache.fleet(), &clock.timestamp()))
+    }
+
+    fn stats(&self) -> Answer {
+        let Sources { cache, metrics, clock, .. } = &self.sources;
+        told(StatusCode::OK, &stats::stats(&cache.usage(), &metrics.counted(), &clock.timestamp()))
     }
 
     async fn explain<B>(&self, head: &Parts, body: B) -> Answer

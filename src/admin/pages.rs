@@ -3,12 +3,13 @@
 use http::Method;
 
 /// Every page, for people who look for one. Below `/api/locks` and `/api/operations`, a name may follow.
-pub(super) const ALL: [&str; 10] = [
+pub(super) const ALL: [&str; 11] = [
     "/healthz",
     "/readyz",
     "/metrics",
     "/api/health/redis",
     "/api/fleet",
+    "/api/cache/stats",
     "/api/cache/clear",
     "/api/explain",
     "/api/locks",
@@ -29,6 +30,8 @@ pub(super) enum Page<'p> {
     Fleet,
     /// Everything that is counted.
     Metrics,
+    /// How much is answered from the cache?
+    Stats,
     /// What should disappear.
     Clear,
     /// What would happen to a request?
@@ -52,6 +55,7 @@ impl<'p> Page<'p> {
             "/api/health/redis" => Some(Self::Redis),
             "/api/fleet" => Some(Self::Fleet),
             "/metrics" => Some(Self::Metrics),
+            "/api/cache/stats" => Some(Self::Stats),
             "/api/cache/clear" => Some(Self::Clear),
             "/api/explain" => Some(Self::Explain),
             "/api/limits" => Some(Self::Limits),
@@ -64,9 +68,13 @@ impl<'p> Page<'p> {
     /// The methods that it answers.
     pub(super) fn methods(self) -> &'static str {
         match self {
-            Self::Alive | Self::Ready | Self::Redis | Self::Fleet | Self::Metrics | Self::Limits => {
-                "GET, HEAD"
-            }
+            Self::Alive
+            | Self::Ready
+            | Self::Redis
+            | Self::Fleet
+            | Self::Stats
+            | Self::Metrics
+            | Self::Limits => "GET, HEAD",
             Self::Clear => "POST",
             Self::Explain => "GET, HEAD, POST",
             Self::Locks("" | "/") | Self::Operations("" | "/") => "GET, HEAD",

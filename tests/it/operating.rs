@@ -230,3 +230,34 @@ async fn larder_purge_asks_the_running_proxy() {
     let nobody = larder(&["purge", "--all"], "127.0.0.1:9".to_owned()).await;
     assert_eq!(nobody.status.code(), Some(69));
 }
+
+#[tokio::test]
+async fn what_is_answered_from_the_cache_is_told_by_rule() {
+    let origin = origin().table("todos").table("users").table("other").start().await;
+    let proxy = proxy(&origin).rules(KEYED).start().await;
+    let stats = page(&proxy, "/api/cache/stats", 200).await;
+    assert_eq!((&stats["stats"]["hits"], &stats["stats"]["hit_rate"]), (&json!(0), &json!(null)));
+    for target in [FIVE, FIVE, FIVE, SIX, "/rest/v1/other"] {
+        proxy.client().get(target).await.expect_status(200);
+    }
+    let told = page(&proxy, "/api/cache/stats", 200).await;
+    let stats = &told["stats"];
+    assert_eq!((&stats["hits"], &stats["misses"], &stats["hit_rate"]), (&json!(2), &json!(2), &json!(0.5)));
+    assert_eq!((&stats["keys"], &stats["upstream_requests"]), (&json!(2), &json!(3)));
+    assert_eq!(stats["rules"][0], json!({ "rule": "todo", "hits": 2, "misses": 2, "hit_rate": 0.5 }));
+    assert_eq!(stats["rules"][1]["rule"], "users");
+    for name in ["memory", "bytes_saved"] {
+        assert!(stats[name].as_u64().unwrap() > 0, "{name}: {stats:#}");
+    }
+    assert!(told["timestamp"].is_string() && stats.get("store").is_none());
+
+    let admin = proxy.admin().to_string();
+    let shown = larder(&["stats"], admin.clone()).await;
+    assert_eq!(shown.status.code(), Some(0));
+    let text = String::from_utf8(shown.stdout).unwrap();
+    assert!(text.contains("50.0%") && text.contains("todo") && !text.contains('\x1b'), "{text}");
+    let shown = larder(&["stats", "--json"], admin).await;
+    let again: Value = serde_json::from_slice(&shown.stdout).unwrap();
+    assert_eq!(again["stats"], told["stats"]);
+    assert_eq!(larder(&["stats", "--watch"], "127.0.0.1:9".to_owned()).await.status.code(), Some(69));
+}
