@@ -20,7 +20,7 @@ use crate::consistency::Consistency;
 use crate::key::{Key, Tag};
 use crate::rules::RuleSet;
 
-use super::reply::{Answer, refused_with, told};
+use super::reply::{Answer, refused, refused_with, told};
 use super::sources::Sources;
 
 /// Largest order, in bytes: as many keys as one order may name, of the longest that there are, take less than twice that.
@@ -193,19 +193,22 @@ where
         Err(no) => return refused_with(no.status(), &no.to_string(), Some(&no.hint())),
     };
     let Purge { tags, consistency, mut warnings } = purge;
-    sources.invalidator.changed(&tags, consistency).await;
-    tracing::warn!(
-        tags = tags.len(),
-        first = tags.first().map_or("", Tag::as_str),
-        "an operator cleared entries"
-    );
+    let cleared = tags.len();
+    let first = tags.first().map_or("", Tag::as_str).to_owned();
+    tracing::warn!(tags = cleared, first, "an operator clears entries");
+    let invalidator = sources.invalidator.clone();
+    // not cancelled with who asked: half of it would be neither done nor owed
+    let carrying = sources.tasks.spawn(async move { invalidator.changed(&tags, consistency).await });
+    if carrying.await.is_err() {
+        return refused(StatusCode::INTERNAL_SERVER_ERROR, "nobody knows whether it was cleared: ask again");
+    }
     let owed = sources.cache.usage().shared.map_or(0, |shared| shared.owed);
     if owed > 0 {
         warnings.push(format!(
             "the shared store is owed {owed} changes: other proxies that reach it hear of them when this one does"
         ));
     }
-    let mut body = json!({ "cleared": { "tags": tags.len() }, "timestamp": sources.clock.timestamp() });
+    let mut body = json!({ "cleared": { "tags": cleared }, "timestamp": sources.clock.timestamp() });
     if !warnings.is_empty() {
         body["warnings"] = warnings.into();
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde_json::Value;
+use tokio_util::task::TaskTracker;
 
 use crate::cache::Cache;
 use crate::clock::Clock;
@@ -43,6 +44,8 @@ pub struct Sources {
     pub explain: Explain,
     /// The one door through which entries disappear.
     pub invalidator: Invalidator,
+    /// Who owns what goes on when an operator has hung up.
+    pub tasks: TaskTracker,
     /// What an operator's words mean there.
     pub resolve: Resolve,
     /// Locks and operations.

@@ -32,6 +32,7 @@ fn admin() -> Admin {
         health: Health::default(),
         invalidator: Invalidator::new(Arc::clone(&cache), metrics.clone()),
         resolve: Box::new(move |wanted| wanted.resolve(purging.rules())),
+        tasks: tokio_util::task::TaskTracker::new(),
         cache,
         clock: Clock::default(),
         metrics,

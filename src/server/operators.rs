@@ -27,6 +27,7 @@ impl Ground {
                 proxy.with_planner(|planner| Explanation::of(planner, asked, clock.unix_seconds()))
             }),
             invalidator: Invalidator::new(Arc::clone(&self.cache), self.metrics.clone()),
+            tasks: self.shutdown.tasks().clone(),
             resolve: Box::new(move |wanted| purging.with_planner(|planner| wanted.resolve(planner.rules()))),
             guards: Arc::clone(&self.guards),
             limits: Box::new(move || limited.with_planner(|planner| limits_of(planner.rules()))),

@@ -135,7 +135,7 @@ pub(super) struct Ground {
     pub(super) guards: Arc<Guards>,
     pub(super) metrics: Metrics,
     pub(super) health: Health,
-    shutdown: Shutdown,
+    pub(super) shutdown: Shutdown,
 }
 
 impl Ground {

@@ -4,6 +4,8 @@ use std::process::{Command, Output};
 
 use http::Method;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 use crate::redis::Redis;
 use crate::support::client::{Answer, Client};
@@ -186,6 +188,24 @@ async fn what_a_lost_store_could_not_be_told_is_said() {
     for proxy in [&one, &other] {
         until(proxy, "/readyz", 200, |ready| ready["store"] == "up" && ready["fleet"]["members"] == 2).await;
     }
+}
+
+#[tokio::test]
+async fn an_operator_who_hangs_up_has_cleared_nevertheless() {
+    let (mut redis, origin) = (Redis::start(&[]), origin().table("todos").start().await);
+    let [one, _other] = two(&origin, &redis, CACHED).await;
+    redis.pause();
+    let mut operator = TcpStream::connect(one.admin()).await.unwrap();
+    let order = "POST /api/cache/clear HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+                 content-length: 12\r\n\r\n{\"all\":true}";
+    operator.write_all(order.as_bytes()).await.unwrap();
+    for _ in 0..10 {
+        page(&one, "/healthz", 200).await; // what came before this has been begun
+    }
+    drop(operator);
+    until(&one, "/readyz", 200, |ready| ready["fleet"]["owed"] == 1).await;
+    redis.start_again();
+    until(&one, "/readyz", 200, |ready| ready["fleet"]["owed"] == 0).await;
 }
 
 /// Runs the program beside the proxy, which this thread serves.
