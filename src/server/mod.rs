@@ -7,6 +7,7 @@
 //! every task.
 
 mod activity;
+mod advising;
 mod callers;
 mod connection;
 mod exchange;
