@@ -68,6 +68,32 @@ pub struct Metrics {
     pub schema_moved_on: IntGauge,
 }
 
+/// What was counted since the start, for people.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Requests by rule and outcome.
+    pub requests: Vec<Requests>,
+    /// Bytes of bodies that were served without asking the upstream.
+    pub saved_bytes: u64,
+    /// Requests that were sent upstream.
+    pub upstream_requests: u64,
+    /// Entries that came into the store.
+    pub fills: u64,
+    /// Changes that took something away.
+    pub invalidations: u64,
+}
+
+/// The requests of one rule that had one outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Requests {
+    /// The rule's name, or [`NO_RULE`].
+    pub rule: String,
+    /// The outcome's word.
+    pub outcome: String,
+    /// How many.
+    pub count: u64,
+}
+
 /// The metrics that have labels.
 #[derive(Clone)]
 struct Labelled {
@@ -343,10 +369,38 @@ impl Metrics {
         self.registry.gather().iter().map(|family| family.name().to_owned()).collect()
     }
 
-    /// All metrics in Prometheus' text format.
-    pub fn render(&self) -> String {
+    /// What was counted until now.
+    pub fn counted(&self) -> Counted {
+        self.tell_hits();
+        let families = prometheus::core::Collector::collect(&self.labelled.requests);
+        let series = families.iter().flat_map(|family| family.get_metric());
+        let requests = series.map(|series| {
+            let label = |name: &str| {
+                let mut labels = series.get_label().iter();
+                labels.find(|label| label.name() == name).map_or("", |label| label.value()).to_owned()
+            };
+            // counts are whole numbers below 2^53
+            let count = series.get_counter().get_value() as u64;
+            Requests { rule: label("rule"), outcome: label("outcome"), count }
+        });
+        Counted {
+            requests: requests.collect(),
+            saved_bytes: self.saved_bytes.get(),
+            upstream_requests: self.upstream_requests.get(),
+            fills: self.fills.get(),
+            invalidations: self.invalidations.get(),
+        }
+    }
+
+    /// Hits are counted by each thread for itself.
+    fn tell_hits(&self) {
         let all = self.hits.lock().unwrap_or_else(PoisonError::into_inner).clone();
         all.iter().filter_map(Weak::upgrade).for_each(|counts| counts.tell());
+    }
+
+    /// All metrics in Prometheus' text format.
+    pub fn render(&self) -> String {
+        self.tell_hits();
         // the only failure is a writer's, and a string does not fail
         TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
     }

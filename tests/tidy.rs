@@ -56,7 +56,21 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "invalidation",
         ],
     ),
-    ("admin", &["units", "explain", "key", "metrics", "guard"]),
+    (
+        "admin",
+        &[
+            "clock",
+            "units",
+            "consistency",
+            "explain",
+            "key",
+            "rules",
+            "metrics",
+            "cache",
+            "guard",
+            "invalidation",
+        ],
+    ),
     // G: process
     (
         "server",

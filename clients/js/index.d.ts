@@ -39,7 +39,21 @@ export class LarderError extends Error {
   readonly status: number;
 }
 
+/** What should disappear: a key or a pattern, several keys, or one of the objects. */
+export type Invalidated =
+  | string
+  | readonly string[]
+  | { table: string }
+  | { namespace: string }
+  | { all: true };
+
 export interface Larder {
+  /**
+   * Makes entries disappear, as a write does, for what changed behind Larder's back. A string is a key
+   * (`properties:detail:5`), `namespace:*`, `*`, or a pattern that a write rule names; an array holds keys.
+   * Resolves when no later read, through any proxy that shares the store, gets an answer from before.
+   */
+  invalidate(what: Invalidated): Promise<void>;
   /**
    * Runs `fn` while holding the lock, renews it meanwhile, and releases it in the end, also if `fn` throws.
    * `signal` is aborted if the lock is lost. Throws `LockBusyError` if somebody else holds it after all tries.

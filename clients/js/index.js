@@ -1,4 +1,4 @@
-// The locks of a running Larder, for what an app does outside the database. No dependencies.
+// The locks of a running Larder, and its cache, for what an app does outside the database. No dependencies.
 
 const EXPIRE_SECONDS = 30;
 const RETRY_DELAY_MS = 100;
@@ -31,10 +31,10 @@ export function createLarder(options = {}) {
   const send = options.fetch ?? globalThis.fetch;
   if (!url) throw new LarderError('where is Larder? Give `url`, or set LARDER_ADMIN_URL', 0);
 
-  /** Asks for one lock. `accept` are statuses that mean something to the caller; all others are thrown. */
-  async function ask(method, key, order, accept) {
+  /** Asks for a page. `accept` are statuses that mean something to the caller; all others are thrown. */
+  async function ask(method, path, order, accept) {
     const headers = { ...(token && { authorization: `Bearer ${token}` }), ...(order && { 'content-type': 'application/json' }) };
-    const target = new URL(`/api/locks/${encodeURIComponent(key)}`, url);
+    const target = new URL(path, url);
     let answer;
     try {
       answer = await send(target, { method, headers, body: order && JSON.stringify(order) });
@@ -46,11 +46,13 @@ export function createLarder(options = {}) {
     return { status: answer.status, body };
   }
 
+  const lockOf = (key) => `/api/locks/${encodeURIComponent(key)}`;
+
   const hold = (seconds = EXPIRE_SECONDS) => `${Math.round(seconds * 1000)}ms`;
 
   async function acquireLock(key, { expireSeconds, retries = 0, retryDelay = RETRY_DELAY_MS } = {}) {
     for (let tries = 0; ; tries += 1) {
-      const { status, body } = await ask('POST', key, { hold: hold(expireSeconds) }, [201, 409]);
+      const { status, body } = await ask('POST', lockOf(key), { hold: hold(expireSeconds) }, [201, 409]);
       if (status === 201) return { key, token: body.token, fence: body.fence, expiresIn: body.expires_in };
       if (tries >= retries) return null;
       await pause(retryDelay);
@@ -59,15 +61,15 @@ export function createLarder(options = {}) {
 
   async function renewLock(lock, { expireSeconds = lock.expiresIn } = {}) {
     const order = { token: lock.token, hold: hold(expireSeconds) };
-    return (await ask('PUT', lock.key, order, [200, 409])).status === 200;
+    return (await ask('PUT', lockOf(lock.key), order, [200, 409])).status === 200;
   }
 
   async function releaseLock(lock) {
-    return (await ask('DELETE', lock.key, { token: lock.token }, [200, 409])).status === 200;
+    return (await ask('DELETE', lockOf(lock.key), { token: lock.token }, [200, 409])).status === 200;
   }
 
   async function isLocked(key) {
-    return (await ask('GET', key, undefined, [200])).body.held;
+    return (await ask('GET', lockOf(key), undefined, [200])).body.held;
   }
 
   /** Renews until told to stop. A store that cannot be asked is asked again; a lock that is lost ends it. */
@@ -102,5 +104,12 @@ export function createLarder(options = {}) {
     }
   }
 
-  return { withLock, acquireLock, renewLock, releaseLock, isLocked };
+  /** Makes entries disappear from every proxy that shares the store; resolves when no later read can see them. */
+  async function invalidate(what) {
+    const order = typeof what === 'string' ? { pattern: what } : Array.isArray(what) ? { keys: what } : what;
+    if (order.keys?.length === 0) return;
+    await ask('POST', '/api/cache/clear', order, [200]);
+  }
+
+  return { invalidate, withLock, acquireLock, renewLock, releaseLock, isLocked };
 }

@@ -72,6 +72,24 @@ test('whoever loses the lock hears of it', async () => {
   assert.equal(heard, 'the lock d was lost');
 });
 
+test('what is named disappears, and what cannot be named is refused', async () => {
+  const generations = async () => {
+    const headers = { authorization: `Bearer ${process.env.LARDER_ADMIN_TOKEN}` };
+    const text = await (await fetch(new URL('/metrics', process.env.LARDER_ADMIN_URL), { headers })).text();
+    return Number(/^larder_invalidated_tags_total (\d+)$/m.exec(text)[1]);
+  };
+  const before = await generations();
+  await larder.invalidate('properties:detail:5');
+  await larder.invalidate(['properties:detail:5', 'properties:detail:6']);
+  await larder.invalidate('properties:*');
+  await larder.invalidate({ namespace: 'homepage' });
+  await larder.invalidate({ all: true });
+  await larder.invalidate([]);
+  assert.equal((await generations()) - before, 6);
+  await assert.rejects(larder.invalidate('properties:nobody*'), { name: 'LarderError', status: 400 });
+  await assert.rejects(larder.invalidate({}), { name: 'LarderError', status: 400 });
+});
+
 test('mistakes say what is wrong', async () => {
   await assert.rejects(larder.acquireLock('e', { expireSeconds: 7200 }), { name: 'LarderError', status: 400 });
   await assert.rejects(createLarder({ token: 'not the one that is set' }).isLocked('e'), { status: 401 });

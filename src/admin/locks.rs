@@ -10,9 +10,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::request::Parts;
-use http::{HeaderValue, Method, Response, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 use http_body::Body;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Limited};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ use crate::guard::{Acquired, Guards, Released, Renewed, StoreDown, TakenLock, To
 use crate::key::LockName;
 use crate::units::{AmountError, parse_duration};
 
-use super::{JSON, answer, refused};
+use super::reply::{Answer, refused, told};
 
 /// Largest order, in bytes: a token and a time.
 const ORDER_BYTES_MAX: usize = 4 * 1024;
@@ -84,8 +84,6 @@ impl BadOrder {
         }
     }
 }
-
-type Answer = Response<Full<Bytes>>;
 
 /// Answers what is asked about locks below `/api/locks`; `rest` is what follows.
 pub(super) async fn locks<B>(guards: &Guards, rest: &str, head: &Parts, body: B) -> Answer
@@ -247,10 +245,6 @@ fn shown(lock: &TakenLock) -> Value {
 
 fn seconds(time: Duration) -> f64 {
     time.as_secs_f64()
-}
-
-fn told(status: StatusCode, value: &Value) -> Answer {
-    answer(status, JSON, format!("{value}\n"))
 }
 
 fn unavailable(down: StoreDown) -> Answer {

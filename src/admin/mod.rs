@@ -2,77 +2,46 @@
 //!
 //! `/healthz` is 200 while the process lives, `/readyz` while clients can be
 //! answered, `/metrics` is Prometheus text, `/api/explain` tells what would
-//! happen to a request, `/api/locks` shows, takes and frees locks. No cookies, no CORS.
+//! happen to a request, `/api/locks` shows, takes and frees locks, `/api/fleet` shows
+//! who shares the store; `pages` names them all. No cookies, no CORS.
 
 mod access;
+mod clear;
 mod explain;
+mod fleet;
 mod health;
 mod locks;
 mod pages;
+mod reply;
+mod sources;
+mod stats;
 #[cfg(test)]
 mod tests;
 
 use std::error::Error;
-use std::fmt;
-use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use http::header::{ALLOW, HeaderValue};
 use http::request::Parts;
-use http::{Request, Response, StatusCode};
+use http::{Request, StatusCode};
 use http_body::Body;
-use http_body_util::Full;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::explain::{Asked, Explanation};
-use crate::guard::Guards;
-use crate::metrics::Metrics;
-
-use access::Denial;
 use pages::Page;
+use reply::{Answer, JSON, answer, denied, refused, told};
 
 pub use access::{Token, TokenError};
+pub use clear::{NoPurge, Purge, Wanted};
 pub use health::{Health, Phase};
+pub use sources::{Explain, Refresh, Resolve, ShowLimits, Sources};
 
-const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 const PROMETHEUS_TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-
-/// Brings gauges up to date just before they are shown.
-pub type Refresh = Box<dyn Fn(&Metrics) + Send + Sync>;
-
-/// Says what the proxy would do now.
-pub type Explain = Box<dyn Fn(&Asked) -> Explanation + Send + Sync>;
-
-/// Says which limits are in use.
-pub type ShowLimits = Box<dyn Fn() -> Value + Send + Sync>;
-
-/// What operators are told from.
-pub struct Sources {
-    /// Whether clients can be answered.
-    pub health: Health,
-    /// What is counted.
-    pub metrics: Metrics,
-    /// Brings the gauges up to date.
-    pub refresh: Refresh,
-    /// Explains a request.
-    pub explain: Explain,
-    /// Locks and operations.
-    pub guards: Arc<Guards>,
-    /// The limits in use.
-    pub limits: ShowLimits,
-}
 
 /// Answers operators.
 #[derive(Debug)]
 pub struct Admin {
     token: Option<Token>,
     sources: Sources,
-}
-
-impl fmt::Debug for Sources {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Sources").field("health", &self.health).finish_non_exhaustive()
-    }
 }
 
 impl Admin {
@@ -82,7 +51,7 @@ impl Admin {
     }
 
     /// Answers one request. Nothing of it is looked at before it is allowed.
-    pub async fn handle<B>(&self, request: Request<B>) -> Response<Full<Bytes>>
+    pub async fn handle<B>(&self, request: Request<B>) -> Answer
     where
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -92,9 +61,7 @@ impl Admin {
             return denied(denial);
         }
         let Some(page) = Page::at(head.uri.path()) else {
-            let pages =
-                "/healthz, /readyz, /metrics, /api/explain, /api/locks, /api/operations or /api/limits";
-            return refused(StatusCode::NOT_FOUND, &format!("no such page: try {pages}"));
+            return refused(StatusCode::NOT_FOUND, &format!("no such page: try {}", pages::ALL.join(", ")));
         };
         let allowed = page.methods();
         if !page.answers(&head.method) {
@@ -106,11 +73,15 @@ impl Admin {
         match page {
             Page::Alive => answer(StatusCode::OK, JSON, json!({"status": "alive"}).to_string()),
             Page::Ready => self.ready(),
+            Page::Redis => self.redis(),
+            Page::Fleet => self.fleet(),
             Page::Metrics => {
                 let Sources { metrics, refresh, .. } = &self.sources;
                 refresh(metrics);
                 answer(StatusCode::OK, PROMETHEUS_TEXT, metrics.render())
             }
+            Page::Stats => self.stats(),
+            Page::Clear => clear::clear(&self.sources, &head, body).await,
             Page::Explain => self.explain(&head, body).await,
             Page::Locks(rest) => locks::locks(&self.sources.guards, rest, &head, body).await,
             Page::Operations(rest) => locks::operations(&self.sources.guards, rest, &head).await,
@@ -118,19 +89,29 @@ impl Admin {
         }
     }
 
-    fn ready(&self) -> Response<Full<Bytes>> {
-        let health = &self.sources.health;
-        let phase = health.phase();
-        let status = match phase {
-            Phase::Ready => StatusCode::OK,
-            Phase::Starting | Phase::Draining => StatusCode::SERVICE_UNAVAILABLE,
-        };
-        // Old rules in use are no reason to send clients elsewhere: elsewhere has the same file.
-        let rules = if health.rules_broken() { "refused, older rules in use" } else { "in use" };
-        answer(status, JSON, json!({"status": phase.as_str(), "rules": rules}).to_string())
+    fn ready(&self) -> Answer {
+        let Sources { health, cache, .. } = &self.sources;
+        let (status, body) = fleet::ready(health, &cache.usage());
+        answer(status, JSON, body.to_string())
     }
 
-    async fn explain<B>(&self, head: &Parts, body: B) -> Response<Full<Bytes>>
+    fn redis(&self) -> Answer {
+        let Sources { cache, clock, .. } = &self.sources;
+        let (status, body) = fleet::redis(&cache.usage(), &clock.timestamp());
+        told(status, &body)
+    }
+
+    fn fleet(&self) -> Answer {
+        let Sources { cache, clock, .. } = &self.sources;
+        told(StatusCode::OK, &fleet::fleet(&cache.usage(), cache.fleet(), &clock.timestamp()))
+    }
+
+    fn stats(&self) -> Answer {
+        let Sources { cache, metrics, clock, .. } = &self.sources;
+        told(StatusCode::OK, &stats::stats(&cache.usage(), &metrics.counted(), &clock.timestamp()))
+    }
+
+    async fn explain<B>(&self, head: &Parts, body: B) -> Answer
     where
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -144,29 +125,4 @@ impl Admin {
             Err(error) => refused(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
         }
     }
-}
-
-fn denied(denial: Denial) -> Response<Full<Bytes>> {
-    match denial {
-        Denial::Token => {
-            let mut response = refused(StatusCode::UNAUTHORIZED, "the token is missing or wrong");
-            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            response
-        }
-        Denial::Host => refused(StatusCode::FORBIDDEN, "Host must be an IP address or localhost"),
-    }
-}
-
-fn refused(status: StatusCode, message: &str) -> Response<Full<Bytes>> {
-    let code = format!("LARDER{}", status.as_u16());
-    let body = json!({"code": code, "message": message, "details": null, "hint": null});
-    answer(status, JSON, body.to_string())
-}
-
-fn answer(status: StatusCode, content_type: HeaderValue, body: String) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::from(body));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, content_type);
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }

@@ -2,6 +2,21 @@
 
 use http::Method;
 
+/// Every page, for people who look for one. Below `/api/locks` and `/api/operations`, a name may follow.
+pub(super) const ALL: [&str; 11] = [
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/api/health/redis",
+    "/api/fleet",
+    "/api/cache/stats",
+    "/api/cache/clear",
+    "/api/explain",
+    "/api/locks",
+    "/api/operations",
+    "/api/limits",
+];
+
 /// A page of the admin address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Page<'p> {
@@ -9,8 +24,16 @@ pub(super) enum Page<'p> {
     Alive,
     /// Can clients be answered?
     Ready,
+    /// Can the shared store be asked?
+    Redis,
+    /// Who shares the store?
+    Fleet,
     /// Everything that is counted.
     Metrics,
+    /// How much is answered from the cache?
+    Stats,
+    /// What should disappear.
+    Clear,
     /// What would happen to a request?
     Explain,
     /// Locks; what follows names one.
@@ -29,7 +52,11 @@ impl<'p> Page<'p> {
         match path {
             "/healthz" => Some(Self::Alive),
             "/readyz" => Some(Self::Ready),
+            "/api/health/redis" => Some(Self::Redis),
+            "/api/fleet" => Some(Self::Fleet),
             "/metrics" => Some(Self::Metrics),
+            "/api/cache/stats" => Some(Self::Stats),
+            "/api/cache/clear" => Some(Self::Clear),
             "/api/explain" => Some(Self::Explain),
             "/api/limits" => Some(Self::Limits),
             _ => below("/api/locks")
@@ -41,7 +68,14 @@ impl<'p> Page<'p> {
     /// The methods that it answers.
     pub(super) fn methods(self) -> &'static str {
         match self {
-            Self::Alive | Self::Ready | Self::Metrics | Self::Limits => "GET, HEAD",
+            Self::Alive
+            | Self::Ready
+            | Self::Redis
+            | Self::Fleet
+            | Self::Stats
+            | Self::Metrics
+            | Self::Limits => "GET, HEAD",
+            Self::Clear => "POST",
             Self::Explain => "GET, HEAD, POST",
             Self::Locks("" | "/") | Self::Operations("" | "/") => "GET, HEAD",
             Self::Locks(_) => "GET, HEAD, POST, PUT, DELETE",
@@ -52,5 +86,37 @@ impl<'p> Page<'p> {
     /// Whether it answers this one.
     pub(super) fn answers(self, method: &Method) -> bool {
         self.methods().split(", ").any(|known| method == known)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The pages that the curl lines of a text ask, with the method of each.
+    fn asked(text: &str) -> Vec<(Method, &str)> {
+        let lines = text.lines().filter(|line| line.trim_start().starts_with("curl "));
+        let asked = lines.map(|line| {
+            let path = line.split_once("$ADMIN").expect("a curl line asks $ADMIN").1;
+            let end = path.find(['\'', '"', ' ', '?']).unwrap_or(path.len());
+            let method = line.split_once("-X ").and_then(|(_, rest)| rest.split(' ').next());
+            let method = method.unwrap_or(if line.contains(" -d ") { "POST" } else { "GET" });
+            (method.parse().unwrap(), &path[..end])
+        });
+        asked.collect()
+    }
+
+    #[test]
+    fn every_page_is_documented_and_every_documented_page_answers() {
+        let text = include_str!("../../docs/admin.md");
+        let asked = asked(text);
+        for (method, path) in &asked {
+            let page = Page::at(path).unwrap_or_else(|| panic!("docs/admin.md: {path} is no page"));
+            assert!(page.answers(method), "docs/admin.md: {path} does not answer {method}");
+        }
+        for page in ALL {
+            assert!(Page::at(page).is_some(), "{page} is no page");
+            assert!(asked.iter().any(|(_, path)| *path == page), "docs/admin.md has no curl line for {page}");
+        }
     }
 }

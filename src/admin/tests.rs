@@ -1,8 +1,16 @@
 //! Is an operator told what `larder explain` tells, and nobody else anything?
 
-use http_body_util::BodyExt;
+use std::sync::Arc;
+
+use http_body_util::{BodyExt, Full};
 use serde_json::Value;
 
+use crate::cache::{Cache, MemoryStore};
+use crate::clock::Clock;
+use crate::explain::{Asked, Explanation};
+use crate::guard::Guards;
+use crate::invalidation::Invalidator;
+use crate::metrics::Metrics;
 use crate::plan::Planner;
 use crate::rules::{Context, RuleSet};
 
@@ -17,13 +25,20 @@ fn planner() -> Planner {
 }
 
 fn admin() -> Admin {
-    let planner = planner();
+    let (planner, purging) = (planner(), planner());
+    let cache = Arc::new(Cache::new(Arc::new(MemoryStore::new(1 << 20)), Clock::default()));
+    let metrics = Metrics::new();
     let sources = Sources {
         health: Health::default(),
-        metrics: Metrics::new(),
+        invalidator: Invalidator::new(Arc::clone(&cache), metrics.clone()),
+        resolve: Box::new(move |wanted| wanted.resolve(purging.rules())),
+        tasks: tokio_util::task::TaskTracker::new(),
+        cache,
+        clock: Clock::default(),
+        metrics,
         refresh: Box::new(|_| {}),
         explain: Box::new(move |asked| Explanation::of(&planner, asked, 1_000)),
-        guards: Arc::new(Guards::in_memory(&crate::clock::Clock::default())),
+        guards: Arc::new(Guards::in_memory(&Clock::default())),
         limits: Box::new(|| Value::Null),
     };
     Admin::new(Some(Token::new(TOKEN).unwrap()), sources)

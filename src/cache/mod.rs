@@ -23,8 +23,8 @@ pub use fill::{Fill, Filled, Wish};
 pub use flight::{Answer, Flight, Landing, Ticket};
 pub use store::record;
 pub use store::{
-    Announced, Change, Closed, Dependent, Keeping, MemoryStore, Name, SharedStore, SharedUsage, Sharing,
-    Store, Usage, Writing,
+    Announced, Change, Closed, Dependent, Fleet, Keeping, Member, MemoryStore, Name, SharedStore,
+    SharedUsage, Sharing, Store, Usage, Writing,
 };
 
 use std::sync::Arc;
@@ -129,6 +129,11 @@ impl Cache {
     /// What the store holds.
     pub fn usage(&self) -> Usage {
         self.means.store.usage()
+    }
+
+    /// Who shares the store; nobody where it is this process's own.
+    pub fn fleet(&self) -> Option<Fleet> {
+        self.means.store.fleet()
     }
 
     /// How many fetches are under way.

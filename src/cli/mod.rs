@@ -5,9 +5,11 @@ mod demo;
 mod exit;
 mod explain;
 mod lock;
+mod purge;
 mod running;
 mod schema;
 mod serve;
+mod stats;
 
 use std::path::PathBuf;
 
@@ -43,6 +45,10 @@ enum Command {
     /// Show and free the locks of a running proxy
     #[command(subcommand)]
     Lock(lock::Command),
+    /// Show how much a running proxy answers from its cache, and by which rules
+    Stats(stats::Flags),
+    /// Make entries disappear, here and from every proxy that shares the store
+    Purge(purge::Flags),
     /// Watch it work: a made-up Supabase, the proxy, visitors and a live table
     Demo(demo::Flags),
 }
@@ -70,6 +76,8 @@ pub fn run() -> Exit {
         Ok(Line { command: Command::Explain(flags) }) => explain::run(&flags),
         Ok(Line { command: Command::Schema(command) }) => schema::run(&command),
         Ok(Line { command: Command::Lock(command) }) => lock::run(&command),
+        Ok(Line { command: Command::Stats(flags) }) => stats::run(&flags),
+        Ok(Line { command: Command::Purge(flags) }) => purge::run(&flags),
         Ok(Line { command: Command::Demo(flags) }) => demo::run(&flags),
         Err(error) => {
             let is_asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);

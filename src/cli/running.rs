@@ -55,7 +55,7 @@ pub(super) enum NoAnswer {
     Nobody(SocketAddr, #[source] Box<dyn std::error::Error + Send + Sync>),
     /// Somebody there, but not with what was asked for.
     #[error("{status}: {message}{hint}")]
-    Refused { status: StatusCode, message: String, hint: &'static str },
+    Refused { status: StatusCode, message: String, hint: String },
 }
 
 impl NoAnswer {
@@ -139,10 +139,15 @@ async fn exchange(request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), 
 fn refused(status: StatusCode, text: &str) -> NoAnswer {
     let told: Value = serde_json::from_str(text).unwrap_or_default();
     let message = told["message"].as_str().unwrap_or("not the answer of a larder").to_owned();
-    let hint = match status {
-        StatusCode::UNAUTHORIZED => " (hint: set LARDER_ADMIN_TOKEN or --admin-token-file)",
-        StatusCode::NOT_FOUND => " (hint: is that the address for operators, and of this version?)",
-        _ => "",
+    let hint = match (status, told["hint"].as_str()) {
+        (_, Some(hint)) => format!(" (hint: {hint})"),
+        (StatusCode::UNAUTHORIZED, None) => {
+            " (hint: set LARDER_ADMIN_TOKEN or --admin-token-file)".to_owned()
+        }
+        (StatusCode::NOT_FOUND, None) => {
+            " (hint: is that the address for operators, and of this version?)".to_owned()
+        }
+        (_, None) => String::new(),
     };
     NoAnswer::Refused { status, message, hint }
 }

@@ -127,6 +127,31 @@ impl Pattern {
         tags.into_iter().collect()
     }
 
+    /// The tag of everything under this pattern as an operator writes it: with its placeholders, which
+    /// stand for any value, or with values, escaped as in a key, in their places.
+    pub fn tag_of_written(&self, written: &str) -> Option<Tag> {
+        let parts: Vec<&str> = written.split(':').collect();
+        if parts.len() != self.segments.len() {
+            return None;
+        }
+        let as_written: Vec<&str> = self.text.split(':').collect();
+        let mut values = Vec::new();
+        for ((segment, as_written), part) in self.segments.iter().zip(as_written).zip(parts) {
+            match segment {
+                Segment::Value { .. } if part == as_written => values.push(None),
+                Segment::Value { before, after } => {
+                    let value = part.strip_prefix(before.as_str())?.strip_suffix(after.as_str())?;
+                    values.push(Some(fold(value)).filter(|_| !value.contains(['*', '{', '}', '#'])));
+                    values.last()?.as_ref()?;
+                }
+                Segment::Literal(_) | Segment::Prefix(_) | Segment::Star if part == as_written => {}
+                Segment::Literal(_) | Segment::Prefix(_) | Segment::Star => return None,
+            }
+        }
+        let values: Vec<Option<&str>> = values.iter().map(Option::as_deref).collect();
+        Some(Tag::pattern(&self.text, &values))
+    }
+
     /// The tags that a write bumps, given for each placeholder the values it may
     /// have had, or `None` where they are not known.
     pub fn tags_of_write(&self, values: &[Option<Vec<String>>]) -> Vec<Tag> {
@@ -304,6 +329,28 @@ mod tests {
         assert!(takes("{x}:{y}", &[None, known("b")], "a:b"));
         assert!(!takes("{x}:{y}", &[None, known("c")], "a:b"));
         assert!(!takes("properties:detail:{id}", &[Some(vec![])], "properties:detail:5"), "no row changed");
+    }
+
+    #[test]
+    fn an_operator_writes_a_pattern_with_values_or_without() {
+        let takes = |text: &str, written: &str, key: &str| {
+            pattern(text).tag_of_written(written).map(|tag| pattern(text).tags_of_key(key).contains(&tag))
+        };
+        for (text, written, key, taken) in [
+            ("properties:list:*", "properties:list:*", "properties:list:a:b", Some(true)),
+            ("properties:list:*", "properties:list:a", "properties:list:a", None),
+            ("properties:list:*", "properties:*", "properties:list:a", None),
+            ("properties:city:{city}", "properties:city:{city}", "properties:city:Dakar", Some(true)),
+            ("properties:city:{city}", "properties:city:Dakar", "properties:city:Dakar", Some(true)),
+            ("properties:city:{city}", "properties:city:Dakar", "properties:city:Thies", Some(false)),
+            ("properties:city:{city}", "properties:city:*", "properties:city:Dakar", None),
+            ("properties:city:{city}", "properties:city:{town}", "properties:city:Dakar", None),
+            ("fmpa:*:{t}:*", "fmpa:*:t1:*", "fmpa:list:t1:f", Some(true)),
+            ("fmpa:*:{t}:*", "fmpa:*:t1:*", "fmpa:list:t2:f", Some(false)),
+            ("u:v-{id}-x", "u:v-09-x", "u:v-9-x", Some(true)),
+        ] {
+            assert_eq!(takes(text, written, key), taken, "{text} {written} {key}");
+        }
     }
 
     #[test]

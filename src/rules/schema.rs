@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::key::Table;
 
 use super::relationship::{Link, Relationship};
+use super::table_name;
 
 /// What a database function reads and writes, as far as the operator said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,6 +65,11 @@ impl Schema {
     /// Names a table of `profile`, or of the default schema.
     pub fn table(&self, profile: Option<&str>, name: &str) -> Table {
         Table::new(profile.unwrap_or(&self.default_schema), name)
+    }
+
+    /// The table that a person writes as `table` or `schema.table`; `None` if that is none.
+    pub fn named(&self, written: &str) -> Option<Table> {
+        table_name::read(written, &self.default_schema)
     }
 
     /// What a read of this table reads besides: what a view shows, what policies look at.

@@ -7,6 +7,7 @@
 //! every task.
 
 mod activity;
+mod advising;
 mod callers;
 mod connection;
 mod exchange;
@@ -14,6 +15,7 @@ mod files;
 mod jwks;
 mod limits;
 mod listen;
+mod operators;
 mod ram;
 mod reload;
 mod rules_file;

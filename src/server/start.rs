@@ -13,10 +13,9 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
-use crate::admin::{Admin, Health, Phase, Sources, Token};
+use crate::admin::{Admin, Health, Phase};
 use crate::cache::Cache;
 use crate::clock::Clock;
-use crate::explain::{Explanation, limits_of};
 use crate::guard::Guards;
 use crate::identity::Issuers;
 use crate::invalidation::Invalidator;
@@ -131,12 +130,12 @@ impl Server {
 }
 
 /// What several parts share.
-struct Ground {
-    cache: Arc<Cache>,
-    guards: Arc<Guards>,
-    metrics: Metrics,
-    health: Health,
-    shutdown: Shutdown,
+pub(super) struct Ground {
+    pub(super) cache: Arc<Cache>,
+    pub(super) guards: Arc<Guards>,
+    pub(super) metrics: Metrics,
+    pub(super) health: Health,
+    pub(super) shutdown: Shutdown,
 }
 
 impl Ground {
@@ -266,21 +265,6 @@ impl Ground {
         self.shutdown.tasks().spawn(serve(listener, entrance));
     }
 
-    fn admin(&self, token: Option<Token>, proxy: &Arc<Proxy>, clock: Clock) -> Arc<Admin> {
-        let (cache, proxy, limited) = (Arc::clone(&self.cache), Arc::clone(proxy), Arc::clone(proxy));
-        let sources = Sources {
-            health: self.health.clone(),
-            metrics: self.metrics.clone(),
-            refresh: Box::new(move |metrics| refresh(&cache, metrics)),
-            explain: Box::new(move |asked| {
-                proxy.with_planner(|planner| Explanation::of(planner, asked, clock.unix_seconds()))
-            }),
-            guards: Arc::clone(&self.guards),
-            limits: Box::new(move || limited.with_planner(|planner| limits_of(planner.rules()))),
-        };
-        Arc::new(Admin::new(token, sources))
-    }
-
     fn serve_operators(&self, listener: TcpListener, limits: Limits, admin: Arc<Admin>, shutdown: &Shutdown) {
         let entrance = Entrance {
             limits: Limits { connections: ADMIN_CONNECTIONS_MAX, ..limits },
@@ -295,35 +279,6 @@ impl Ground {
             },
         };
         shutdown.tasks().spawn(serve(listener, entrance));
-    }
-}
-
-/// Brings the gauges of the cache up to date.
-fn refresh(cache: &Cache, metrics: &Metrics) {
-    let usage = cache.usage();
-    let shared = usage.shared.unwrap_or_default();
-    let store = &metrics.store;
-    let shown = [
-        (&store.up, u64::from(shared.is_up)),
-        (&store.look_ups, shared.look_ups),
-        (&store.hits, shared.hits),
-        (&store.failures, shared.failures),
-        (&store.rejected_records, shared.rejected_records),
-        (&store.lost_fills, shared.lost_fills),
-        (&store.owed, shared.owed),
-        (&store.unannounced, shared.unannounced),
-        (&store.members, shared.members),
-        (&store.lease_millis, u64::try_from(shared.lease_left.as_millis()).unwrap_or(u64::MAX)),
-        (&metrics.entries, usage.entries),
-        (&metrics.entry_bytes, usage.bytes),
-        (&metrics.entry_bytes_max, usage.bytes_max),
-        (&metrics.tags, usage.tags),
-        (&metrics.evictions, usage.evictions),
-        (&metrics.flights, cache.flights() as u64),
-        (&metrics.lost_log_lines, crate::log::lost()),
-    ];
-    for (gauge, value) in shown {
-        gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
     }
 }
 

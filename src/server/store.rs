@@ -16,6 +16,7 @@ use crate::redis::{Address, Manners, Redis};
 use crate::rules::RuleSet;
 use crate::units::{ByteSize, parse_duration};
 
+use super::advising::advise;
 use super::settings::SettingMistake;
 use super::shutdown::Shutdown;
 
@@ -161,6 +162,7 @@ impl StoreSettings {
         let Some(address) = &self.shared else { return Arc::new(here) };
         let manners = Manners { timeout: self.timeout, connections: connections() };
         let redis = Redis::new(address.clone(), manners, last.tasks(), last.draining());
+        last.tasks().spawn(advise(redis.clone(), last.draining().clone()));
         let codec = Codec::new(usize::try_from(within.max_body.0).unwrap_or(usize::MAX));
         let sharing = Sharing {
             redis,

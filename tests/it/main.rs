@@ -15,6 +15,7 @@ mod framing;
 mod limiting;
 mod lock_api;
 mod locking;
+mod operating;
 mod passing;
 mod racing;
 mod reading;

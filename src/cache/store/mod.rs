@@ -145,6 +145,24 @@ pub struct SharedUsage {
     pub unannounced: u64,
 }
 
+/// Who shares a store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fleet {
+    /// This process, by the name that it has in the store and in logs.
+    pub own: String,
+    /// Those who are alive, this process included, as it last heard.
+    pub members: Vec<Member>,
+}
+
+/// One of those who share a store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Its name.
+    pub id: String,
+    /// For how long at most others still wait for it, if it is never heard of again.
+    pub lease_left: Duration,
+}
+
 /// A place where entries live. A store that fails answers `Missing` and drops
 /// what it is given: no method can fail a request.
 pub trait Store: Send + Sync + Debug {
@@ -183,4 +201,9 @@ pub trait Store: Send + Sync + Debug {
 
     /// How full it is.
     fn usage(&self) -> Usage;
+
+    /// Who shares it; nobody where it is this process's own.
+    fn fleet(&self) -> Option<Fleet> {
+        None
+    }
 }

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::sabotage::{self, Bug};
 
+use super::super::Member;
 use super::lease::MARGIN;
 
 /// Who is alive, and until when at most each believes its memory without having heard from the store.
@@ -69,6 +70,17 @@ impl Confirmations {
         let live = &mut self.lock().live;
         live.retain(|_, until| *until > now);
         live.extend(members.into_iter().map(|(member, left)| (member, now + left + MARGIN)));
+    }
+
+    /// Who is alive, in the order of their names.
+    pub(super) fn live(&self) -> Vec<Member> {
+        let now = Instant::now();
+        let state = self.lock();
+        let live = state.live.iter().filter(|(_, until)| **until > now);
+        let mut members: Vec<Member> =
+            live.map(|(id, until)| Member { id: id.clone(), lease_left: *until - now }).collect();
+        members.sort_by(|one, other| one.id.cmp(&other.id));
+        members
     }
 
     /// How many are alive.

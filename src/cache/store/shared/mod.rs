@@ -34,7 +34,7 @@ use crate::sabotage::{self, Bug};
 use super::super::entry::Entry;
 use super::memory::MemoryStore;
 use super::record::Codec;
-use super::{Announced, Change, Closed, Doing, Found, Name, SharedUsage, Store, Usage, Writing};
+use super::{Announced, Change, Closed, Doing, Fleet, Found, Name, SharedUsage, Store, Usage, Writing};
 use confirm::Confirmations;
 use counts::Counts;
 use journal::Journal;
@@ -158,6 +158,10 @@ impl Store for SharedStore {
             ..self.counts.so_far()
         };
         Usage { shared: Some(shared), ..self.memory.usage() }
+    }
+
+    fn fleet(&self) -> Option<Fleet> {
+        Some(Fleet { own: self.own.clone(), members: self.confirmations.live() })
     }
 }
 

@@ -1,0 +1,49 @@
+//! What does every answer to an operator look like?
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use http::{Response, StatusCode};
+use http_body_util::Full;
+use serde_json::{Value, json};
+
+use super::access::Denial;
+
+pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+
+/// An answer, whole.
+pub(super) type Answer = Response<Full<Bytes>>;
+
+pub(super) fn denied(denial: Denial) -> Answer {
+    match denial {
+        Denial::Token => {
+            let mut response = refused(StatusCode::UNAUTHORIZED, "the token is missing or wrong");
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            response
+        }
+        Denial::Host => refused(StatusCode::FORBIDDEN, "Host must be an IP address or localhost"),
+    }
+}
+
+pub(super) fn refused(status: StatusCode, message: &str) -> Answer {
+    refused_with(status, message, None)
+}
+
+/// As [`refused`], with what to do instead.
+pub(super) fn refused_with(status: StatusCode, message: &str, hint: Option<&str>) -> Answer {
+    let code = format!("LARDER{}", status.as_u16());
+    let body = json!({"code": code, "message": message, "details": null, "hint": hint});
+    answer(status, JSON, body.to_string())
+}
+
+pub(super) fn answer(status: StatusCode, content_type: HeaderValue, body: String) -> Answer {
+    let mut response = Response::new(Full::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// What was asked for, as JSON that a person can read, too.
+pub(super) fn told(status: StatusCode, value: &Value) -> Answer {
+    answer(status, JSON, format!("{value:#}\n"))
+}

@@ -1,0 +1,61 @@
+//! What are operators told from?
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio_util::task::TaskTracker;
+
+use crate::cache::Cache;
+use crate::clock::Clock;
+use crate::explain::{Asked, Explanation};
+use crate::guard::Guards;
+use crate::invalidation::Invalidator;
+use crate::metrics::Metrics;
+
+use super::clear::{NoPurge, Purge, Wanted};
+use super::health::Health;
+
+/// Brings gauges up to date just before they are shown.
+pub type Refresh = Box<dyn Fn(&Metrics) + Send + Sync>;
+
+/// Says what the proxy would do now.
+pub type Explain = Box<dyn Fn(&Asked) -> Explanation + Send + Sync>;
+
+/// Says which limits are in use.
+pub type ShowLimits = Box<dyn Fn() -> Value + Send + Sync>;
+
+/// Says what there is to take away, under the rules in use.
+pub type Resolve = Box<dyn Fn(&Wanted) -> Result<Purge, NoPurge> + Send + Sync>;
+
+/// What operators are told from.
+pub struct Sources {
+    /// Whether clients can be answered.
+    pub health: Health,
+    /// What time it is.
+    pub clock: Clock,
+    /// What is remembered, and with whom.
+    pub cache: Arc<Cache>,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Brings the gauges up to date.
+    pub refresh: Refresh,
+    /// Explains a request.
+    pub explain: Explain,
+    /// The one door through which entries disappear.
+    pub invalidator: Invalidator,
+    /// Who owns what goes on when an operator has hung up.
+    pub tasks: TaskTracker,
+    /// What an operator's words mean there.
+    pub resolve: Resolve,
+    /// Locks and operations.
+    pub guards: Arc<Guards>,
+    /// The limits in use.
+    pub limits: ShowLimits,
+}
+
+impl fmt::Debug for Sources {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Sources").field("health", &self.health).finish_non_exhaustive()
+    }
+}

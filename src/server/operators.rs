@@ -1,0 +1,66 @@
+//! What are operators answered from?
+
+use std::sync::Arc;
+
+use crate::admin::{Admin, Sources, Token};
+use crate::cache::Cache;
+use crate::clock::Clock;
+use crate::explain::{Explanation, limits_of};
+use crate::invalidation::Invalidator;
+use crate::metrics::Metrics;
+use crate::proxy::Proxy;
+
+use super::start::Ground;
+
+impl Ground {
+    /// What answers operators.
+    pub(super) fn admin(&self, token: Option<Token>, proxy: &Arc<Proxy>, clock: Clock) -> Arc<Admin> {
+        let (cache, proxy, limited) = (Arc::clone(&self.cache), Arc::clone(proxy), Arc::clone(proxy));
+        let purging = Arc::clone(&proxy);
+        let sources = Sources {
+            health: self.health.clone(),
+            cache: Arc::clone(&self.cache),
+            clock: clock.clone(),
+            metrics: self.metrics.clone(),
+            refresh: Box::new(move |metrics| refresh(&cache, metrics)),
+            explain: Box::new(move |asked| {
+                proxy.with_planner(|planner| Explanation::of(planner, asked, clock.unix_seconds()))
+            }),
+            invalidator: Invalidator::new(Arc::clone(&self.cache), self.metrics.clone()),
+            tasks: self.shutdown.tasks().clone(),
+            resolve: Box::new(move |wanted| purging.with_planner(|planner| wanted.resolve(planner.rules()))),
+            guards: Arc::clone(&self.guards),
+            limits: Box::new(move || limited.with_planner(|planner| limits_of(planner.rules()))),
+        };
+        Arc::new(Admin::new(token, sources))
+    }
+}
+
+/// Brings the gauges of the cache up to date.
+fn refresh(cache: &Cache, metrics: &Metrics) {
+    let usage = cache.usage();
+    let shared = usage.shared.unwrap_or_default();
+    let store = &metrics.store;
+    let shown = [
+        (&store.up, u64::from(shared.is_up)),
+        (&store.look_ups, shared.look_ups),
+        (&store.hits, shared.hits),
+        (&store.failures, shared.failures),
+        (&store.rejected_records, shared.rejected_records),
+        (&store.lost_fills, shared.lost_fills),
+        (&store.owed, shared.owed),
+        (&store.unannounced, shared.unannounced),
+        (&store.members, shared.members),
+        (&store.lease_millis, u64::try_from(shared.lease_left.as_millis()).unwrap_or(u64::MAX)),
+        (&metrics.entries, usage.entries),
+        (&metrics.entry_bytes, usage.bytes),
+        (&metrics.entry_bytes_max, usage.bytes_max),
+        (&metrics.tags, usage.tags),
+        (&metrics.evictions, usage.evictions),
+        (&metrics.flights, cache.flights() as u64),
+        (&metrics.lost_log_lines, crate::log::lost()),
+    ];
+    for (gauge, value) in shown {
+        gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+    }
+}
