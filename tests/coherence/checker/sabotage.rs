@@ -69,7 +69,7 @@ fn plan(bug: Bug, larder: &Path, seed: u64) -> Plan {
         }
         Bug::LeaseNeverEnds => (3, StoreKind::Redis, Consistency::Bounded, "proxy-stop"),
         Bug::RunIdIgnored => (3, StoreKind::Redis, Consistency::Fresh, "redis-old"),
-        Bug::IntentsNotSwept => (3, StoreKind::Redis, Consistency::Fresh, "proxy-kill"),
+        Bug::IntentsNotSwept => (3, StoreKind::Redis, Consistency::Fresh, "die-answered"),
         Bug::JournalNotReplayed => (3, StoreKind::Redis, Consistency::Fresh, "store-held,store-cut"),
     };
     // where nothing but the next write to a row would make good what is missing, there must be few
@@ -82,7 +82,18 @@ fn plan(bug: Bug, larder: &Path, seed: u64) -> Plan {
         | Bug::MemoryKeptWithoutSubscription
         | Bug::RunIdIgnored
         | Bug::LeaseNeverEnds => 1,
+        Bug::LoadUnchecked => 40,
         _ => 10,
+    };
+    // under `strict` a mark on a whole table hides what is kept of it, and what is written again soon hides what a
+    // dead proxy left: few clients leave time in which nothing is under way
+    let clients = match bug {
+        Bug::MarkerClearedOn504 | Bug::IntentsNotSwept => 8,
+        _ => 64,
+    };
+    let arguments = match bug {
+        Bug::IntentsNotSwept => vec!["--intent-deadline=1s".to_owned()],
+        _ => Vec::new(),
     };
     Plan {
         proxies,
@@ -92,10 +103,10 @@ fn plan(bug: Bug, larder: &Path, seed: u64) -> Plan {
         seconds: FOUND_MAX.as_secs(),
         seed,
         faults: faults(names, store).unwrap_or_default(),
-        clients: 64,
+        clients,
         write_percent,
         larder: larder.to_owned(),
-        arguments: Vec::new(),
+        arguments,
         bug: Some(bug),
     }
 }

@@ -76,8 +76,6 @@ pub(crate) struct Habits {
     pub(crate) clients: usize,
     /// So many of 100 operations are writes.
     pub(crate) write_percent: u64,
-    /// May a proxy refuse a write because its store is away?
-    pub(crate) may_refuse: bool,
 }
 
 /// What all clients share.
@@ -216,7 +214,10 @@ impl Crowd {
         let known = match answered {
             Ok(answered) if answered.status.is_success() => Known::Done,
             Ok(answered) if answered.status == StatusCode::CONFLICT => Known::Refused,
-            Ok(answered) if self.habits.may_refuse && is_closed(&answered) => Known::Refused,
+            Ok(answered) if is_closed(&answered) => {
+                self.judge.closed(Attempt { proxy, is_write: true, start });
+                Known::Refused
+            }
             Ok(answered) => {
                 is_fine = false;
                 let why = format!("{} {}", answered.status, text(&answered.body));
