@@ -15,7 +15,7 @@ pub const VARIABLE: &str = "LARDER_SABOTAGE";
 
 /// A process that is to die in the middle of a write lives through so many first: its caches have
 /// filled by then, and others hold what it changed.
-const WRITES_BEFORE_DEATH: u64 = 5;
+const WRITES_BEFORE_DEATH: u64 = 2;
 
 /// By then a request has left this machine and its answer has mostly not come.
 const ON_ITS_WAY: Duration = Duration::from_millis(1);

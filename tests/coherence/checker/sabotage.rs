@@ -58,10 +58,11 @@ fn plan(bug: Bug, larder: &Path, seed: u64) -> Plan {
         | Bug::UnpinnedLeft
         | Bug::IdentityLeftOut => (1, StoreKind::Memory, Consistency::Fresh, "none"),
         Bug::UnknownOutcomeIgnored => (1, StoreKind::Memory, Consistency::Fresh, "unanswered"),
-        Bug::GenerationsKept | Bug::ConfirmationsNotAwaited | Bug::LoadUnchecked => {
+        // what is on its way from the store must be on it for long enough to be overtaken
+        Bug::LoadUnchecked => (3, StoreKind::Redis, Consistency::Fresh, "store-late"),
+        Bug::GenerationsKept | Bug::ConfirmationsNotAwaited | Bug::CountedGenerations => {
             (3, StoreKind::Redis, Consistency::Fresh, "none")
         }
-        Bug::CountedGenerations => (3, StoreKind::Redis, Consistency::Fresh, "none"),
         Bug::MarkerLeftOut => (3, StoreKind::Redis, Consistency::Strict, "none"),
         Bug::MarkerClearedOn504 => (3, StoreKind::Redis, Consistency::Strict, "given-up"),
         Bug::MemoryKeptWithoutSubscription => {
@@ -82,7 +83,6 @@ fn plan(bug: Bug, larder: &Path, seed: u64) -> Plan {
         | Bug::MemoryKeptWithoutSubscription
         | Bug::RunIdIgnored
         | Bug::LeaseNeverEnds => 1,
-        Bug::LoadUnchecked => 40,
         _ => 10,
     };
     // under `strict` a mark on a whole table hides what is kept of it, and what is written again soon hides what a

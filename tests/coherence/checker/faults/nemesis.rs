@@ -17,7 +17,7 @@ const FAULT_MILLIS: (i64, i64) = (50, 3_000);
 /// A second fault comes beside the first in so many of 100 cases.
 const TWO_PERCENT: u64 = 25;
 /// A proxy that is to end itself in a write gets this long to come to it.
-const DEATH_MAX: Duration = Duration::from_secs(4);
+const DEATH_MAX: Duration = Duration::from_secs(8);
 /// Between two looks whether it has.
 const LOOK: Duration = Duration::from_millis(10);
 /// Far away, but not lost.
