@@ -39,7 +39,7 @@ fn one_proxy_is_never_stale_whatever_is_done_to_it() {
 
 #[test]
 fn a_fleet_is_never_stale_whatever_is_done_to_it() {
-    let ended = check("--schedules 4 --seconds 30 --faults all");
+    let ended = check("--schedules 4 --seconds 30 --writes 2 --faults all");
     assert_eq!(ended.code, 0, "{}{}", ended.said, ended.complaint);
     let (reads, writes) = (number(&ended, "reads checked"), number(&ended, "writes"));
     // a machine that has nothing else to do checks ten times as many
