@@ -1,14 +1,24 @@
 //! With which mistake was this process built on purpose, so that the coherence checker can prove that it sees it?
 //!
-//! Each [`Bug`] is one line where the real code would be right. A debug build reads `LARDER_SABOTAGE` once; in a
-//! release build [`is`] is the constant `false`, so that none of this is in it. See `docs/coherence.md`.
+//! Each [`Bug`] is one line where the real code would be right. A [`Death`] is no bug: the process ends itself in the
+//! middle of a write, and nothing may come of it. A debug build reads `LARDER_SABOTAGE` once; in a release build
+//! [`is`] and [`dies_at`] are the constant `false`, so that none of this is in it. See `docs/coherence.md`.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tracing::error;
 
-/// What names the bug.
+/// What names the bug, or the death, or both: names, comma separated.
 pub const VARIABLE: &str = "LARDER_SABOTAGE";
+
+/// A process that is to die in the middle of a write lives through so many first: its caches have
+/// filled by then, and others hold what it changed.
+const WRITES_BEFORE_DEATH: u64 = 2;
+
+/// By then a request has left this machine and its answer has mostly not come.
+const ON_ITS_WAY: Duration = Duration::from_millis(1);
 
 /// A mistake that a cache in front of a database can be built with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,29 +118,116 @@ impl Bug {
     }
 }
 
+/// A moment of a write at which a process ends as if it had been killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Death {
+    /// Before anybody knows of the write.
+    Announcing,
+    /// Everybody knows of it; the upstream does not.
+    Announced,
+    /// The upstream has it, and has not answered.
+    Forwarded,
+    /// The upstream has answered; what the write changed is still there.
+    Answered,
+    /// What it changed is gone; the client has not heard.
+    Changed,
+}
+
+impl Death {
+    /// Every death, in the order of a write.
+    pub const ALL: [Self; 5] =
+        [Self::Announcing, Self::Announced, Self::Forwarded, Self::Answered, Self::Changed];
+
+    /// As `LARDER_SABOTAGE` and the checker name it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Announcing => "die-announcing",
+            Self::Announced => "die-announced",
+            Self::Forwarded => "die-forwarded",
+            Self::Answered => "die-answered",
+            Self::Changed => "die-changed",
+        }
+    }
+
+    /// The death of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|death| death.as_str() == name)
+    }
+}
+
+/// What a process was started with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Chosen {
+    bug: Option<Bug>,
+    death: Option<Death>,
+}
+
+impl Chosen {
+    fn named(names: &str) -> Self {
+        let mut names = names.split(',');
+        Self { bug: names.clone().find_map(Bug::named), death: names.find_map(Death::named) }
+    }
+}
+
 /// Was this process started with this bug? Never, in a release build.
 #[inline]
 pub fn is(bug: Bug) -> bool {
-    cfg!(debug_assertions) && chosen() == Some(bug)
+    cfg!(debug_assertions) && chosen().bug == Some(bug)
 }
 
-/// The bug that this process was started with, if any.
-pub fn chosen() -> Option<Bug> {
-    static CHOSEN: OnceLock<Option<Bug>> = OnceLock::new();
+/// Ends the process, if it was started to end at this moment of a write and has lived through some.
+#[inline]
+pub fn die_at(death: Death) {
+    if dies_at(death) {
+        std::process::abort();
+    }
+}
+
+/// Does something; where the process is to end at this moment, it ends while that is under way.
+pub async fn die_during<T>(death: Death, doing: impl Future<Output = T>) -> T {
+    if !dies_at(death) {
+        return doing.await;
+    }
+    tokio::select! {
+        done = doing => done,
+        () = tokio::time::sleep(ON_ITS_WAY) => std::process::abort(),
+    }
+}
+
+/// Is this the moment? Counts the writes that come to it. Never, in a release build.
+#[inline]
+fn dies_at(death: Death) -> bool {
+    static CAME: AtomicU64 = AtomicU64::new(0);
+    cfg!(debug_assertions)
+        && chosen().death == Some(death)
+        && CAME.fetch_add(1, Ordering::Relaxed) >= WRITES_BEFORE_DEATH
+}
+
+fn chosen() -> Chosen {
+    static CHOSEN: OnceLock<Chosen> = OnceLock::new();
     if cfg!(debug_assertions) {
-        *CHOSEN.get_or_init(|| Bug::named(&std::env::var(VARIABLE).ok()?))
+        *CHOSEN.get_or_init(|| {
+            std::env::var(VARIABLE).map_or_else(|_| Chosen::default(), |names| Chosen::named(&names))
+        })
     } else {
-        None
+        Chosen::default()
     }
 }
 
 /// Says loudly what this process was started with, once the log is there.
 pub fn announce() {
     let Some(asked) = std::env::var_os(VARIABLE) else { return };
-    match chosen() {
-        Some(bug) => error!(bug = bug.as_str(), "SABOTAGED: this process serves wrong answers on purpose"),
-        None if cfg!(debug_assertions) => error!(?asked, "{VARIABLE} names no bug: nothing is sabotaged"),
-        None => error!("{VARIABLE} means nothing to a release build: nothing is sabotaged"),
+    let Chosen { bug, death } = chosen();
+    if let Some(bug) = bug {
+        error!(bug = bug.as_str(), "SABOTAGED: this process serves wrong answers on purpose");
+    }
+    if let Some(death) = death {
+        error!(at = death.as_str(), "SABOTAGED: this process ends in the middle of a write on purpose");
+    }
+    if !cfg!(debug_assertions) {
+        error!("{VARIABLE} means nothing to a release build: nothing is sabotaged");
+    } else if bug.is_none() && death.is_none() {
+        error!(?asked, "{VARIABLE} names nothing known: nothing is sabotaged");
     }
 }
 
@@ -144,10 +241,22 @@ mod tests {
             assert_eq!(Bug::named(bug.as_str()), Some(bug));
         }
         assert_eq!(Bug::named("none"), None);
+        for death in Death::ALL {
+            assert_eq!(Death::named(death.as_str()), Some(death));
+        }
+    }
+
+    #[test]
+    fn a_bug_and_a_death_can_be_asked_for_together() {
+        let both = Chosen { bug: Some(Bug::IntentsNotSwept), death: Some(Death::Answered) };
+        assert_eq!(Chosen::named("intents-not-swept,die-answered"), both);
+        assert_eq!(Chosen::named("die-answered"), Chosen { bug: None, ..both });
+        assert_eq!(Chosen::named("tea"), Chosen::default());
     }
 
     #[test]
     fn nobody_sabotages_what_was_not_asked_for() {
         assert!(Bug::ALL.into_iter().all(|bug| !is(bug)), "the tests run without {VARIABLE}");
+        assert!(Death::ALL.into_iter().all(|death| !dies_at(death)));
     }
 }

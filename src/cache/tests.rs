@@ -39,7 +39,8 @@ fn story() -> Story {
 
 fn story_within(bytes_max: u64) -> Story {
     let clock = Clock::default();
-    let cache = Arc::new(Cache::new(Arc::new(MemoryStore::new(bytes_max)), clock.clone()));
+    let cache =
+        Arc::new(Cache::new(Arc::new(MemoryStore::new(bytes_max, Duration::from_secs(130))), clock.clone()));
     Story { cache, clock, key: Key::new("t", "1"), fingerprint: fingerprint("/1"), tags: tags(&["a", "b"]) }
 }
 

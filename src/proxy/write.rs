@@ -16,7 +16,7 @@ use crate::consistency::Consistency;
 use crate::key::Tag;
 use crate::plan::{Evidence, WritePlan};
 use crate::postgrest::{Payload, is_refusal};
-use crate::sabotage::{self, Bug};
+use crate::sabotage::{self, Bug, Death};
 use crate::upstream::{Bounded, Failure, IncomingBody, Outgoing, clean_response};
 
 use super::body::Body;
@@ -55,8 +55,10 @@ impl Proxy {
     pub(super) async fn carry_out(&self, plan: WritePlan, request: WriteRequest) -> Done {
         let method = request.method.clone();
         let announced = plan.reach(&Evidence::default()).tags;
+        sabotage::die_at(Death::Announcing);
         let announcement = self.invalidator.announce(announced, plan.consistency).await;
         let announcement = announcement.map_err(|Closed| Rejection::Unannounced)?;
+        sabotage::die_at(Death::Announced);
         let copy = plan.needs_request_body().then(Copy::default);
         let media = request.headers.get(CONTENT_TYPE).cloned();
         let answered = match self.forward(&plan, request.into_outgoing(copy.as_ref())).await {
@@ -66,6 +68,7 @@ impl Proxy {
             }
             answered => answered,
         };
+        sabotage::die_at(Death::Answered);
         let looked_at = answered.as_ref().ok().and_then(|(head, seen)| Some((head, seen.whole()?)));
         if looked_at.is_some_and(|(head, body)| is_refusal(head.status, body)) {
             announcement.unchanged().await;
@@ -92,13 +95,14 @@ impl Proxy {
         } else if !sabotage::is(Bug::UnknownOutcomeIgnored) {
             announcement.in_doubt(&reach.tags).await;
         }
+        sabotage::die_at(Death::Changed);
         answer(answered, &method, tags)
     }
 
     /// Sends it, and looks at what of the answer says what happened.
     async fn forward(&self, plan: &WritePlan, outgoing: Outgoing) -> Result<(Head, Seen), Failure> {
         let began = self.clock.now();
-        let sent = self.upstream.send(outgoing).await;
+        let sent = sabotage::die_during(Death::Forwarded, self.upstream.send(outgoing)).await;
         self.report_upstream(began, sent.as_ref().err());
         let (head, body) = sent?.into_parts();
         let is_looked_at = plan.needs_rows() || head.status.is_client_error();

@@ -73,6 +73,7 @@ fn every_mistake_is_reported_at_once() {
         "--store=http://:hunter2@cache",
         "--store-timeout=soon",
         "--consistency=eventual",
+        "--intent-deadline=0s",
     ];
     let mistakes = resolve(&line, &[]).unwrap_err();
     let expected = [
@@ -80,6 +81,7 @@ fn every_mistake_is_reported_at_once() {
         "--listen: `nowhere` is not an address with a port, as in 0.0.0.0:8080 or [::1]:8080",
         "--store: not the address of a store (hint: it begins with one of redis://, rediss://, redis+unix://, redis+sentinel://, rediss+sentinel://, redis+cluster://, rediss+cluster://)",
         "--store-timeout: `soon` does not begin with a whole number",
+        "--intent-deadline: must be more than nothing",
         "--consistency: `eventual` is none of `bounded`, `fresh` and `strict`",
         "--memory: `lots` does not begin with a whole number",
         "--max-body: `2` has no unit: write B, KiB, MiB, GiB, KB, MB or GB, as in 256MiB",

@@ -25,6 +25,8 @@ const MEMORY: &str = "memory:";
 /// A store in the same data centre answers within one; what takes longer is better asked of the upstream.
 const STORE_TIMEOUT: &str = "50ms";
 const CONSISTENCY: &str = "fresh";
+/// Supabase's statement and gateway timeouts end at two minutes.
+const INTENT_DEADLINE: &str = "130s";
 /// So many cores share one connection: what several requests ask at once goes in one packet, which
 /// is far cheaper than a packet for each.
 const CORES_A_CONNECTION: usize = 2;
@@ -59,6 +61,10 @@ pub struct StoreFlags {
     /// `fresh` (once it is acknowledged) or `strict` (and never an older row again); rules may say otherwise
     #[arg(long, env = "LARDER_CONSISTENCY", value_name = "WORD", default_value = CONSISTENCY)]
     pub consistency: String,
+    /// Longest time for which the upstream may still commit a write that nobody heard the end of; what
+    /// it may have changed is taken away again then, by whichever process is alive
+    #[arg(long, env = "LARDER_INTENT_DEADLINE", value_name = "TIME", default_value = INTENT_DEADLINE)]
+    pub intent_deadline: String,
 }
 
 /// Where entries live.
@@ -72,6 +78,8 @@ pub struct StoreSettings {
     pub timeout: Duration,
     /// What reads rely on whose rule says nothing of it.
     pub consistency: Consistency,
+    /// Longest time for which the upstream may still commit a write that nobody heard the end of.
+    pub intent_deadline: Duration,
     /// What entries of rules that say `encrypt: true` are sealed with.
     pub keyring: Option<Keyring>,
 }
@@ -98,6 +106,10 @@ pub(super) fn store(
         mistakes.push(SettingMistake::of_flag("store-timeout", error.to_string()));
         Duration::ZERO
     });
+    let intent_deadline = intent_deadline(&flags.intent_deadline).unwrap_or_else(|problem| {
+        mistakes.push(SettingMistake::of_flag("intent-deadline", problem));
+        Duration::ZERO
+    });
     let word = or(&flags.consistency, CONSISTENCY);
     let consistency = Consistency::parse(word).unwrap_or_else(|| {
         let problem = format!("`{word}` is none of `bounded`, `fresh` and `strict`");
@@ -111,8 +123,14 @@ pub(super) fn store(
             None
         }
     });
-    let settings = StoreSettings { shared, guards, timeout, consistency, keyring };
+    let settings = StoreSettings { shared, guards, timeout, consistency, intent_deadline, keyring };
     if mistakes.is_empty() { Ok(settings) } else { Err(mistakes) }
+}
+
+/// At once would be before the upstream has done anything: then nothing would ever be taken away again.
+fn intent_deadline(text: &str) -> Result<Duration, String> {
+    let deadline = parse_duration(or(text, INTENT_DEADLINE)).map_err(|error| error.to_string())?;
+    if deadline.is_zero() { Err("must be more than nothing".to_owned()) } else { Ok(deadline) }
 }
 
 /// The first of the flag and the usual variables that says something. None of the texts is repeated
@@ -158,7 +176,7 @@ impl StoreSettings {
     /// The store itself. What keeps it in touch with others ends with `last`, after the clients: the
     /// last writes still have to be told to everybody.
     pub(super) fn open(&self, within: &Within<'_>, last: &Shutdown) -> Arc<dyn Store> {
-        let here = MemoryStore::new(within.memory.0);
+        let here = MemoryStore::new(within.memory.0, self.intent_deadline);
         let Some(address) = &self.shared else { return Arc::new(here) };
         let manners = Manners { timeout: self.timeout, connections: connections() };
         let redis = Redis::new(address.clone(), manners, last.tasks(), last.draining());

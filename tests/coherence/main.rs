@@ -39,11 +39,23 @@ fn one_proxy_is_never_stale_whatever_is_done_to_it() {
 
 #[test]
 fn a_fleet_is_never_stale_whatever_is_done_to_it() {
-    let ended = check("--schedules 4 --seconds 30 --faults all");
+    let ended = check("--schedules 4 --seconds 30 --writes 2 --faults all");
     assert_eq!(ended.code, 0, "{}{}", ended.said, ended.complaint);
     let (reads, writes) = (number(&ended, "reads checked"), number(&ended, "writes"));
     // a machine that has nothing else to do checks ten times as many
     assert!(reads > 20_000 && writes > 500 && number(&ended, "faults") > 8, "no proof: {}", ended.said);
+}
+
+/// A write is not lost with the proxy that carried it, wherever it stood.
+#[test]
+fn a_proxy_may_die_at_any_point_of_a_write() {
+    for point in ["die-announcing", "die-announced", "die-forwarded", "die-answered", "die-changed"] {
+        let ended = check(&format!("--schedules 1 --seconds 20 --faults {point}"));
+        assert_eq!(ended.code, 0, "{point}: {}{}", ended.said, ended.complaint);
+        let deaths = ended.said.lines().find(|line| line.contains("ended in the middle of a write"));
+        let deaths = deaths.and_then(|line| line.split("; ").nth(1)?.split(' ').next()?.parse::<u64>().ok());
+        assert!(deaths.is_some_and(|deaths| deaths > 0), "{point}: nobody died: {}", ended.said);
+    }
 }
 
 /// What the checker is for: proxies that do not hear of each other's writes.
@@ -70,6 +82,7 @@ fn what_is_not_understood_is_said_and_nothing_is_started() {
         assert_eq!(ended.code, 64, "{flags}");
         assert!(ended.complaint.contains(words), "{flags}: {}", ended.complaint);
     }
-    assert!(check("--faults list").said.contains("proxy-kill\n"));
+    let faults = check("--faults list").said;
+    assert!(faults.contains("proxy-kill\n") && faults.contains("die-answered\n"), "{faults}");
     assert!(check("--help").said.contains("docs/coherence.md"));
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use quick_cache::sync::Cache;
 use quick_cache::{Lifecycle, OptionsBuilder, Weighter};
@@ -44,8 +44,9 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
-    /// A store that holds at most this many bytes, headers, keys and tags included.
-    pub fn new(bytes_max: u64) -> Self {
+    /// A store that holds at most this many bytes, headers, keys and tags included. A write that nobody
+    /// heard of may still be committed for `commit_deadline`.
+    pub fn new(bytes_max: u64, commit_deadline: Duration) -> Self {
         let evictions = Arc::new(AtomicU64::new(0));
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let affordable = usize::try_from(bytes_max / SHARD_BYTES_MIN).unwrap_or(usize::MAX);
@@ -61,7 +62,8 @@ impl MemoryStore {
             // both required options are set above
             Err(_) => Cache::with(16, bytes_max, ByWeight, Prehashed, lifecycle),
         };
-        Self { entries, generations: Generations::new(), doubts: Doubts::default(), bytes_max, evictions }
+        let doubts = Doubts::new(commit_deadline);
+        Self { entries, generations: Generations::new(), doubts, bytes_max, evictions }
     }
 }
 
@@ -89,6 +91,11 @@ impl MemoryStore {
     /// Something may not have been heard of: nothing that is remembered counts any more.
     pub(super) fn begin_era(&self) {
         self.generations.begin_era();
+    }
+
+    /// How long after its announcement a write may still be committed.
+    pub(super) fn commit_deadline(&self) -> Duration {
+        self.doubts.deadline()
     }
 
     /// Remembers what may still change.

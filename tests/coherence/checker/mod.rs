@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use clap::error::ErrorKind;
-use larder::sabotage::Bug;
+use larder::sabotage::{Bug, Death};
 
 use faults::Fault;
 use options::{Flags, Plan};
@@ -107,7 +107,9 @@ fn list(flags: &Flags) -> Option<String> {
     if flags.sabotage.as_deref() == Some("list") {
         return Some(lines(Bug::ALL.map(Bug::as_str).to_vec()));
     }
-    (flags.faults == "list").then(|| lines(Fault::ALL.map(Fault::as_str).to_vec()))
+    (flags.faults == "list").then(|| {
+        lines(Fault::ALL.into_iter().chain(Death::ALL.map(Fault::Dies)).map(Fault::as_str).collect())
+    })
 }
 
 fn ended(code: u8, said: String) -> Ended {

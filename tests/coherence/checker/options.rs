@@ -34,7 +34,8 @@ pub(crate) struct Flags {
     /// Decides about faults, delays and what each client asks for
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     pub(crate) seed: u64,
-    /// `all`, `none`, or names, comma separated; `list` tells them
+    /// `all`, `none`, or names, comma separated; `list` tells them. Those that begin with `die-` are not among `all`:
+    /// they need a debug build of larder
     #[arg(long, value_name = "NAMES", default_value = "all")]
     pub(crate) faults: String,
     /// Clients

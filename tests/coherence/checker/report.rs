@@ -58,6 +58,11 @@ pub(crate) fn report(plan: &Plan, checked: &Checked) -> String {
         "excused           {:>10}   reads without an answer while a fault explains it; {} acknowledgements without the store",
         figures.excused_reads, figures.excused_acks
     );
+    let _ok = writeln!(
+        text,
+        "                  {:>10}   writes refused for want of the store; {} proxies ended in the middle of a write",
+        figures.closed, checked.deaths
+    );
     text += &faults(checked);
     text += "\n            reads p50       p99    writes p50       p99\n";
     for (proxy, spreads) in &figures.by_proxy {

@@ -30,7 +30,8 @@ pub(crate) async fn hunt(bug: Bug, larder: &Path, seed: u64, screen: &mut Screen
     let began = Instant::now();
     let checked = check(&plan, screen, true).await?;
     let took = began.elapsed();
-    let found = checked.figures.first.map(|violation| (violation, took));
+    let told_wrong = checked.figures.first.filter(|violation| violation.is_wrong_answer());
+    let found = told_wrong.map(|violation| (violation, took));
     let story = checked.stories.into_iter().next().map(|(_, story)| story).unwrap_or_default();
     Ok(Hunt { bug, found, story })
 }
@@ -58,10 +59,10 @@ fn plan(bug: Bug, larder: &Path, seed: u64) -> Plan {
         | Bug::UnpinnedLeft
         | Bug::IdentityLeftOut => (1, StoreKind::Memory, Consistency::Fresh, "none"),
         Bug::UnknownOutcomeIgnored => (1, StoreKind::Memory, Consistency::Fresh, "unanswered"),
-        Bug::GenerationsKept | Bug::ConfirmationsNotAwaited | Bug::LoadUnchecked => {
-            (3, StoreKind::Redis, Consistency::Fresh, "none")
-        }
-        Bug::CountedGenerations => (3, StoreKind::Redis, Consistency::Fresh, "none"),
+        Bug::GenerationsKept
+        | Bug::ConfirmationsNotAwaited
+        | Bug::CountedGenerations
+        | Bug::LoadUnchecked => (3, StoreKind::Redis, Consistency::Fresh, "none"),
         Bug::MarkerLeftOut => (3, StoreKind::Redis, Consistency::Strict, "none"),
         Bug::MarkerClearedOn504 => (3, StoreKind::Redis, Consistency::Strict, "given-up"),
         Bug::MemoryKeptWithoutSubscription => {
@@ -69,7 +70,7 @@ fn plan(bug: Bug, larder: &Path, seed: u64) -> Plan {
         }
         Bug::LeaseNeverEnds => (3, StoreKind::Redis, Consistency::Bounded, "proxy-stop"),
         Bug::RunIdIgnored => (3, StoreKind::Redis, Consistency::Fresh, "redis-old"),
-        Bug::IntentsNotSwept => (3, StoreKind::Redis, Consistency::Fresh, "proxy-kill"),
+        Bug::IntentsNotSwept => (3, StoreKind::Redis, Consistency::Fresh, "die-answered"),
         Bug::JournalNotReplayed => (3, StoreKind::Redis, Consistency::Fresh, "store-held,store-cut"),
     };
     // where nothing but the next write to a row would make good what is missing, there must be few
@@ -82,7 +83,19 @@ fn plan(bug: Bug, larder: &Path, seed: u64) -> Plan {
         | Bug::MemoryKeptWithoutSubscription
         | Bug::RunIdIgnored
         | Bug::LeaseNeverEnds => 1,
+        // enough to overtake what is loaded, and few enough that it is read again before the next
+        Bug::LoadUnchecked => 2,
         _ => 10,
+    };
+    // under `strict` a mark on a whole table hides what is kept of it, and what is written again soon hides what a
+    // dead proxy left: few clients leave time in which nothing is under way
+    let clients = match bug {
+        Bug::MarkerClearedOn504 | Bug::IntentsNotSwept => 8,
+        _ => 64,
+    };
+    let arguments = match bug {
+        Bug::IntentsNotSwept => vec!["--intent-deadline=1s".to_owned()],
+        _ => Vec::new(),
     };
     Plan {
         proxies,
@@ -92,10 +105,10 @@ fn plan(bug: Bug, larder: &Path, seed: u64) -> Plan {
         seconds: FOUND_MAX.as_secs(),
         seed,
         faults: faults(names, store).unwrap_or_default(),
-        clients: 64,
+        clients,
         write_percent,
         larder: larder.to_owned(),
-        arguments: Vec::new(),
+        arguments,
         bug: Some(bug),
     }
 }

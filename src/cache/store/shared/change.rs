@@ -8,7 +8,6 @@ use crate::key::Tag;
 use crate::redis::{Silence, Value};
 use crate::sabotage::{self, Bug};
 
-use super::super::doubts::COMMIT_DEADLINE;
 use super::super::{Announced, Change, Closed};
 use super::counts::add;
 use super::lease::DELTA;
@@ -49,7 +48,7 @@ impl SharedStore {
     /// may change when this returns.
     pub(super) async fn note(&self, tags: Vec<Tag>, consistency: Consistency) -> Result<Announced, Closed> {
         let announced = Announced::of(tags, consistency, random().max(1));
-        let (name, deadline) = (announced.name(), millis(COMMIT_DEADLINE));
+        let (name, deadline) = (announced.name(), millis(self.memory.commit_deadline()));
         let intended = told(&Intended { is_marked: announced.is_marked(), tags: texts(&announced.tags) });
         if announced.is_marked() && !sabotage::is(Bug::MarkerLeftOut) {
             let give_up = tokio::time::Instant::now() + DELTA;

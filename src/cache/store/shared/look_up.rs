@@ -46,6 +46,10 @@ impl SharedStore {
             Some(known) => self.get(name, known).await,
             None => self.get_all(name, &stamp).await,
         };
+        if sabotage::is(Bug::LoadUnchecked) {
+            // time to hear of a change, as a busy machine takes it
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
         let Some(Said { server, record, generations, is_being_written }) = said else {
             add(&self.counts.failures);
             return Found::Apart(Refusal::StoreAway);

@@ -41,7 +41,8 @@ impl Names {
     }
 
     pub(super) fn entry(&self, key: &Key, fingerprint: &Fingerprint) -> String {
-        let mut name = String::with_capacity(self.prefix.len() + key.as_str().len() + 2 + 2 * FINGERPRINT_BYTES);
+        let mut name =
+            String::with_capacity(self.prefix.len() + key.as_str().len() + 2 + 2 * FINGERPRINT_BYTES);
         name.extend([&self.prefix, ":", key.as_str(), "#"]);
         for byte in &fingerprint.as_bytes()[..FINGERPRINT_BYTES] {
             name.extend([byte >> 4, byte & 15].map(|digit| char::from(DIGITS[usize::from(digit)])));

@@ -4,6 +4,8 @@ mod nemesis;
 
 pub(crate) use nemesis::{Nemesis, Placed, Stage};
 
+use larder::sabotage::Death;
+
 use super::judge::Part;
 
 /// One kind of disturbance.
@@ -61,9 +63,12 @@ pub(crate) enum Fault {
     Unanswered,
     /// Writes are answered by 504 and happen afterwards.
     GivenUp,
+    /// A proxy ends itself at this point of a write; a debug build alone can.
+    Dies(Death),
 }
 
 impl Fault {
+    /// Those that a release build suffers too.
     pub(crate) const ALL: [Self; 26] = [
         Self::ProxyKill,
         Self::ProxyStop,
@@ -121,11 +126,13 @@ impl Fault {
             Self::UpstreamHeld => "upstream-held",
             Self::Unanswered => "unanswered",
             Self::GivenUp => "given-up",
+            Self::Dies(death) => death.as_str(),
         }
     }
 
     pub(crate) fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|fault| fault.as_str() == name)
+        let of_any_build = || Self::ALL.into_iter().find(|fault| fault.as_str() == name);
+        Death::named(name).map(Self::Dies).or_else(of_any_build)
     }
 
     /// Does it need a shared store?
@@ -138,7 +145,7 @@ impl Fault {
     /// What it disturbs.
     fn parts(self) -> &'static [Part] {
         match self {
-            Self::ProxyKill | Self::ProxyStop | Self::ProxyRoll => &[Part::Process],
+            Self::ProxyKill | Self::ProxyStop | Self::ProxyRoll | Self::Dies(_) => &[Part::Process],
             Self::RulesReload | Self::RedisScripts => &[],
             Self::ClientsCut | Self::ClientsLate | Self::ClientsOneWay => &[Part::Clients],
             Self::StoreHeld
@@ -151,7 +158,8 @@ impl Fault {
             | Self::RedisClients
             | Self::RedisFull => &[Part::Store],
             Self::RedisEmpty | Self::RedisOld => &[Part::Store, Part::Memory],
-            Self::RedisFlush | Self::RedisEvict => &[Part::Memory],
+            Self::RedisFlush => &[Part::Memory],
+            Self::RedisEvict => &[Part::Memory, Part::Room],
             Self::UpstreamCut | Self::UpstreamLate | Self::UpstreamHeld => &[Part::Upstream],
             Self::Unanswered | Self::GivenUp => &[Part::Answers],
         }
@@ -164,6 +172,9 @@ mod tests {
 
     #[test]
     fn every_fault_has_a_name_of_its_own() {
-        assert!(Fault::ALL.into_iter().all(|fault| Fault::named(fault.as_str()) == Some(fault)));
+        let deaths = Death::ALL.map(Fault::Dies);
+        assert!(
+            Fault::ALL.into_iter().chain(deaths).all(|fault| Fault::named(fault.as_str()) == Some(fault))
+        );
     }
 }

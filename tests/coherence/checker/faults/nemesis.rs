@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use larder::sabotage::Death;
+
 use super::super::chance::Chance;
 use super::super::judge::Judge;
 use super::super::upstream::Temper;
@@ -14,6 +16,10 @@ const CALM_MILLIS: (i64, i64) = (500, 2_500);
 const FAULT_MILLIS: (i64, i64) = (50, 3_000);
 /// A second fault comes beside the first in so many of 100 cases.
 const TWO_PERCENT: u64 = 25;
+/// A proxy that is to end itself in a write gets this long to come to it.
+const DEATH_MAX: Duration = Duration::from_secs(8);
+/// Between two looks whether it has.
+const LOOK: Duration = Duration::from_millis(10);
 /// Far away, but not lost.
 const LATE: Duration = Duration::from_millis(200);
 /// So many of 100 writes.
@@ -46,6 +52,8 @@ pub(crate) struct Nemesis<'r> {
     pub(crate) chance: Chance,
     /// What was done, for the report.
     pub(crate) done: Vec<Fault>,
+    /// Proxies that ended by themselves.
+    pub(crate) deaths: u64,
 }
 
 impl Nemesis<'_> {
@@ -66,6 +74,9 @@ impl Nemesis<'_> {
                 self.strike(*fault, *proxy)?;
             }
             self.pause(FAULT_MILLIS, until).await;
+            for (_, proxy) in struck.iter().filter(|(fault, _)| matches!(fault, Fault::Dies(_))) {
+                self.deaths += u64::from(self.dies(*proxy).await);
+            }
             for (fault, proxy) in &struck {
                 self.heal(*fault, *proxy)?;
             }
@@ -76,6 +87,18 @@ impl Nemesis<'_> {
     async fn pause(&mut self, (least, most): (i64, i64), until: Instant) {
         let pause = Duration::from_millis(self.chance.between(least, most).unsigned_abs());
         tokio::time::sleep(pause.min(until.saturating_duration_since(Instant::now()))).await;
+    }
+
+    /// Waits for a proxy that is to end by itself.
+    async fn dies(&mut self, proxy: usize) -> bool {
+        let late = Instant::now() + DEATH_MAX;
+        while self.stage.proxies[proxy].larder.is_running() {
+            if Instant::now() > late {
+                return false;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        true
     }
 
     /// Whom it concerns: one proxy, or all of them.
@@ -93,7 +116,8 @@ impl Nemesis<'_> {
             | Fault::StoreGarbage
             | Fault::UpstreamCut
             | Fault::UpstreamLate
-            | Fault::UpstreamHeld => Some(proxy),
+            | Fault::UpstreamHeld
+            | Fault::Dies(_) => Some(proxy),
             Fault::ProxyRoll
             | Fault::RulesReload
             | Fault::RedisEmpty
@@ -119,6 +143,10 @@ impl Nemesis<'_> {
         match fault {
             Fault::ProxyKill => placed.larder.signal(Signal::Kill),
             Fault::ProxyStop => placed.larder.signal(Signal::Stop),
+            Fault::Dies(death) => {
+                placed.larder.signal(Signal::Kill);
+                placed.restart(Some(death))?;
+            }
             Fault::ProxyRoll => {} // takes its time in `heal`
             Fault::RulesReload => placed.larder.reload()?,
             Fault::ClientsCut => placed.clients.cut(),
@@ -150,14 +178,18 @@ impl Nemesis<'_> {
         let placed = &mut self.stage.proxies[proxy];
         let redis = self.stage.redis.as_ref();
         match fault {
-            Fault::ProxyKill => placed.restart()?,
+            Fault::ProxyKill => placed.restart(None)?,
+            Fault::Dies(_) => {
+                placed.larder.signal(Signal::Kill); // one that has not come to its end
+                placed.restart(None)?;
+            }
             Fault::ProxyStop => placed.larder.signal(Signal::Continue),
             Fault::ProxyRoll => {
                 let mut order: Vec<&mut Placed> = self.stage.proxies.iter_mut().collect();
                 self.chance.shuffle(&mut order);
                 for placed in order {
                     placed.larder.signal(Signal::Terminate);
-                    placed.restart()?;
+                    placed.restart(None)?;
                 }
             }
             Fault::ClientsLate | Fault::ClientsOneWay => placed.clients.set(Passage::Open),
@@ -196,9 +228,9 @@ impl Nemesis<'_> {
 }
 
 impl Placed {
-    /// Starts the proxy again, and leads its clients there.
-    fn restart(&mut self) -> Result<(), Trouble> {
-        self.larder.restart()?;
+    /// Starts the proxy again, perhaps to end by itself, and leads its clients there.
+    fn restart(&mut self, death: Option<Death>) -> Result<(), Trouble> {
+        self.larder.restart(death)?;
         self.clients.leads_to(self.larder.address());
         self.clients.cut();
         Ok(())

@@ -28,6 +28,8 @@ const SETTLE_FLEET: Nanos = SETTLE_ALONE + LATE_MAX;
 const REPLAY: Nanos = 2 * SECOND;
 /// Connections that a fault broke, and breakers that it opened, may fail requests for so long after it.
 const AFTERMATH: Nanos = SECOND;
+/// What is past its deadline is carried out by whoever is alive: proxies look for it once a second.
+const SWEPT_EVERY: Nanos = SECOND;
 /// Markers that a flush took away belong to writes that are over by then.
 const MARKERS_GONE: Nanos = 5 * SECOND;
 
@@ -293,13 +295,25 @@ impl Court {
         if is_write {
             may_fail.push(Part::Answers);
         }
-        if is_write && self.terms.consistency == Consistency::Strict {
-            may_fail.push(Part::Store); // refused rather than unmarked
-        }
         self.figures.excused_reads += u64::from(!is_write);
         if !self.weather.was_bad(&may_fail, proxy, start.saturating_sub(AFTERMATH), end) {
             let text = format!("proxy {proxy}, {:.1} ms: {why}", (end - start) as f64 / MILLI as f64);
             self.figures.excused_reads -= u64::from(!is_write);
+            self.violated(Violation::Failed, None, start, &text);
+        }
+    }
+
+    /// A proxy refused a write, because it could not mark what that would change.
+    pub(crate) fn closed(&mut self, attempt: Attempt, end: Nanos) {
+        let Attempt { proxy, start, .. } = attempt;
+        self.figures.closed += 1;
+        // a proxy that has just begun, or stood still, is without its store for a moment
+        let may_refuse = [Part::Store, Part::Room, Part::Process];
+        let is_excused = self.terms.consistency == Consistency::Strict
+            && self.weather.was_bad(&may_refuse, proxy, start.saturating_sub(AFTERMATH), end);
+        if !is_excused {
+            let took = (end - start) as f64 / MILLI as f64;
+            let text = format!("proxy {proxy}, {took:.1} ms: refused a write while its store was there");
             self.violated(Violation::Failed, None, start, &text);
         }
     }
@@ -368,6 +382,16 @@ enum Settling {
 }
 
 impl Executed {
+    /// Can it be that nobody alive knows that it was under way? The store lost its memory, or could not be
+    /// told before the proxy died.
+    fn is_forgotten(&self, weather: &Weather, now: Nanos) -> bool {
+        let since = self.begun.saturating_sub(AFTERMATH);
+        let ended = self.finished.max(self.committed).unwrap_or(now);
+        weather.was_bad(&[Part::Memory], self.proxy, self.begun, now)
+            || weather.was_bad(&[Part::Store], self.proxy, since, ended)
+                && weather.was_bad(&[Part::Process], self.proxy, self.begun, now)
+    }
+
     fn verdict(&self, weather: &Weather, terms: Terms, now: Nanos) -> Settling {
         let (Some(committed), Some(finished)) = (self.committed, self.finished) else {
             return Settling::NotYet;
@@ -381,9 +405,14 @@ impl Executed {
         if committed <= finished && calm == self.begun {
             return if now >= ended + terms.settle() { Settling::Now } else { Settling::NotYet };
         }
+        if self.is_forgotten(weather, now) {
+            return Settling::Never;
+        }
         match terms.deadline {
             None => Settling::Never,
-            Some(deadline) if now >= ended.max(calm) + deadline + terms.settle() => Settling::Now,
+            Some(deadline) if now >= ended.max(calm) + deadline + SWEPT_EVERY + terms.settle() => {
+                Settling::Now
+            }
             Some(_) => Settling::NotYet,
         }
     }

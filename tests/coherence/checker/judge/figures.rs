@@ -70,6 +70,8 @@ pub(crate) struct Figures {
     pub(crate) acknowledged: u64,
     pub(crate) refused: u64,
     pub(crate) unknown: u64,
+    /// Writes that a proxy would not forward without its store.
+    pub(crate) closed: u64,
     /// Reads without an answer while a fault explains it.
     pub(crate) excused_reads: u64,
     /// Acknowledged without the store, where the mode allows that: P1 is asked for once the store has heard of it.
@@ -107,6 +109,7 @@ impl Figures {
         self.acknowledged += other.acknowledged;
         self.refused += other.refused;
         self.unknown += other.unknown;
+        self.closed += other.closed;
         self.excused_reads += other.excused_reads;
         self.excused_acks += other.excused_acks;
         self.settled += other.settled;

@@ -81,6 +81,10 @@ impl Judge {
         self.at_once(|court, now| court.failed(attempt, now, why));
     }
 
+    pub(crate) fn closed(&self, attempt: Attempt) {
+        self.at_once(|court, now| court.closed(attempt, now));
+    }
+
     /// Something that needs no comparison with other answers.
     pub(crate) fn violated(&self, violation: Violation, text: &str) {
         self.at_once(|court, now| court.violated(violation, None, now, text));

@@ -163,12 +163,48 @@ fn a_write_of_a_killed_proxy_is_seen_after_the_deadline() {
     told.executed(1, 5, 2);
     told.heard(1, 2, 6, Known::Nothing);
     told.0.weather.end(Part::Process, Some(PROXY), 1000 * MILLI);
-    told.0.settle(7_400 * MILLI);
-    told.read(7_401, 7_402, 1);
+    told.0.settle(8_400 * MILLI);
+    told.read(8_401, 8_402, 1);
     assert_eq!(told.found(), []);
-    told.0.settle(7_600 * MILLI);
-    told.read(7_601, 7_602, 1);
+    told.0.settle(8_600 * MILLI);
+    told.read(8_601, 8_602, 1);
     assert_eq!(told.found(), [(Violation::NeverSeen, 1)]);
+}
+
+#[test]
+fn a_write_that_nobody_alive_can_know_of_is_not_asked_for() {
+    for part in [Part::Memory, Part::Store] {
+        let mut told = Told::with(Consistency::Fresh, true);
+        told.0.weather.begin(Part::Process, Some(PROXY), 4 * MILLI);
+        told.0.weather.begin(part, None, 4 * MILLI);
+        told.executed(1, 5, 2);
+        told.heard(1, 2, 6, Known::Nothing);
+        told.0.weather.end(part, None, 100 * MILLI);
+        told.0.weather.end(Part::Process, Some(PROXY), 1000 * MILLI);
+        told.0.settle(20_000 * MILLI);
+        told.read(20_001, 20_002, 1);
+        assert_eq!(told.found(), [], "{part:?}");
+    }
+}
+
+#[test]
+fn a_write_is_refused_for_want_of_the_store_only_while_it_wants() {
+    for (consistency, part, at, violations) in [
+        (Consistency::Strict, Part::Store, 1_500, 0),
+        (Consistency::Strict, Part::Room, 1_900, 0),
+        (Consistency::Strict, Part::Room, 2_200, 1),
+        (Consistency::Strict, Part::Upstream, 500, 1),
+        (Consistency::Strict, Part::Memory, 500, 1),
+        (Consistency::Fresh, Part::Store, 500, 1),
+    ] {
+        let mut told = Told::with(consistency, true);
+        told.0.weather.begin(part, None, 0);
+        told.0.weather.end(part, None, 1_000 * MILLI);
+        let attempt = Attempt { proxy: PROXY, is_write: true, start: at * MILLI };
+        told.0.closed(attempt, (at + 10) * MILLI);
+        let found: u64 = told.found().iter().map(|(_, count)| count).sum();
+        assert_eq!(found, violations, "{consistency:?} {part:?} {at}");
+    }
 }
 
 #[test]

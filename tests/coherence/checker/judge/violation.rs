@@ -47,6 +47,12 @@ impl Violation {
         Self::NotAlive,
     ];
 
+    /// Was somebody told something wrong? Every bug here is one that makes an answer wrong: that a request fails
+    /// may have another cause, and proves no bug.
+    pub(crate) fn is_wrong_answer(self) -> bool {
+        !matches!(self, Self::Failed | Self::NotAlive)
+    }
+
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Stale => "P1: stale after an acknowledgement",

@@ -17,6 +17,8 @@ pub(crate) enum Part {
     Answers,
     /// What the store remembers: flushed, evicted, restarted empty.
     Memory,
+    /// What room the store has: it refuses, or pushes out.
+    Room,
 }
 
 /// One disturbance.

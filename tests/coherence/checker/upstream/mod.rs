@@ -14,6 +14,7 @@ pub(crate) use temper::Temper;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -46,6 +47,20 @@ struct Cut;
 const GATEWAY_WAITS: Duration = Duration::from_millis(20);
 
 type Answer = Result<Response<Full<Bytes>>, Cut>;
+
+/// Whoever asked for a write still listens. Dropped when they are answered, or their connection breaks.
+struct Asking {
+    op: Op,
+    judge: Arc<Judge>,
+    is_gone: Arc<AtomicBool>,
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.is_gone.store(true, Ordering::Release);
+        self.judge.finished(self.op);
+    }
+}
 
 /// Everything that one request needs.
 #[derive(Clone, Debug)]
@@ -123,15 +138,17 @@ impl Upstream {
     /// Carries a write out once, whether or not whoever asked still listens: a task of its own.
     async fn write(&self, name: (usize, Op), writing: Writing, who: Who) -> Answer {
         let (end, writing) = (self.temper.end(), Arc::new(writing));
-        let (upstream, carried) = (self.clone(), Arc::clone(&writing));
-        let carried = tokio::spawn(async move { upstream.carry_out(name, &carried, who, end).await });
+        let asking = Asking { op: name.1, judge: Arc::clone(&self.judge), is_gone: Arc::default() };
+        let (upstream, carried, is_gone) = (self.clone(), Arc::clone(&writing), Arc::clone(&asking.is_gone));
+        let carried =
+            tokio::spawn(async move { upstream.carry_out(name, &carried, (who, &is_gone), end).await });
         if end == End::GivesUp {
             // a gateway that has waited long enough; the write goes on
             tokio::time::sleep(GATEWAY_WAITS).await;
             return Ok(error(StatusCode::GATEWAY_TIMEOUT, "gateway", "the upstream did not answer in time"));
         }
         let outcome = carried.await.unwrap_or(Err(Refused::Lost));
-        self.judge.finished(name.1);
+        drop(asking); // told, or about to be
         match (end, outcome) {
             (End::Cut, _) => Err(Cut),
             (End::Answer | End::GivesUp, Ok(changes)) => Ok(written_answer(&writing, &changes)),
@@ -143,14 +160,14 @@ impl Upstream {
         &self,
         (proxy, op): (usize, Op),
         writing: &Writing,
-        who: Who,
+        (who, is_gone): (Who, &AtomicBool),
         end: End,
     ) -> Result<Vec<Change>, Refused> {
         tokio::time::sleep(self.temper.pause()).await;
         let open = self.database.write(writing, who).await?;
         self.judge.executed(op, proxy, open.changes.clone());
-        if end == End::GivesUp {
-            self.judge.finished(op); // whoever asked has its answer before the commit
+        if end == End::GivesUp || is_gone.load(Ordering::Acquire) {
+            self.judge.finished(op); // whoever asked has its answer before the commit, or left
         }
         tokio::time::sleep(self.temper.before_commit(end)).await;
         match open.commit().await {

@@ -76,8 +76,6 @@ pub(crate) struct Habits {
     pub(crate) clients: usize,
     /// So many of 100 operations are writes.
     pub(crate) write_percent: u64,
-    /// May a proxy refuse a write because its store is away?
-    pub(crate) may_refuse: bool,
 }
 
 /// What all clients share.
@@ -145,14 +143,14 @@ impl Crowd {
 
     async fn read(&self, client: usize, proxy: usize, who: Who, chance: &mut Chance) -> bool {
         let kind = match chance.between(0, 99) {
-            0..30 => ReadKind::Row,
-            30..42 => ReadKind::Single,
-            42..56 => ReadKind::Embed,
-            56..68 => ReadKind::Child,
-            68..80 => ReadKind::Function,
-            // any write to a row takes these away, so they are rarely hits
-            80..88 => ReadKind::List,
-            88..94 => ReadKind::Count,
+            0..44 => ReadKind::Row,
+            44..58 => ReadKind::Single,
+            58..70 => ReadKind::Embed,
+            70..84 => ReadKind::Child,
+            // any write to a row takes these away, so they are rarely hits and cost the most
+            84..88 => ReadKind::Function,
+            88..94 => ReadKind::List,
+            94..97 => ReadKind::Count,
             _ => ReadKind::Range,
         };
         let key = key_of(who, chance);
@@ -216,7 +214,10 @@ impl Crowd {
         let known = match answered {
             Ok(answered) if answered.status.is_success() => Known::Done,
             Ok(answered) if answered.status == StatusCode::CONFLICT => Known::Refused,
-            Ok(answered) if self.habits.may_refuse && is_closed(&answered) => Known::Refused,
+            Ok(answered) if is_closed(&answered) => {
+                self.judge.closed(Attempt { proxy, is_write: true, start });
+                Known::Refused
+            }
             Ok(answered) => {
                 is_fine = false;
                 let why = format!("{} {}", answered.status, text(&answered.body));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use larder::sabotage::{Bug, VARIABLE};
+use larder::sabotage::{Bug, Death, VARIABLE};
 
 use super::super::people::{JWT_SECRET, PUBLISHABLE_KEY};
 use super::log::{Log, bound_addresses, lines_of};
@@ -41,7 +41,7 @@ impl Larder {
         let folder = Folder::new("larder")?;
         let rules = folder.path().join("rules.yaml");
         std::fs::write(&rules, RULES)?;
-        let (process, log, address) = run(&launch, &rules)?;
+        let (process, log, address) = run(&launch, None, &rules)?;
         Ok(Self { launch, rules, reloads: 0, process, log, address, _folder: folder })
     }
 
@@ -53,10 +53,14 @@ impl Larder {
         self.process.signal(signal);
     }
 
-    /// Starts it again once it has ended; it listens elsewhere then.
-    pub(crate) fn restart(&mut self) -> Result<(), Trouble> {
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.process.is_running()
+    }
+
+    /// Starts it again once it has ended; it listens elsewhere then, and perhaps ends at a point of a write.
+    pub(crate) fn restart(&mut self, death: Option<Death>) -> Result<(), Trouble> {
         self.process.wait(END_MAX);
-        (self.process, self.log, self.address) = run(&self.launch, &self.rules)?;
+        (self.process, self.log, self.address) = run(&self.launch, death, &self.rules)?;
         Ok(())
     }
 
@@ -73,7 +77,10 @@ impl Larder {
     }
 }
 
-fn run(launch: &Launch, rules: &Path) -> Result<(Process, Log, SocketAddr), Trouble> {
+fn run(launch: &Launch, death: Option<Death>, rules: &Path) -> Result<(Process, Log, SocketAddr), Trouble> {
+    let sabotage: Vec<&str> =
+        launch.bug.map(Bug::as_str).into_iter().chain(death.map(Death::as_str)).collect();
+    let sabotage = (!sabotage.is_empty()).then(|| sabotage.join(","));
     let (output, input) = std::io::pipe()?;
     let second = input.try_clone()?;
     let process = Process::start(&launch.program, &[], |command| {
@@ -98,14 +105,14 @@ fn run(launch: &Launch, rules: &Path) -> Result<(Process, Log, SocketAddr), Trou
             .env("RUST_LOG", "warn,larder::server=info,larder::sabotage=error")
             .env("SUPABASE_JWT_SECRET", JWT_SECRET)
             .env("SUPABASE_PUBLISHABLE_KEY", PUBLISHABLE_KEY)
-            .envs(launch.bug.map(|bug| (VARIABLE, bug.as_str())))
+            .envs(sabotage.as_ref().map(|names| (VARIABLE, names)))
             .stdin(Stdio::null())
             .stdout(input)
             .stderr(second);
     })?;
     let (lines, log) = lines_of(output);
     let (listen, _admin) = bound_addresses(&lines).map_err(Trouble::Silent)?;
-    if launch.bug.is_some() && !log.last_lines().contains("SABOTAGED") {
+    if sabotage.is_some() && !log.last_lines().contains("SABOTAGED") {
         return Err(Trouble::NoBugs(launch.program.display().to_string()));
     }
     let address = listen.parse().map_err(|_| Trouble::Silent(format!("larder listens at `{listen}`")))?;
