@@ -1,6 +1,7 @@
 //! Is an operator told what `larder explain` tells, and nobody else anything?
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
 use serde_json::Value;
@@ -26,7 +27,8 @@ fn planner() -> Planner {
 
 fn admin() -> Admin {
     let (planner, purging) = (planner(), planner());
-    let cache = Arc::new(Cache::new(Arc::new(MemoryStore::new(1 << 20)), Clock::default()));
+    let cache =
+        Arc::new(Cache::new(Arc::new(MemoryStore::new(1 << 20, Duration::from_secs(130))), Clock::default()));
     let metrics = Metrics::new();
     let sources = Sources {
         health: Health::default(),
