@@ -150,7 +150,9 @@ impl Run {
                         judge.settle();
                         let figures = judge.figures();
                         screen.show(seed, &figures);
-                        if stops_at_first && figures.violations() > 0 {
+                        // a bug is looked for until an answer is wrong
+                        let is_found = figures.first.is_some() || plan.bug.is_none() && figures.violations() > 0;
+                        if stops_at_first && is_found {
                             break Ok(());
                         }
                     }

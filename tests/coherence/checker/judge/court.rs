@@ -327,7 +327,9 @@ impl Court {
         text: &str,
     ) {
         *self.figures.violations.entry(violation).or_default() += 1;
-        self.figures.first.get_or_insert(violation);
+        if violation.is_wrong_answer() {
+            self.figures.first.get_or_insert(violation);
+        }
         if self.stories.len() < STORIES_MAX {
             let history = register.map(|register| self.registers[register.index()].recent.story(since));
             self.stories.push(format!("{}\n  {text}\n{}", violation.as_str(), history.unwrap_or_default()));

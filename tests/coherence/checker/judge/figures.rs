@@ -88,7 +88,7 @@ pub(crate) struct Figures {
     /// How late stale answers were.
     pub(crate) late: Spread,
     pub(crate) violations: BTreeMap<Violation, u64>,
-    /// The one that was found first.
+    /// The first by which somebody was told something wrong.
     pub(crate) first: Option<Violation>,
 }
 
