@@ -1,6 +1,8 @@
 //! A REST API in front of a real Redis, as Upstash's documentation has it. The real client vouches
 //! for it.
 
+#![allow(clippy::disallowed_methods, reason = "tasks of a test end with its runtime")]
+
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
