@@ -84,8 +84,8 @@ async fn a_user_with_what_the_docs_name_gets_in() {
     for words in [
         &["SET", "larder:a", "b", "PX", "5000"][..],
         &["MGET", "larder:a", "larder:b"],
-        &["EVAL", "return redis.call('PUBLISH', 'larder:news', '1')", "1", "larder:a"],
-        &["PUBLISH", "larder:news", "1"],
+        &["EVAL", "return redis.call('PUBLISH', '{larder}:news', '1')", "1", "larder:a"],
+        &["PUBLISH", "{larder}:news", "1"],
         &["UNLINK", "larder:a"],
         &["EXISTS", "larder:a"],
         &["INFO", "server"],
@@ -93,7 +93,7 @@ async fn a_user_with_what_the_docs_name_gets_in() {
     ] {
         assert!(store.one(&command(words)).await.is_ok(), "{words:?}");
     }
-    let channel = store.listen(&["larder:news"], |_| {}).await.unwrap();
+    let channel = store.listen(&["{larder}:news"], |_| {}).await.unwrap();
     assert!(channel.one(&command(&["PING"])).await.is_ok());
     let refused = Err(Silence::Refused(Refusal::Forbidden));
     assert_eq!(store.one(&command(&["GET", "other"])).await, refused);
