@@ -2,7 +2,7 @@
 //!
 //! Each [`Bug`] is one line where the real code would be right. A [`Death`] is no bug: the process ends itself in the
 //! middle of a write, and nothing may come of it. A debug build reads `LARDER_SABOTAGE` once; in a release build
-//! [`is`] and [`dies_at`] are the constant `false`, so that none of this is in it. See `docs/coherence.md`.
+//! [`is`] is the constant `false`, so that none of this is in it. See `docs/coherence.md`.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
