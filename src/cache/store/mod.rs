@@ -94,7 +94,7 @@ pub struct Change<'a> {
 #[derive(Debug)]
 #[must_use = "what was announced is completed, withdrawn or left to its deadline"]
 pub struct Announced {
-    pub(super) id: u128,
+    pub(super) id: u64,
     pub(super) tags: Box<[Tag]>,
     pub(super) consistency: Consistency,
 }
