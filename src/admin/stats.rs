@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 use crate::cache::Usage;
 use crate::metrics::{Counted, NO_RULE};
 
+/// Outcomes of reads that the cache answered.
+const HITS: [&str; 2] = ["hit", "stale"];
+
 /// Outcomes of reads that a rule wanted to answer from the cache and could not.
 const MISSES: [&str; 3] = ["miss", "joined", "unkept"];
 
@@ -21,7 +24,7 @@ struct Reads {
 
 impl Reads {
     fn add(&mut self, outcome: &str, requests: u64) {
-        if outcome == "hit" {
+        if HITS.contains(&outcome) {
             self.hits += requests;
         } else if MISSES.contains(&outcome) {
             self.misses += requests;

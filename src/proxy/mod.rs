@@ -19,6 +19,7 @@ mod refusal;
 mod reject;
 mod report;
 mod respond;
+mod stale;
 mod vet;
 mod write;
 

@@ -1,5 +1,6 @@
 //! GET: look up, wait or fetch, fill.
 
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -22,6 +23,7 @@ use super::metered::Meter;
 use super::outcome::Outcome;
 use super::outlive::outlive;
 use super::reject::Rejection;
+use super::stale::Asking;
 use super::{Done, Proxy, respond};
 
 /// How often a request looks up again because whoever fetched for it vanished.
@@ -30,9 +32,14 @@ const LOOK_UPS_MAX: usize = 3;
 
 impl Proxy {
     /// Serves what is at hand, without waiting for anything.
-    pub(super) fn recall(&self, plan: &ReadPlan, request: &HeaderMap, now: Instant) -> Option<Done> {
+    pub(super) fn recall(
+        self: &Arc<Self>,
+        plan: &Arc<ReadPlan>,
+        request: &HeaderMap,
+        now: Instant,
+    ) -> Option<Done> {
         let entry = self.cache.recall(&plan.fingerprint, now)?;
-        Some(Self::serve(&entry, request, now))
+        Some(self.serve(&entry, plan, request, now))
     }
 
     /// Serves what is remembered; otherwise one caller fetches and the rest share.
@@ -45,16 +52,15 @@ impl Proxy {
         mut meter: Option<&mut Meter>,
     ) -> Done {
         let answer = Planned(plan);
-        let name = Name {
-            key: &plan.key,
-            fingerprint: &plan.fingerprint,
-            answer: &answer,
-            consistency: plan.rule.consistency,
-            writing: writing(plan),
-        };
         for _ in 0..LOOK_UPS_MAX {
-            match self.cache.look_up(&name).await {
-                Lookup::Hit(entry) => return Self::serve(&entry, request, self.clock.now()),
+            match self.cache.look_up(&name(plan, &answer)).await {
+                Lookup::Hit(entry) => return self.serve(&entry, plan, request, self.clock.now()),
+                Lookup::Stale(entry, errand) => {
+                    let asking = Asking { plan, request, meter: meter.as_deref_mut() };
+                    if let Some(done) = self.outdated(&entry, errand, asking).await {
+                        return done;
+                    }
+                }
                 Lookup::Miss(ticket) | Lookup::Alone(ticket) => {
                     self.admit_upstream(meter.as_deref_mut()).await?;
                     return self.fetch(ticket, plan, request).await;
@@ -71,17 +77,34 @@ impl Proxy {
         self.ask_alone(plan, request, Refusal::TooLarge).await
     }
 
-    fn serve(entry: &Entry, request: &HeaderMap, now: Instant) -> Done {
-        let outcome = Outcome::Hit { left: entry.lifetime.left(now), bytes: entry.body.len() as u64 };
+    fn serve(
+        self: &Arc<Self>,
+        entry: &Entry,
+        plan: &Arc<ReadPlan>,
+        request: &HeaderMap,
+        now: Instant,
+    ) -> Done {
+        let left = entry.lifetime.left(now);
+        if left < plan.rule.freshness.refresh_ahead {
+            self.freshen(plan);
+        }
+        let outcome = Outcome::Hit { left, bytes: entry.body.len() as u64 };
         Ok((respond::from_entry(entry, request, now), outcome))
     }
 
     /// Fetches for everybody aboard, and answers with what comes. If this client
     /// leaves, or once it has its answer and more is to come, a task goes on.
-    async fn fetch(self: &Arc<Self>, ticket: Ticket, plan: &Arc<ReadPlan>, request: &HeaderMap) -> Done {
+    pub(super) async fn fetch(
+        self: &Arc<Self>,
+        ticket: Ticket,
+        plan: &Arc<ReadPlan>,
+        request: &HeaderMap,
+    ) -> Done {
         let (tell, mut told) = oneshot::channel();
         let (proxy, fetched) = (Arc::clone(self), Arc::clone(plan));
-        let filling = outlive(&self.tasks, async move { proxy.fill(ticket, &fetched, tell).await });
+        let filling = outlive(&self.tasks, async move {
+            let _told = proxy.fill(ticket, &fetched, tell).await;
+        });
         let fetched = tokio::select! {
             biased;
             () = filling => told.try_recv().ok(),
@@ -96,12 +119,18 @@ impl Proxy {
     }
 
     /// The fetch itself, which outlives the client that caused it.
-    async fn fill(&self, ticket: Ticket, plan: &ReadPlan, tell: oneshot::Sender<Fetched>) {
+    pub(super) async fn fill(
+        &self,
+        ticket: Ticket,
+        plan: &ReadPlan,
+        tell: oneshot::Sender<Fetched>,
+    ) -> Ended {
         let answer = match self.ask(plan).await {
             Ok(answer) => answer,
             Err(failure) => {
                 let _gone = tell.send(Fetched::Failed(failure.status()));
-                return ticket.fail(failure.status());
+                ticket.fail(failure.status());
+                return Ended::Failed;
             }
         };
         let (head, body) = answer.into_parts();
@@ -111,26 +140,32 @@ impl Proxy {
                 if let Some(answer) = fill.answer() {
                     let _gone = tell.send(Fetched::Shared(answer));
                 }
+                let chance = RandomState::new().hash_one(());
+                let (ttl, useful_for) = plan.keeping(self.clock.unix_seconds(), chance);
                 let wish = Wish {
-                    ttl: plan.lifetime(self.clock.unix_seconds()),
+                    ttl,
+                    useful_for,
                     body_bytes_max: self.limits.body_bytes_max,
                     writing: writing(plan),
                     is_error: is_error_object,
                 };
                 let filled = fill.run(body, wish).await;
                 self.report_fill(plan, filled);
+                Ended::Filled(filled)
             }
             Err(refusal) => {
                 self.report_fill(plan, Filled::Refused(refusal));
+                let status = head.status;
                 // whoever began this takes the answer along; the others hear that there is none for them
                 let unshared = Unshared { answer: Response::from_parts(head, body), refusal };
                 let _gone = tell.send(Fetched::Unshared(unshared));
                 ticket.refuse();
+                Ended::Refused(status)
             }
         }
     }
 
-    async fn join(&self, flight: &Flight, request: &HeaderMap) -> Joined {
+    pub(super) async fn join(&self, flight: &Flight, request: &HeaderMap) -> Joined {
         match flight.landing().await {
             Landing::Shared(head) => match head.answer() {
                 Some(answer) => Joined::Done(Ok((respond::from_shared(answer, request), Outcome::Joined))),
@@ -194,8 +229,19 @@ fn writing(plan: &ReadPlan) -> Writing {
     if plan.rule.is_encrypted { Writing::Sealed } else { Writing::Plain }
 }
 
+/// What the cache is asked for.
+pub(super) fn name<'p>(plan: &'p ReadPlan, answer: &'p Planned<'p>) -> Name<'p> {
+    Name {
+        key: &plan.key,
+        fingerprint: &plan.fingerprint,
+        answer,
+        consistency: plan.rule.consistency,
+        writing: writing(plan),
+    }
+}
+
 /// The answer to a planned read.
-struct Planned<'p>(&'p ReadPlan);
+pub(super) struct Planned<'p>(pub(super) &'p ReadPlan);
 
 impl Dependent for Planned<'_> {
     fn tags(&self) -> &[Tag] {
@@ -205,13 +251,13 @@ impl Dependent for Planned<'_> {
 
 /// An answer that only the one who fetched it gets.
 #[derive(Debug)]
-struct Unshared {
+pub(super) struct Unshared {
     answer: upstream::Answer,
     refusal: Refusal,
 }
 
 /// What a fetch brings to the one who began it.
-enum Fetched {
+pub(super) enum Fetched {
     /// What everybody gets.
     Shared(Answer),
     /// What nobody else gets.
@@ -220,8 +266,18 @@ enum Fetched {
     Failed(StatusCode),
 }
 
+/// How a fetch ended.
+pub(super) enum Ended {
+    /// The upstream's answer could be shared.
+    Filled(Filled),
+    /// It could not; this was its status.
+    Refused(StatusCode),
+    /// There was none.
+    Failed,
+}
+
 /// What waiting for somebody else's fetch comes to.
-enum Joined {
+pub(super) enum Joined {
     Done(Done),
     LookAgain,
 }

@@ -8,6 +8,7 @@
 use serde::Serialize;
 
 use super::fields::{At, Fields, entries, items, join, text, texts};
+use super::freshness::FreshnessEntry;
 use super::guard_entries::{self, IdempotencyEntry, LimitEntry, LockEntry};
 use super::mistake::{Findings, Spot};
 use super::yaml::{Node, Value};
@@ -17,8 +18,7 @@ const VERSION: &str = "1";
 
 /// Fields of the format that this version refuses, by the place they belong to.
 const LATER_AT_TOP: [&str; 1] = ["audit"];
-const LATER_IN_READS: [&str; 6] =
-    ["stale", "downstream", "refresh_ahead", "ttl_jitter", "negative", "replica_quiet"];
+const LATER_IN_READS: [&str; 3] = ["downstream", "negative", "replica_quiet"];
 const LATER_IN_WRITES: [&str; 1] = ["refresh"];
 
 /// A name with what it stands for.
@@ -61,6 +61,9 @@ pub(super) struct ReadEntry {
     pub(super) consistency: Option<At<String>>,
     /// Where it is not, what was kept before is not read: a digest of the document contains it.
     pub(super) encrypt: bool,
+    /// How long an answer is kept, not which one.
+    #[serde(skip)]
+    pub(super) freshness: FreshnessEntry,
     /// Changes no answer, so a digest of the document does not contain it.
     #[serde(skip)]
     pub(super) debug: bool,
@@ -207,6 +210,7 @@ fn read_entry(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<Re
         cache: fields.text("cache", findings),
         consistency: fields.text("consistency", findings),
         encrypt: fields.flag("encrypt", findings),
+        freshness: FreshnessEntry::read(&mut fields, findings),
         debug: fields.flag("debug", findings),
     };
     fields.close(&LATER_IN_READS, findings);

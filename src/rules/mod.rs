@@ -10,6 +10,7 @@ mod condition;
 mod document;
 mod duration;
 mod fields;
+mod freshness;
 mod guard_entries;
 mod guarding;
 mod learned;
@@ -25,6 +26,7 @@ mod unknown_writes;
 mod yaml;
 
 pub use condition::QueryView;
+pub use freshness::{Freshness, Use};
 pub use guarding::{
     Busy, By, Counts, IdempotencyRule, LimitRule, LimitWithoutStore, LockRule, LockWithoutStore, Quota,
     Window,

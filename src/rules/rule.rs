@@ -8,6 +8,7 @@ use http::{HeaderName, Method};
 use crate::consistency::Consistency;
 use crate::key::{Pattern, Scope, Template};
 
+use super::freshness::Freshness;
 use super::guarding::{IdempotencyRule, LockRule};
 
 /// What a read rule does with a matching GET.
@@ -51,6 +52,8 @@ pub struct ReadRule {
     pub consistency: Consistency,
     /// Request headers that change the answer; others are not sent upstream for this rule.
     pub vary: Vec<HeaderName>,
+    /// What may be served past its time, and what is fetched before it is over.
+    pub freshness: Freshness,
     /// `encrypt: true`: sealed in a store that others can reach.
     pub is_encrypted: bool,
     /// What the query must be like.

@@ -12,6 +12,7 @@ mod explaining;
 mod fingerprints;
 mod fleet;
 mod framing;
+mod freshness;
 mod limiting;
 mod lock_api;
 mod locking;

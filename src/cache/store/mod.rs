@@ -72,6 +72,9 @@ impl Debug for Name<'_> {
 pub enum Found {
     /// An entry that is alive and whose generations are all current.
     Valid(Arc<Entry>),
+    /// An entry whose generations are all current and whose time is over; these are the generations
+    /// that the next one must carry.
+    Stale(Arc<Entry>, Stamp),
     /// None; these are the generations a fill must carry.
     Missing(Stamp),
     /// None, and an answer that is fetched now may be neither kept nor shared.
@@ -173,6 +176,13 @@ pub trait Store: Send + Sync + Debug {
     /// Gets the entry and the generations of its tags, together, so that a
     /// remote store needs one round trip.
     fn look_up<'a>(&'a self, name: &'a Name<'a>, now: Instant) -> Doing<'a, Found>;
+
+    /// Whether an entry that was found a while ago is still what depends on nothing that has changed.
+    fn stands(&self, entry: &Entry) -> bool;
+
+    /// Asks for the right to fetch again what is still of use: one process of all has it, for a moment. With it
+    /// come the generations that the next entry must carry.
+    fn renew<'a>(&'a self, name: &'a Name<'a>) -> Doing<'a, Option<Stamp>>;
 
     /// Keeps an entry, which carries the generations read before its fetch. If one of
     /// them is no longer current the entry is simply never valid.

@@ -8,7 +8,7 @@ const MAGIC: [u8; 4] = *b"LRDR";
 const CHECKSUM: std::ops::Range<usize> = 40..44;
 
 /// Bytes of a head.
-pub(super) const HEAD: usize = 86;
+pub(super) const HEAD: usize = 94;
 
 /// The body is compressed.
 const COMPRESSED: u8 = 1;
@@ -26,6 +26,7 @@ pub(super) struct Head {
     pub(super) server: u64,
     pub(super) stored_at: u64,
     pub(super) expires_at: u64,
+    pub(super) ends_at: u64,
     pub(super) generations: u16,
     pub(super) lines: u16,
     pub(super) line_bytes: u32,
@@ -53,6 +54,7 @@ impl Head {
         for number in [self.line_bytes, self.kept_bytes, self.body_bytes] {
             into.extend_from_slice(&number.to_be_bytes());
         }
+        into.extend_from_slice(&self.ends_at.to_be_bytes());
     }
 
     /// Reads a head, and that nothing behind it has changed.
@@ -86,6 +88,7 @@ impl Head {
             line_bytes: u32::from_be_bytes(at(head, 74)),
             kept_bytes: u32::from_be_bytes(at(head, 78)),
             body_bytes: u32::from_be_bytes(at(head, 82)),
+            ends_at: u64::from_be_bytes(at(head, 86)),
         })
     }
 }

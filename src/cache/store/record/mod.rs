@@ -9,8 +9,8 @@
 //!  4  format, u8              52  stored, unix ms, u64  74  their bytes, u32
 //!  5  flags, u8               60  expires, unix ms, u64 78  body, bytes as kept, u32
 //!  6  status, u16             68  generations, u16      82  body, bytes as served, u32
-//!  8  digest of the name, 32  70  reserved, u16         86  generations, u64 each
-//! 40  checksum, u32
+//!  8  digest of the name, 32  70  reserved, u16         86  of no use from, unix ms, u64
+//! 40  checksum, u32                                     94  generations, u64 each
 //! then, if sealed: key id, 8, and nonce, 12; header lines; body; if sealed: tag, 16
 //! ```
 
@@ -27,7 +27,7 @@ use http::{HeaderName, HeaderValue};
 
 /// The format that is written and read. A name that holds it keeps versions of larder apart that
 /// share a store and do not understand one another, so that they do not overwrite each other.
-pub const FORMAT: u8 = 1;
+pub const FORMAT: u8 = 2;
 
 /// What is kept of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +40,8 @@ pub struct Record {
     pub stored_at: u64,
     /// When it expires, in milliseconds since 1970.
     pub expires_at: u64,
+    /// From when on it is of no use, in milliseconds since 1970.
+    pub ends_at: u64,
     /// Its status.
     pub status: u16,
     /// Its header lines, in their order.

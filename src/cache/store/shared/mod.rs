@@ -32,6 +32,7 @@ use crate::redis::Redis;
 use crate::sabotage::{self, Bug};
 
 use super::super::entry::Entry;
+use super::super::generation::Stamp;
 use super::memory::MemoryStore;
 use super::record::Codec;
 use super::{Announced, Change, Closed, Doing, Fleet, Found, Name, SharedUsage, Store, Usage, Writing};
@@ -120,6 +121,14 @@ impl Store for SharedStore {
 
     fn look_up<'a>(&'a self, name: &'a Name<'a>, now: Instant) -> Doing<'a, Found> {
         Box::pin(self.find(name, now))
+    }
+
+    fn stands(&self, entry: &Entry) -> bool {
+        self.lease.holds() && self.memory.stands(entry)
+    }
+
+    fn renew<'a>(&'a self, name: &'a Name<'a>) -> Doing<'a, Option<Stamp>> {
+        Box::pin(self.claim_renewal(name))
     }
 
     fn fill(&self, fingerprint: Fingerprint, entry: Entry, writing: Writing) -> Doing<'_, ()> {

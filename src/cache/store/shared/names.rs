@@ -44,9 +44,14 @@ impl Names {
         let mut name =
             String::with_capacity(self.prefix.len() + key.as_str().len() + 2 + 2 * FINGERPRINT_BYTES);
         name.extend([&self.prefix, ":", key.as_str(), "#"]);
-        for byte in &fingerprint.as_bytes()[..FINGERPRINT_BYTES] {
-            name.extend([byte >> 4, byte & 15].map(|digit| char::from(DIGITS[usize::from(digit)])));
-        }
+        name.extend(digits(fingerprint));
+        name
+    }
+
+    /// Who is fetching an answer again.
+    pub(super) fn renewal(&self, fingerprint: &Fingerprint) -> String {
+        let mut name = format!("{{{}}}:renewal:", self.prefix);
+        name.extend(digits(fingerprint));
         name
     }
 
@@ -78,6 +83,11 @@ impl Names {
         // no tag begins with a hash sign
         ["{", &self.prefix, "}", what, "#", blake3::hash(text.as_bytes()).to_hex().as_str()].concat()
     }
+}
+
+fn digits(fingerprint: &Fingerprint) -> impl Iterator<Item = char> {
+    let bytes = fingerprint.as_bytes()[..FINGERPRINT_BYTES].iter();
+    bytes.flat_map(|byte| [byte >> 4, byte & 15].map(|digit| char::from(DIGITS[usize::from(digit)])))
 }
 
 #[cfg(test)]
