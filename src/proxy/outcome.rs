@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue};
 
 use crate::cache::Refusal;
+use crate::hit_counts::Unsent;
 use crate::plan::Pass;
 
 /// The header of RFC 9211.
@@ -14,11 +15,11 @@ pub(super) const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-statu
 #[derive(Debug)]
 pub(super) enum Outcome {
     /// Served from memory: how long it may still be served, and how large it is.
-    Hit { left: Duration, bytes: u64 },
+    Hit { left: Duration, bytes: u64, unsent: Unsent },
     /// Fetched, and kept if it arrives whole.
-    Stored,
+    Stored { unsent: Unsent },
     /// Shared a fetch that somebody else had begun.
-    Joined,
+    Joined { unsent: Unsent },
     /// Fetched for a rule, but not to be kept.
     Unkept { refusal: Refusal },
     /// Passed through.
@@ -38,7 +39,7 @@ impl Outcome {
     pub(super) fn kind(&self) -> Kind {
         match self {
             Self::Hit { .. } => Kind::Hit,
-            Self::Stored | Self::Joined | Self::Unkept { .. } => Kind::Miss,
+            Self::Stored { .. } | Self::Joined { .. } | Self::Unkept { .. } => Kind::Miss,
             Self::Passed(_) => Kind::Pass,
             Self::Written { .. } | Self::Replayed => Kind::Write,
             Self::Refused(_) | Self::Failed(_) => Kind::Refused,
@@ -49,8 +50,8 @@ impl Outcome {
     pub(super) fn as_str(&self) -> &'static str {
         match self {
             Self::Hit { .. } => "hit",
-            Self::Stored => "miss",
-            Self::Joined => "joined",
+            Self::Stored { .. } => "miss",
+            Self::Joined { .. } => "joined",
             Self::Unkept { .. } => "unkept",
             Self::Passed(pass) => pass.as_str(),
             Self::Written { .. } => "write",
@@ -60,14 +61,27 @@ impl Outcome {
         }
     }
 
+    /// What of the answer's body was not sent.
+    pub(super) fn unsent(&self) -> Unsent {
+        match self {
+            Self::Hit { unsent, .. } | Self::Stored { unsent } | Self::Joined { unsent } => *unsent,
+            Self::Unkept { .. }
+            | Self::Passed(_)
+            | Self::Written { .. }
+            | Self::Replayed
+            | Self::Refused(_)
+            | Self::Failed(_) => Unsent::Nothing,
+        }
+    }
+
     /// Why, where the outcome alone does not say.
     pub(super) fn reason(&self) -> &'static str {
         match self {
             Self::Unkept { refusal } => refusal.as_str(),
             Self::Refused(reason) | Self::Failed(reason) => reason,
             Self::Hit { .. }
-            | Self::Stored
-            | Self::Joined
+            | Self::Stored { .. }
+            | Self::Joined { .. }
             | Self::Passed(_)
             | Self::Written { .. }
             | Self::Replayed => "",
@@ -82,8 +96,8 @@ impl Outcome {
                 let ttl = number.format(left.as_secs());
                 ["larder; hit; ttl=", ttl, "; key=\"", key, "\""].concat()
             }
-            Self::Stored => ["larder; fwd=miss; stored; key=\"", key, "\""].concat(),
-            Self::Joined => ["larder; fwd=miss; collapsed; key=\"", key, "\""].concat(),
+            Self::Stored { .. } => ["larder; fwd=miss; stored; key=\"", key, "\""].concat(),
+            Self::Joined { .. } => ["larder; fwd=miss; collapsed; key=\"", key, "\""].concat(),
             Self::Unkept { refusal } => {
                 ["larder; fwd=miss; key=\"", key, "\"; detail=", refusal.as_str()].concat()
             }

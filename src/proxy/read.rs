@@ -22,7 +22,8 @@ use super::metered::Meter;
 use super::outcome::Outcome;
 use super::outlive::outlive;
 use super::reject::Rejection;
-use super::{Done, Proxy, respond};
+use super::respond::{self, Reader};
+use super::{Done, Proxy, conditional};
 
 /// How often a request looks up again because whoever fetched for it vanished.
 /// Once is rare; more often means something is wrong, so it then asks for itself.
@@ -32,7 +33,7 @@ impl Proxy {
     /// Serves what is at hand, without waiting for anything.
     pub(super) fn recall(&self, plan: &ReadPlan, request: &HeaderMap, now: Instant) -> Option<Done> {
         let entry = self.cache.recall(&plan.fingerprint, now)?;
-        Some(Self::serve(&entry, request, now))
+        Some(Self::serve(&entry, reader(plan, request), now))
     }
 
     /// Serves what is remembered; otherwise one caller fetches and the rest share.
@@ -54,14 +55,16 @@ impl Proxy {
         };
         for _ in 0..LOOK_UPS_MAX {
             match self.cache.look_up(&name).await {
-                Lookup::Hit(entry) => return Self::serve(&entry, request, self.clock.now()),
+                Lookup::Hit(entry) => {
+                    return Self::serve(&entry, reader(plan, request), self.clock.now());
+                }
                 Lookup::Miss(ticket) | Lookup::Alone(ticket) => {
                     self.admit_upstream(meter.as_deref_mut()).await?;
                     return self.fetch(ticket, plan, request).await;
                 }
                 Lookup::Apart(refusal) => return self.ask_alone(plan, request, refusal).await,
                 Lookup::Wait(flight) => {
-                    if let Joined::Done(done) = self.join(&flight, request).await {
+                    if let Joined::Done(done) = self.join(&flight, reader(plan, request)).await {
                         return done;
                     }
                 }
@@ -71,9 +74,10 @@ impl Proxy {
         self.ask_alone(plan, request, Refusal::TooLarge).await
     }
 
-    fn serve(entry: &Entry, request: &HeaderMap, now: Instant) -> Done {
-        let outcome = Outcome::Hit { left: entry.lifetime.left(now), bytes: entry.body.len() as u64 };
-        Ok((respond::from_entry(entry, request, now), outcome))
+    fn serve(entry: &Entry, reader: Reader<'_>, now: Instant) -> Done {
+        let (response, unsent) = respond::from_entry(entry, reader, now);
+        let (left, bytes) = (entry.lifetime.left(now), entry.body.len() as u64);
+        Ok((response, Outcome::Hit { left, bytes, unsent }))
     }
 
     /// Fetches for everybody aboard, and answers with what comes. If this client
@@ -81,15 +85,26 @@ impl Proxy {
     async fn fetch(self: &Arc<Self>, ticket: Ticket, plan: &Arc<ReadPlan>, request: &HeaderMap) -> Done {
         let (tell, mut told) = oneshot::channel();
         let (proxy, fetched) = (Arc::clone(self), Arc::clone(plan));
-        let filling = outlive(&self.tasks, async move { proxy.fill(ticket, &fetched, tell).await });
+        let mut filling = outlive(&self.tasks, async move { proxy.fill(ticket, &fetched, tell).await });
         let fetched = tokio::select! {
             biased;
-            () = filling => told.try_recv().ok(),
+            () = &mut filling => told.try_recv().ok(),
             told = &mut told => told.ok(),
         };
+        let reader = reader(plan, request);
         match fetched {
-            Some(Fetched::Shared(answer)) => Ok((respond::from_shared(answer, request), Outcome::Stored)),
-            Some(Fetched::Unshared(unshared)) => Ok(unkept(unshared, request)),
+            Some(Fetched::Shared(answer)) => {
+                if conditional::may_have_one(request) {
+                    tokio::select! {
+                        biased;
+                        () = filling => {}
+                        () = answer.settled() => {}
+                    }
+                }
+                let (response, unsent) = respond::from_shared(answer, reader);
+                Ok((response, Outcome::Stored { unsent }))
+            }
+            Some(Fetched::Unshared(unshared)) => Ok(unkept(unshared, reader)),
             Some(Fetched::Failed(status)) => Err(Rejection::Shared(status)),
             None => Err(Rejection::Lost),
         }
@@ -130,10 +145,16 @@ impl Proxy {
         }
     }
 
-    async fn join(&self, flight: &Flight, request: &HeaderMap) -> Joined {
+    async fn join(&self, flight: &Flight, reader: Reader<'_>) -> Joined {
         match flight.landing().await {
             Landing::Shared(head) => match head.answer() {
-                Some(answer) => Joined::Done(Ok((respond::from_shared(answer, request), Outcome::Joined))),
+                Some(answer) => {
+                    if conditional::may_have_one(reader.request) {
+                        answer.settled().await;
+                    }
+                    let (response, unsent) = respond::from_shared(answer, reader);
+                    Joined::Done(Ok((response, Outcome::Joined { unsent })))
+                }
                 None => Joined::LookAgain,
             },
             Landing::Failed(status) => Joined::Done(Err(Rejection::Shared(status))),
@@ -147,7 +168,7 @@ impl Proxy {
     /// can say, or may say, what is current.
     async fn ask_alone(&self, plan: &ReadPlan, request: &HeaderMap, refusal: Refusal) -> Done {
         let answer = self.ask(plan).await.map_err(Rejection::Upstream)?;
-        Ok(unkept(Unshared { answer, refusal }, request))
+        Ok(unkept(Unshared { answer, refusal }, reader(plan, request)))
     }
 
     /// Asks the upstream what the plan's question says, and nothing else.
@@ -226,8 +247,13 @@ enum Joined {
     LookAgain,
 }
 
-fn unkept(unshared: Unshared, request: &HeaderMap) -> (Response<Body>, Outcome) {
+/// Who reads the answer to a planned read.
+fn reader<'r>(plan: &'r ReadPlan, request: &'r HeaderMap) -> Reader<'r> {
+    Reader { request, downstream: &plan.rule.downstream }
+}
+
+fn unkept(unshared: Unshared, reader: Reader<'_>) -> (Response<Body>, Outcome) {
     let mut response = respond::from_upstream(unshared.answer, &Method::GET);
-    respond::add_reader_headers(response.headers_mut(), request);
+    reader.add_to_unkept(response.headers_mut());
     (response, Outcome::Unkept { refusal: unshared.refusal })
 }

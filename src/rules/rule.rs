@@ -8,6 +8,7 @@ use http::{HeaderName, Method};
 use crate::consistency::Consistency;
 use crate::key::{Pattern, Scope, Template};
 
+use super::downstream::Downstream;
 use super::guarding::{IdempotencyRule, LockRule};
 
 /// What a read rule does with a matching GET.
@@ -51,6 +52,8 @@ pub struct ReadRule {
     pub consistency: Consistency,
     /// Request headers that change the answer; others are not sent upstream for this rule.
     pub vary: Vec<HeaderName>,
+    /// What everybody between larder and a reader is told.
+    pub downstream: Downstream,
     /// `encrypt: true`: sealed in a store that others can reach.
     pub is_encrypted: bool,
     /// What the query must be like.

@@ -25,4 +25,5 @@ mod stores;
 mod targets;
 mod traps;
 mod upstreams;
+mod validating;
 mod writing;
