@@ -11,7 +11,7 @@ use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
 
-use crate::hit_counts::HitCounts;
+use crate::hit_counts::{HitCounts, OfAllRules};
 
 /// Bounds of the latency histograms, in seconds: from a memory hit's tens of
 /// microseconds to the longest answer Supabase gives.
@@ -32,6 +32,8 @@ pub struct Metrics {
     pub upstream_seconds: Histogram,
     /// Bytes of bodies that were served without asking the upstream.
     pub saved_bytes: IntCounter,
+    /// Answers without a body, because the client has it.
+    pub not_modified: IntCounter,
     /// Requests that were sent upstream.
     pub upstream_requests: IntCounter,
     /// Requests to the upstream that got no answer.
@@ -108,6 +110,7 @@ struct Labelled {
     operations: IntCounterVec,
     limited: IntCounterVec,
     refreshes: IntCounterVec,
+    unsent_bytes: IntCounterVec,
     latency: HistogramVec,
 }
 
@@ -168,6 +171,11 @@ impl Labelled {
                 "larder_refreshes_total",
                 "Answers fetched again before or after their time, by result.",
                 &["result"],
+            ),
+            unsent_bytes: declare.counters(
+                "larder_unsent_bytes_total",
+                "Bytes of bodies that did not have to be sent to clients, by what spared them.",
+                &["by"],
             ),
             latency: declare.register(HistogramVec::new(
                 buckets("larder_request_seconds", "Time until the head of the answer, by kind of outcome."),
@@ -256,6 +264,10 @@ impl Metrics {
             ))),
             saved_bytes: declare
                 .counter("larder_saved_bytes_total", "Bytes of bodies served without asking the upstream."),
+            not_modified: declare.counter(
+                "larder_not_modified_total",
+                "Answers without a body, because the client has it already.",
+            ),
             upstream_requests: declare.counter("larder_upstream_requests_total", "Requests sent upstream."),
             upstream_failures: declare
                 .counter("larder_upstream_failures_total", "Requests sent upstream that got no answer."),
@@ -296,10 +308,21 @@ impl Metrics {
         self.labelled.latency.with_label_values(&[kind])
     }
 
+    /// The counter of bytes that were not sent to clients: because they have them, `not-modified`.
+    fn unsent_bytes(&self, by: &str) -> IntCounter {
+        self.labelled.unsent_bytes.with_label_values(&[by])
+    }
+
     /// What counts the hits of these rules.
     pub fn hit_counts<'r>(&self, rules: impl Iterator<Item = &'r str>) -> Arc<HitCounts> {
         let by_rule: Vec<IntCounter> = rules.map(|rule| self.requests(rule, "hit")).collect();
-        let counts = Arc::new(HitCounts::new(&by_rule, &self.saved_bytes, &self.latency("hit")));
+        let all = OfAllRules {
+            saved_bytes: self.saved_bytes.clone(),
+            not_modified: self.not_modified.clone(),
+            unsent_not_modified: self.unsent_bytes("not-modified"),
+            seconds: self.latency("hit"),
+        };
+        let counts = Arc::new(HitCounts::new(&by_rule, &all));
         let mut all = self.hits.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|counts| counts.strong_count() > 0);
         all.push(Arc::downgrade(&counts));
@@ -378,6 +401,7 @@ impl Metrics {
         self.labelled.limited.with_label_values(&[NO_RULE, "refused"]);
         self.labelled.refreshes.with_label_values(&["kept"]);
         self.latency("hit");
+        self.unsent_bytes("not-modified");
         self.registry.gather().iter().map(|family| family.name().to_owned()).collect()
     }
 

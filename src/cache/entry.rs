@@ -9,10 +9,11 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use crate::key::Key;
 
 use super::generation::Stamp;
+use super::validator::Validator;
 
 /// What an entry costs beside its parts: its slot in the store, its own fields,
 /// the counts around its shared pointers. Measured generously.
-const ENTRY_BYTES: usize = 320;
+const ENTRY_BYTES: usize = 400;
 
 /// From when until when an answer may be served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +64,8 @@ pub struct Entry {
     pub headers: Arc<[(HeaderName, HeaderValue)]>,
     /// The whole body.
     pub body: Bytes,
+    /// What tells it from others, for whoever keeps a copy.
+    pub validator: Validator,
     /// From when until when.
     pub lifetime: Lifetime,
     /// The state of the world in which it was fetched.

@@ -14,8 +14,9 @@ use crate::key::Fingerprint;
 use super::admission::Refusal;
 use super::body::{Interrupted, Room};
 use super::entry::{Entry, Lifetime};
-use super::flight::{Answer, Flights, SharedHead, Ticket};
+use super::flight::{Answer, Flights, SharedHead, Ticket, Whole};
 use super::store::{Store, Writing};
+use super::validator::{Making, Validator};
 
 /// How long "this cannot be kept" is remembered: long enough that a burst of
 /// such requests never queues, short enough that a repaired answer is kept soon.
@@ -116,7 +117,7 @@ impl Fill {
     {
         let began = self.ticket.means.clock.now();
         match self.receive(body, wish.body_bytes_max).await {
-            Received::Whole => self.keep(began, wish).await,
+            Received::Whole(validator) => self.keep(began, validator, wish).await,
             Received::Broken => {
                 self.head.body.finish(Err(Interrupted));
                 Filled::Broken
@@ -130,14 +131,16 @@ impl Fill {
         B: Body<Data = Bytes> + Unpin,
     {
         let mut total = 0;
+        let mut validator = Making::new(self.head.status, &self.head.headers);
         let give_up = tokio::time::Instant::now() + WHOLE_WAIT;
         loop {
             match next_piece(&mut body).await {
                 Piece::Data(chunk) => {
                     total += chunk.len();
+                    validator.add(&chunk);
                     self.head.body.push(chunk);
                 }
-                Piece::End => return Received::Whole,
+                Piece::End => return Received::Whole(validator.done()),
                 Piece::Broken => return Received::Broken,
             }
             if total > body_bytes_max {
@@ -151,7 +154,7 @@ impl Fill {
 
     /// Stores first and ends the body after, so that a client who has the whole
     /// answer and asks again is answered from memory.
-    async fn keep(self, began: Instant, wish: Wish) -> Filled {
+    async fn keep(self, began: Instant, validator: Validator, wish: Wish) -> Filled {
         let whole = self.head.body.whole();
         if (wish.is_error)(&whole) {
             self.ticket.means.remember_refusal(self.ticket.fingerprint);
@@ -160,17 +163,20 @@ impl Fill {
         }
         let bytes = whole.len();
         let means = &self.ticket.means;
+        let shared = Whole { body: whole.clone(), validator: validator.clone() };
         let entry = Entry {
             key: self.ticket.key.clone(),
             status: self.head.status,
             headers: self.head.headers.clone(),
             body: whole,
+            validator,
             // the answer is as old as its beginning, however long its body took
             lifetime: wish.lifetime(began),
             stamp: self.ticket.flight.stamp().to_keep(),
         };
         means.store.fill(self.ticket.fingerprint, entry, wish.writing).await;
         means.refused.remove(&self.ticket.fingerprint);
+        let _first = self.head.whole.set(shared);
         self.head.body.finish(Ok(()));
         Filled::Kept(bytes)
     }
@@ -216,7 +222,7 @@ impl Drop for Fill {
 }
 
 enum Received<B> {
-    Whole,
+    Whole(Validator),
     Broken,
     Outgrown(Refusal, B),
 }

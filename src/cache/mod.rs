@@ -15,17 +15,19 @@ mod fill;
 mod flight;
 mod generation;
 mod store;
+mod validator;
 
 pub use admission::{Admitted, Refusal, judge};
 pub use body::{BodyReader, Interrupted};
 pub use entry::{Entry, Lifetime};
 pub use fill::{Fill, Filled, Wish};
-pub use flight::{Answer, Flight, Landing, Ticket};
+pub use flight::{Answer, Flight, Landing, Ticket, Whole};
 pub use store::record;
 pub use store::{
     Announced, Change, Closed, Dependent, Fleet, Keeping, Member, MemoryStore, Name, SharedStore,
     SharedUsage, Sharing, Store, Usage, Writing,
 };
+pub use validator::Validator;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

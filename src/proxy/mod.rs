@@ -7,6 +7,7 @@
 
 mod answering;
 mod body;
+mod conditional;
 mod decide;
 mod glimpse;
 mod guarded;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue};
 
 use crate::cache::Refusal;
+use crate::hit_counts::Unsent;
 use crate::plan::Pass;
 
 /// The header of RFC 9211.
@@ -14,13 +15,13 @@ pub(super) const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-statu
 #[derive(Debug)]
 pub(super) enum Outcome {
     /// Served from memory: how long it may still be served, and how large it is.
-    Hit { left: Duration, bytes: u64 },
-    /// Served past its time: how long past it, and how large it is.
-    Stale { past: Duration, bytes: u64, staleness: Staleness },
+    Hit { left: Duration, bytes: u64, unsent: Unsent },
+    /// Served past its time: how long past it, how large it is, and why.
+    Stale { past: Duration, bytes: u64, staleness: Staleness, unsent: Unsent },
     /// Fetched, and kept if it arrives whole.
-    Stored,
+    Stored { unsent: Unsent },
     /// Shared a fetch that somebody else had begun.
-    Joined,
+    Joined { unsent: Unsent },
     /// Fetched for a rule, but not to be kept.
     Unkept { refusal: Refusal },
     /// Passed through.
@@ -61,7 +62,7 @@ impl Outcome {
         match self {
             Self::Stale { staleness: Staleness::UpstreamFailed, .. } => Kind::Miss,
             Self::Hit { .. } | Self::Stale { .. } => Kind::Hit,
-            Self::Stored | Self::Joined | Self::Unkept { .. } => Kind::Miss,
+            Self::Stored { .. } | Self::Joined { .. } | Self::Unkept { .. } => Kind::Miss,
             Self::Passed(_) => Kind::Pass,
             Self::Written { .. } | Self::Replayed => Kind::Write,
             Self::Refused(_) | Self::Failed(_) => Kind::Refused,
@@ -73,14 +74,30 @@ impl Outcome {
         match self {
             Self::Hit { .. } => "hit",
             Self::Stale { .. } => "stale",
-            Self::Stored => "miss",
-            Self::Joined => "joined",
+            Self::Stored { .. } => "miss",
+            Self::Joined { .. } => "joined",
             Self::Unkept { .. } => "unkept",
             Self::Passed(pass) => pass.as_str(),
             Self::Written { .. } => "write",
             Self::Replayed => "replayed",
             Self::Refused(_) => "refused",
             Self::Failed(_) => "failed",
+        }
+    }
+
+    /// What of the answer's body was not sent.
+    pub(super) fn unsent(&self) -> Unsent {
+        match self {
+            Self::Hit { unsent, .. }
+            | Self::Stale { unsent, .. }
+            | Self::Stored { unsent }
+            | Self::Joined { unsent } => *unsent,
+            Self::Unkept { .. }
+            | Self::Passed(_)
+            | Self::Written { .. }
+            | Self::Replayed
+            | Self::Refused(_)
+            | Self::Failed(_) => Unsent::Nothing,
         }
     }
 
@@ -91,8 +108,8 @@ impl Outcome {
             Self::Stale { staleness, .. } => staleness.as_str(),
             Self::Refused(reason) | Self::Failed(reason) => reason,
             Self::Hit { .. }
-            | Self::Stored
-            | Self::Joined
+            | Self::Stored { .. }
+            | Self::Joined { .. }
             | Self::Passed(_)
             | Self::Written { .. }
             | Self::Replayed => "",
@@ -113,8 +130,8 @@ impl Outcome {
                 let why = staleness.as_str();
                 ["larder; ", found, "; ttl=-", past, "; key=\"", key, "\"; detail=", why].concat()
             }
-            Self::Stored => ["larder; fwd=miss; stored; key=\"", key, "\""].concat(),
-            Self::Joined => ["larder; fwd=miss; collapsed; key=\"", key, "\""].concat(),
+            Self::Stored { .. } => ["larder; fwd=miss; stored; key=\"", key, "\""].concat(),
+            Self::Joined { .. } => ["larder; fwd=miss; collapsed; key=\"", key, "\""].concat(),
             Self::Unkept { refusal } => {
                 ["larder; fwd=miss; key=\"", key, "\"; detail=", refusal.as_str()].concat()
             }

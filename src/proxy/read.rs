@@ -23,8 +23,9 @@ use super::metered::Meter;
 use super::outcome::Outcome;
 use super::outlive::outlive;
 use super::reject::Rejection;
+use super::respond::{self, Reader};
 use super::stale::Asking;
-use super::{Done, Proxy, respond};
+use super::{Done, Proxy, conditional};
 
 /// How often a request looks up again because whoever fetched for it vanished.
 /// Once is rare; more often means something is wrong, so it then asks for itself.
@@ -67,7 +68,7 @@ impl Proxy {
                 }
                 Lookup::Apart(refusal) => return self.ask_alone(plan, request, refusal).await,
                 Lookup::Wait(flight) => {
-                    if let Joined::Done(done) = self.join(&flight, request).await {
+                    if let Joined::Done(done) = self.join(&flight, reader(plan, request)).await {
                         return done;
                     }
                 }
@@ -84,12 +85,12 @@ impl Proxy {
         request: &HeaderMap,
         now: Instant,
     ) -> Done {
-        let left = entry.lifetime.left(now);
+        let (left, bytes) = (entry.lifetime.left(now), entry.body.len() as u64);
         if left < plan.rule.freshness.refresh_ahead {
             self.freshen(plan);
         }
-        let outcome = Outcome::Hit { left, bytes: entry.body.len() as u64 };
-        Ok((respond::from_entry(entry, request, now), outcome))
+        let (response, unsent) = respond::from_entry(entry, reader(plan, request), now);
+        Ok((response, Outcome::Hit { left, bytes, unsent }))
     }
 
     /// Fetches for everybody aboard, and answers with what comes. If this client
@@ -102,17 +103,28 @@ impl Proxy {
     ) -> Done {
         let (tell, mut told) = oneshot::channel();
         let (proxy, fetched) = (Arc::clone(self), Arc::clone(plan));
-        let filling = outlive(&self.tasks, async move {
+        let mut filling = outlive(&self.tasks, async move {
             let _told = proxy.fill(ticket, &fetched, tell).await;
         });
         let fetched = tokio::select! {
             biased;
-            () = filling => told.try_recv().ok(),
+            () = &mut filling => told.try_recv().ok(),
             told = &mut told => told.ok(),
         };
+        let reader = reader(plan, request);
         match fetched {
-            Some(Fetched::Shared(answer)) => Ok((respond::from_shared(answer, request), Outcome::Stored)),
-            Some(Fetched::Unshared(unshared)) => Ok(unkept(unshared, request)),
+            Some(Fetched::Shared(answer)) => {
+                if conditional::may_have_one(request) {
+                    tokio::select! {
+                        biased;
+                        () = filling => {}
+                        () = answer.settled() => {}
+                    }
+                }
+                let (response, unsent) = respond::from_shared(answer, reader);
+                Ok((response, Outcome::Stored { unsent }))
+            }
+            Some(Fetched::Unshared(unshared)) => Ok(unkept(unshared, reader)),
             Some(Fetched::Failed(status)) => Err(Rejection::Shared(status)),
             None => Err(Rejection::Lost),
         }
@@ -165,10 +177,16 @@ impl Proxy {
         }
     }
 
-    pub(super) async fn join(&self, flight: &Flight, request: &HeaderMap) -> Joined {
+    pub(super) async fn join(&self, flight: &Flight, reader: Reader<'_>) -> Joined {
         match flight.landing().await {
             Landing::Shared(head) => match head.answer() {
-                Some(answer) => Joined::Done(Ok((respond::from_shared(answer, request), Outcome::Joined))),
+                Some(answer) => {
+                    if conditional::may_have_one(reader.request) {
+                        answer.settled().await;
+                    }
+                    let (response, unsent) = respond::from_shared(answer, reader);
+                    Joined::Done(Ok((response, Outcome::Joined { unsent })))
+                }
                 None => Joined::LookAgain,
             },
             Landing::Failed(status) => Joined::Done(Err(Rejection::Shared(status))),
@@ -182,7 +200,7 @@ impl Proxy {
     /// can say, or may say, what is current.
     async fn ask_alone(&self, plan: &ReadPlan, request: &HeaderMap, refusal: Refusal) -> Done {
         let answer = self.ask(plan).await.map_err(Rejection::Upstream)?;
-        Ok(unkept(Unshared { answer, refusal }, request))
+        Ok(unkept(Unshared { answer, refusal }, reader(plan, request)))
     }
 
     /// Asks the upstream what the plan's question says, and nothing else.
@@ -282,8 +300,13 @@ pub(super) enum Joined {
     LookAgain,
 }
 
-fn unkept(unshared: Unshared, request: &HeaderMap) -> (Response<Body>, Outcome) {
+/// Who reads the answer to a planned read.
+pub(super) fn reader<'r>(plan: &'r ReadPlan, request: &'r HeaderMap) -> Reader<'r> {
+    Reader { request, downstream: &plan.rule.downstream }
+}
+
+fn unkept(unshared: Unshared, reader: Reader<'_>) -> (Response<Body>, Outcome) {
     let mut response = respond::from_upstream(unshared.answer, &Method::GET);
-    respond::add_reader_headers(response.headers_mut(), request);
+    reader.add_to_unkept(response.headers_mut());
     (response, Outcome::Unkept { refusal: unshared.refusal })
 }

@@ -118,7 +118,7 @@ impl Proxy {
                     self.metrics.saved_bytes.inc_by(*bytes);
                 }
                 observe(&rules.latency[outcome.kind() as usize], took);
-                let is_stored = matches!(outcome, Outcome::Stored);
+                let is_stored = matches!(outcome, Outcome::Stored { .. });
                 let stored = rule.filter(|_| is_stored).and_then(|rule| rules.stored.get(rule.index));
                 match stored {
                     Some(stored) => stored.inc(),
@@ -126,6 +126,7 @@ impl Proxy {
                 }
             }
         }
+        rules.hits.count_unsent(outcome.unsent());
         if let Outcome::Passed(Pass::Unverified(reason)) = outcome {
             self.metrics.unverified_caller(reason.as_str());
         }

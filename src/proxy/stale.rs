@@ -15,8 +15,9 @@ use crate::rules::Use;
 
 use super::metered::Meter;
 use super::outcome::{Outcome, Staleness};
-use super::read::{Ended, Joined, Planned, name};
-use super::{Done, Proxy, respond};
+use super::read::{Ended, Joined, Planned, name, reader};
+use super::respond::{self, Reader};
+use super::{Done, Proxy};
 
 /// What the upstream says when it has no answer for anybody.
 const NO_ANSWER: [StatusCode; 4] = [
@@ -42,7 +43,7 @@ impl Proxy {
         asking: Asking<'_>,
     ) -> Option<Done> {
         let Asking { plan, request, meter } = asking;
-        let stale = |staleness| self.serve_stale(entry, request, staleness);
+        let stale = |staleness| self.serve_stale(entry, reader(plan, request), staleness);
         let allowed = plan.rule.freshness.allows(entry.lifetime.past(self.clock.now()));
         match allowed {
             Use::WhileRevalidating => {
@@ -57,7 +58,7 @@ impl Proxy {
             Use::IfError | Use::None => {}
         }
         let done = match errand {
-            Errand::Join(flight) => match self.join(&flight, request).await {
+            Errand::Join(flight) => match self.join(&flight, reader(plan, request)).await {
                 Joined::Done(done) => done,
                 Joined::LookAgain => return None,
             },
@@ -73,10 +74,11 @@ impl Proxy {
         Some(done)
     }
 
-    fn serve_stale(&self, entry: &Entry, request: &HeaderMap, staleness: Staleness) -> Done {
+    fn serve_stale(&self, entry: &Entry, reader: Reader<'_>, staleness: Staleness) -> Done {
         let now = self.clock.now();
         let (past, bytes) = (entry.lifetime.past(now), entry.body.len() as u64);
-        Ok((respond::from_entry(entry, request, now), Outcome::Stale { past, bytes, staleness }))
+        let (response, unsent) = respond::from_entry(entry, reader, now);
+        Ok((response, Outcome::Stale { past, bytes, staleness, unsent }))
     }
 
     /// Has an answer fetched again that is of use still. Nobody waits for it.

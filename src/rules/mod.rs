@@ -8,6 +8,7 @@
 mod compile;
 mod condition;
 mod document;
+mod downstream;
 mod duration;
 mod fields;
 mod freshness;
@@ -26,6 +27,7 @@ mod unknown_writes;
 mod yaml;
 
 pub use condition::QueryView;
+pub use downstream::Downstream;
 pub use freshness::{Freshness, Use};
 pub use guarding::{
     Busy, By, Counts, IdempotencyRule, LimitRule, LimitWithoutStore, LockRule, LockWithoutStore, Quota,

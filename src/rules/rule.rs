@@ -8,6 +8,7 @@ use http::{HeaderName, Method};
 use crate::consistency::Consistency;
 use crate::key::{Pattern, Scope, Template};
 
+use super::downstream::Downstream;
 use super::freshness::Freshness;
 use super::guarding::{IdempotencyRule, LockRule};
 
@@ -54,6 +55,8 @@ pub struct ReadRule {
     pub vary: Vec<HeaderName>,
     /// What may be served past its time, and what is fetched before it is over.
     pub freshness: Freshness,
+    /// What everybody between larder and a reader is told.
+    pub downstream: Downstream,
     /// `encrypt: true`: sealed in a store that others can reach.
     pub is_encrypted: bool,
     /// What the query must be like.

@@ -26,4 +26,5 @@ mod stores;
 mod targets;
 mod traps;
 mod upstreams;
+mod validating;
 mod writing;

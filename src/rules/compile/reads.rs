@@ -5,6 +5,7 @@ use crate::key::{Scope, Template};
 
 use super::super::condition;
 use super::super::document::{Document, Named, ReadEntry, ScopeEntry};
+use super::super::downstream::Downstream;
 use super::super::fields::{At, did_you_mean};
 use super::super::mistake::{Findings, Spot, quoted};
 use super::super::path_glob::PathGlob;
@@ -88,6 +89,7 @@ fn read<'d>(
         caching: caching?,
         scope: scope?,
         consistency: consistency?,
+        downstream: Downstream::private(&vary),
         vary,
         freshness,
         is_encrypted: entry.encrypt,

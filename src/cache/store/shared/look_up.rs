@@ -15,6 +15,7 @@ use crate::sabotage::{self, Bug};
 use super::super::super::admission::Refusal;
 use super::super::super::entry::{Entry, Lifetime};
 use super::super::super::generation::{Stamp, There};
+use super::super::super::validator::Validator;
 use super::super::record::Record;
 use super::super::{Found, Name, Writing};
 use super::counts::add;
@@ -167,11 +168,13 @@ impl SharedStore {
         if !lifetime.is_alive(now) {
             return None;
         }
+        let status = StatusCode::from_u16(record.status).ok()?;
         Some(Arc::new(Entry {
             key: name.key.clone(),
-            status: StatusCode::from_u16(record.status).ok()?,
+            status,
             headers: record.headers.as_slice().into(),
             body: record.body.clone(),
+            validator: Validator::of(status, &record.headers, &record.body),
             lifetime,
             stamp,
         }))
