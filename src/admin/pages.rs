@@ -3,7 +3,7 @@
 use http::Method;
 
 /// Every page, for people who look for one. Below `/api/locks` and `/api/operations`, a name may follow.
-pub(super) const ALL: [&str; 11] = [
+pub(super) const ALL: [&str; 12] = [
     "/healthz",
     "/readyz",
     "/metrics",
@@ -15,6 +15,7 @@ pub(super) const ALL: [&str; 11] = [
     "/api/locks",
     "/api/operations",
     "/api/limits",
+    "/api/doctor",
 ];
 
 /// A page of the admin address.
@@ -42,6 +43,8 @@ pub(super) enum Page<'p> {
     Operations(&'p str),
     /// The limits of the rules in use.
     Limits,
+    /// What works, and what does not?
+    Doctor,
 }
 
 impl<'p> Page<'p> {
@@ -59,6 +62,7 @@ impl<'p> Page<'p> {
             "/api/cache/clear" => Some(Self::Clear),
             "/api/explain" => Some(Self::Explain),
             "/api/limits" => Some(Self::Limits),
+            "/api/doctor" => Some(Self::Doctor),
             _ => below("/api/locks")
                 .map(Self::Locks)
                 .or_else(|| below("/api/operations").map(Self::Operations)),
@@ -74,7 +78,8 @@ impl<'p> Page<'p> {
             | Self::Fleet
             | Self::Stats
             | Self::Metrics
-            | Self::Limits => "GET, HEAD",
+            | Self::Limits
+            | Self::Doctor => "GET, HEAD",
             Self::Clear => "POST",
             Self::Explain => "GET, HEAD, POST",
             Self::Locks("" | "/") | Self::Operations("" | "/") => "GET, HEAD",

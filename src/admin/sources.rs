@@ -1,6 +1,7 @@
 //! What are operators told from?
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -8,6 +9,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::cache::Cache;
 use crate::clock::Clock;
+use crate::doctor::Report;
 use crate::explain::{Asked, Explanation};
 use crate::guard::Guards;
 use crate::invalidation::Invalidator;
@@ -27,6 +29,12 @@ pub type ShowLimits = Box<dyn Fn() -> Value + Send + Sync>;
 
 /// Says what there is to take away, under the rules in use.
 pub type Resolve = Box<dyn Fn(&Wanted) -> Result<Purge, NoPurge> + Send + Sync>;
+
+/// Something that is being found out.
+pub type Finding<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Finds out what works.
+pub type Examine = Box<dyn Fn() -> Finding<Report> + Send + Sync>;
 
 /// What operators are told from.
 pub struct Sources {
@@ -50,6 +58,8 @@ pub struct Sources {
     pub resolve: Resolve,
     /// Locks and operations.
     pub guards: Arc<Guards>,
+    /// Finds out what works.
+    pub examine: Examine,
     /// The limits in use.
     pub limits: ShowLimits,
 }

@@ -22,6 +22,7 @@ mod complaints;
 mod dial;
 mod lines;
 mod lua;
+mod reach;
 mod sentinel;
 mod silence;
 mod upstash;
@@ -31,6 +32,7 @@ pub use address::{Address, AddressError};
 pub use advice::{Advice, advice};
 pub use channel::{Channel, Heard};
 pub use lua::Lua;
+pub use reach::reach;
 pub use silence::{Refusal, Silence};
 
 use std::fmt;

@@ -1,8 +1,9 @@
 //! What are operators answered from?
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::admin::{Admin, Sources, Token};
+use crate::admin::{Admin, Sources};
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::explain::{Explanation, limits_of};
@@ -10,11 +11,22 @@ use crate::invalidation::Invalidator;
 use crate::metrics::Metrics;
 use crate::proxy::Proxy;
 
+use super::examine::{Inside, examine_with};
+use super::settings::Settings;
 use super::start::Ground;
 
 impl Ground {
     /// What answers operators.
-    pub(super) fn admin(&self, token: Option<Token>, proxy: &Arc<Proxy>, clock: Clock) -> Arc<Admin> {
+    pub(super) fn admin(
+        &self,
+        settings: &Settings,
+        proxy: &Arc<Proxy>,
+        listens: [(&'static str, SocketAddr); 2],
+        clock: Clock,
+    ) -> Arc<Admin> {
+        let inside =
+            Inside { cache: Arc::clone(&self.cache), health: self.health.clone(), listens: listens.to_vec() };
+        let (examined, examining) = (Arc::new(settings.clone()), clock.clone());
         let (cache, proxy, limited) = (Arc::clone(&self.cache), Arc::clone(proxy), Arc::clone(proxy));
         let purging = Arc::clone(&proxy);
         let sources = Sources {
@@ -30,9 +42,13 @@ impl Ground {
             tasks: self.shutdown.tasks().clone(),
             resolve: Box::new(move |wanted| purging.with_planner(|planner| wanted.resolve(planner.rules()))),
             guards: Arc::clone(&self.guards),
+            examine: Box::new(move || {
+                let (settings, inside, clock) = (Arc::clone(&examined), inside.clone(), examining.clone());
+                Box::pin(async move { examine_with(&settings, &clock, Some(&inside)).await })
+            }),
             limits: Box::new(move || limited.with_planner(|planner| limits_of(planner.rules()))),
         };
-        Arc::new(Admin::new(token, sources))
+        Arc::new(Admin::new(settings.admin_token.clone(), sources))
     }
 }
 

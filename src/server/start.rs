@@ -17,7 +17,6 @@ use crate::admin::{Admin, Health, Phase};
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::guard::Guards;
-use crate::identity::Issuers;
 use crate::invalidation::Invalidator;
 use crate::key::Scope;
 use crate::metrics::Metrics;
@@ -27,7 +26,7 @@ use crate::rules::{Context, Mistake, RuleSet, Warning};
 use crate::upstream::{Deadlines, Upstream, client_tls};
 
 use super::files;
-use super::jwks::{KeyRing, KeySource, keep_keys};
+use super::jwks::{KeyRing, keep_keys};
 use super::limits::Limits;
 use super::listen::{Entrance, serve};
 use super::reload::Watched;
@@ -114,18 +113,20 @@ impl Server {
         ground.watch_certificate(&settings, tls.as_ref(), asked);
         ground.watch_keys(&settings);
 
-        let address = address_of(&clients, settings.listen);
+        let clients_address = address_of(&clients, settings.listen);
         ground.serve_clients(clients, limits, tls, proxy);
         let admin = operators.map(|(listener, asked)| {
             let address = address_of(&listener, asked);
-            let admin = ground.admin(settings.admin_token.clone(), &explained, clock.clone());
+            let listens = [("--listen", clients_address), ("--admin", address)];
+            let admin = ground.admin(&settings, &explained, listens, clock.clone());
             ground.serve_operators(listener, limits, admin, &admin_shutdown);
             address
         });
         ground.health.enter(Phase::Ready);
-        info!(listen = %address, admin = admin.map(tracing::field::display), upstream = %settings.upstream, "ready");
+        info!(listen = %clients_address, admin = admin.map(tracing::field::display), upstream = %settings.upstream, "ready");
         let Ground { health, shutdown, .. } = ground;
-        Ok(Running { address, admin, grace: settings.grace, health, reload, shutdown, admin_shutdown })
+        let (address, grace) = (clients_address, settings.grace);
+        Ok(Running { address, admin, grace, health, reload, shutdown, admin_shutdown })
     }
 }
 
@@ -175,14 +176,7 @@ impl Ground {
     /// Fetches the keys that the upstream and other issuers sign tokens with, and keeps them current.
     fn watch_keys(&self, settings: &Settings) {
         let Some(callers) = &settings.callers else { return };
-        let issuers = callers.upstream_issuers.clone();
-        let issuers =
-            issuers.unwrap_or_else(|| Issuers::Only(vec![KeySource::upstream_issuer(&settings.upstream)]));
-        let mut sources = callers.sources.clone();
-        match KeySource::of_upstream(&settings.upstream, issuers) {
-            Ok(source) => sources.push(source),
-            Err(error) => warn!(error = &error as &dyn Error, "the upstream's keys cannot be asked for"),
-        }
+        let sources = callers.key_sources(&settings.upstream);
         let (verifier, secrets) = (Arc::clone(&callers.verifier), callers.secrets.clone());
         let key_ring = KeyRing::new(verifier, secrets, &sources, self.metrics.clone());
         keep_keys(&key_ring, sources, client_tls(), &self.shutdown);
@@ -302,12 +296,12 @@ fn warn_if_narrowed(rules: &RuleSet, settings: &Settings) {
 }
 
 /// What the included schema.yaml was written for.
-fn fingerprint(rules: &RuleSet) -> Option<String> {
+pub(super) fn fingerprint(rules: &RuleSet) -> Option<String> {
     let known = rules.schema().knowledge.as_ref()?;
     Some(known.fingerprint.clone()).filter(|fingerprint| !fingerprint.is_empty())
 }
 
-fn context(settings: &Settings) -> Context {
+pub(super) fn context(settings: &Settings) -> Context {
     Context {
         default_schema: settings.default_schema.clone(),
         upstream: settings.upstream.to_string(),
