@@ -169,7 +169,7 @@ impl Labelled {
             ),
             refreshes: declare.counters(
                 "larder_refreshes_total",
-                "Answers fetched again before or after their time, by result.",
+                "Answers to be fetched again before or after their time, or after a write, by result.",
                 &["result"],
             ),
             unsent_bytes: declare.counters(
@@ -375,7 +375,8 @@ impl Metrics {
         self.labelled.limited.with_label_values(&[limit, result]).inc();
     }
 
-    /// Counts an answer that was to be fetched again: `kept`, `gone`, `failed`, or `left` to another process.
+    /// Counts an answer that was to be fetched again: `kept`, `gone`, `failed`, `ended` with its
+    /// token, or `left` to somebody else.
     pub fn refreshed(&self, result: &str) {
         self.labelled.refreshes.with_label_values(&[result]).inc();
     }

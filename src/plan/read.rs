@@ -63,8 +63,13 @@ impl ReadPlan {
         self.expires.map_or(Duration::MAX, |end| Duration::from_secs(end.saturating_sub(now_unix)))
     }
 
+    /// Whether some write may have its answer fetched again at once.
+    pub fn is_refilled(&self) -> bool {
+        self.rules.refills()
+    }
+
     /// Whether its terms still hold: a plan may be remembered for longer than a token lives.
-    pub(super) fn is_alive(&self, now_unix: u64) -> bool {
+    pub fn is_alive(&self, now_unix: u64) -> bool {
         self.expires.is_none_or(|end| end > now_unix)
     }
 

@@ -89,6 +89,9 @@ impl Proxy {
         if left < plan.rule.freshness.refresh_ahead {
             self.freshen(plan);
         }
+        if plan.is_refilled() {
+            self.refills.served(plan);
+        }
         let (response, unsent) = respond::from_entry(entry, reader(plan, request), now);
         Ok((response, Outcome::Hit { left, bytes, unsent }))
     }
@@ -175,6 +178,13 @@ impl Proxy {
                 Ended::Refused(status)
             }
         }
+    }
+
+    /// A fetch that nobody waits for.
+    pub(super) async fn fill_unheard(&self, ticket: Ticket, plan: &ReadPlan) -> Ended {
+        let (tell, nobody) = oneshot::channel();
+        drop(nobody);
+        self.fill(ticket, plan, tell).await
     }
 
     pub(super) async fn join(&self, flight: &Flight, reader: Reader<'_>) -> Joined {

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, StatusCode};
-use tokio::sync::oneshot;
 
 use crate::cache::{Entry, Errand, Filled};
 use crate::key::Tag;
@@ -96,9 +95,7 @@ impl Proxy {
     async fn fetch_again(&self, plan: &ReadPlan) -> &'static str {
         let answer = Planned(plan);
         let Some(ticket) = self.cache.renew(&name(plan, &answer)).await else { return "left" };
-        let (tell, nobody) = oneshot::channel();
-        drop(nobody);
-        match self.fill(ticket, plan, tell).await {
+        match self.fill_unheard(ticket, plan).await {
             Ended::Filled(Filled::Kept(_)) => "kept",
             Ended::Refused(status) if !NO_ANSWER.contains(&status) => {
                 // the upstream does not say this any more, and does not leave it at an error either

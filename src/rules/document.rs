@@ -19,7 +19,6 @@ const VERSION: &str = "1";
 /// Fields of the format that this version refuses, by the place they belong to.
 const LATER_AT_TOP: [&str; 1] = ["audit"];
 const LATER_IN_READS: [&str; 3] = ["downstream", "negative", "replica_quiet"];
-const LATER_IN_WRITES: [&str; 1] = ["refresh"];
 
 /// A name with what it stands for.
 #[derive(Debug, Serialize)]
@@ -85,6 +84,9 @@ pub(super) struct WriteEntry {
     pub(super) path: Option<At<String>>,
     pub(super) methods: Option<At<Vec<At<String>>>>,
     pub(super) invalidate: Option<Vec<At<String>>>,
+    /// Changes no answer.
+    #[serde(skip)]
+    pub(super) refresh: bool,
     #[serde(skip)]
     pub(super) lock: Option<LockEntry>,
     #[serde(skip)]
@@ -250,13 +252,14 @@ fn write_entry(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<W
             Some(At { value, spot: Spot { path, place: node.place } })
         }),
         invalidate: fields.node("invalidate").and_then(|(node, path)| invalidate(node, &path, findings)),
+        refresh: fields.flag("refresh", findings),
         lock: fields.node("lock").and_then(|(node, path)| guard_entries::lock(node, &path, findings)),
         idempotency: fields
             .node("idempotency")
             .and_then(|(node, path)| guard_entries::idempotency(node, &path, findings)),
         debug: fields.flag("debug", findings),
     };
-    fields.close(&LATER_IN_WRITES, findings);
+    fields.close(&[], findings);
     Some(entry)
 }
 

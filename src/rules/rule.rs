@@ -91,6 +91,8 @@ pub struct WriteRule {
     pub invalidation: Invalidation,
     /// One at a time.
     pub lock: Option<Arc<LockRule>>,
+    /// `refresh: true`: what was in use and goes is fetched again at once.
+    pub refresh: bool,
     /// A repeat gets the first answer.
     pub idempotency: Option<IdempotencyRule>,
     /// Log a line for each write.

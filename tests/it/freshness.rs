@@ -253,3 +253,68 @@ async fn of_a_fleet_one_fetches_again() {
     reads(&other, "new", "hit").await;
     origin.saw(READ).times(2);
 }
+
+const REFILLED: &str = "reads: [{ name: todos, match: /rest/v1/todos, ttl: 60s, scope: token }]\n\
+                        writes: [{ match: /rest/v1/todos, refresh: true }]";
+
+#[tokio::test]
+async fn what_was_in_use_is_fetched_again_after_a_write() {
+    let origin = origin().table("todos").start().await;
+    origin.now(READ, json!(["old"]));
+    let proxy = proxy(&origin).rules(REFILLED).start().await;
+    let once = format!("{TARGET}?id=eq.2");
+    proxy.client().get(&once).await.expect_status(200);
+    reads(&proxy, "old", "stored").await;
+    reads(&proxy, "old", "hit").await;
+
+    origin.now(READ, json!(["new"]));
+    writes(&proxy).await;
+    refreshed(&proxy, "kept").await;
+    reads(&proxy, "new", "hit").await;
+    origin.saw(READ).times(3);
+    origin.saw(&format!("GET {once}")).times(1); // nobody had come back for it
+
+    // the next write has it fetched again because it was served since
+    origin.now(READ, json!(["newer"]));
+    writes(&proxy).await;
+    proxy.until_counted("larder_refreshes_total", &["result=\"kept\""], |count| count == 2.0).await;
+    reads(&proxy, "newer", "hit").await;
+}
+
+#[tokio::test]
+async fn a_writer_does_not_wait_for_what_is_fetched_again_and_readers_share_it() {
+    let origin = origin().table("todos").start().await;
+    origin.now(READ, json!(["old"]));
+    let proxy = proxy(&origin).rules(REFILLED).start().await;
+    reads(&proxy, "old", "stored").await;
+    reads(&proxy, "old", "hit").await;
+    origin.now(READ, json!(["new"]));
+    let held = origin.hold(READ);
+    writes(&proxy).await;
+    origin.reached(READ, 2).await;
+    let client = proxy.client();
+    let mut reader = JoinSet::from_iter([async move { client.get(TARGET).await }]);
+    proxy.until_counted("larder_flights", &[], |flights| flights == 1.0).await;
+    held.release();
+    reader.join_next().await.unwrap().unwrap().expect_json(&json!(["new"]));
+    origin.saw(READ).times(2);
+}
+
+#[tokio::test]
+async fn what_another_write_overtakes_is_fetched_once_more() {
+    let origin = origin().table("todos").start().await;
+    origin.now(READ, json!(["old"]));
+    let proxy = proxy(&origin).rules(REFILLED).start().await;
+    reads(&proxy, "old", "stored").await;
+    reads(&proxy, "old", "hit").await;
+    origin.now(READ, json!(["new"]));
+    let held = origin.hold(READ);
+    writes(&proxy).await;
+    origin.reached(READ, 2).await;
+    writes(&proxy).await;
+    origin.now(READ, json!(["newer"]));
+    held.release();
+    refreshed(&proxy, "kept").await;
+    reads(&proxy, "newer", "hit").await;
+    origin.saw(READ).times(3);
+}
