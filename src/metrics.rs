@@ -375,8 +375,8 @@ impl Metrics {
         self.labelled.limited.with_label_values(&[limit, result]).inc();
     }
 
-    /// Counts an answer that was to be fetched again: `kept`, `gone`, `failed`, `ended` with its
-    /// token, or `left` to somebody else.
+    /// Counts an answer that was to be fetched again: `kept`, `gone`, `failed`, `overtaken`
+    /// by a write, `ended` with its token, or `left` to somebody else.
     pub fn refreshed(&self, result: &str) {
         self.labelled.refreshes.with_label_values(&[result]).inc();
     }

@@ -110,9 +110,8 @@ impl Proxy {
             if self.cache.recall(&plan.fingerprint, self.clock.now()).is_some() {
                 return self.metrics.refreshed("kept");
             }
-            // another write has overtaken it
+            self.metrics.refreshed("overtaken");
         }
-        self.metrics.refreshed("failed");
     }
 }
 
