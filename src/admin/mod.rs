@@ -7,12 +7,14 @@
 
 mod access;
 mod clear;
+mod entries;
 mod explain;
 mod fleet;
 mod health;
 mod locks;
 mod pages;
 mod reply;
+mod rules;
 mod sources;
 mod stats;
 #[cfg(test)]
@@ -34,7 +36,9 @@ use reply::{Answer, JSON, answer, denied, refused, told};
 pub use access::{Token, TokenError};
 pub use clear::{NoPurge, Purge, Wanted};
 pub use health::{Health, Phase};
-pub use sources::{Examine, Explain, Finding, Refresh, Resolve, ShowLimits, Sources};
+pub use sources::{
+    Bodies, Examine, Explain, Finding, Refresh, Reload, Reloaded, Resolve, ShowLimits, ShowRules, Sources,
+};
 
 const PROMETHEUS_TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
@@ -84,9 +88,12 @@ impl Admin {
             }
             Page::Stats => self.stats(),
             Page::Clear => clear::clear(&self.sources, &head, body).await,
+            Page::Entries(rest) => entries::entries(&self.sources, rest, &head).await,
             Page::Explain => self.explain(&head, body).await,
             Page::Locks(rest) => locks::locks(&self.sources.guards, rest, &head, body).await,
             Page::Operations(rest) => locks::operations(&self.sources.guards, rest, &head).await,
+            Page::Rules => self.rules(),
+            Page::Reload => rules::reload(&self.sources).await,
             Page::Doctor => self.doctor().await,
             Page::Limits => answer(StatusCode::OK, JSON, format!("{:#}\n", (self.sources.limits)())),
         }
@@ -116,6 +123,11 @@ impl Admin {
     fn fleet(&self) -> Answer {
         let Sources { cache, clock, .. } = &self.sources;
         told(StatusCode::OK, &fleet::fleet(&cache.usage(), cache.fleet(), &clock.timestamp()))
+    }
+
+    fn rules(&self) -> Answer {
+        let Sources { rules, metrics, clock, .. } = &self.sources;
+        told(StatusCode::OK, &rules::in_use(&rules(), &metrics.counted(), &clock.timestamp()))
     }
 
     fn stats(&self) -> Answer {

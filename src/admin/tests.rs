@@ -43,7 +43,10 @@ fn admin() -> Admin {
         explain: Box::new(move |asked| Explanation::of(&planner, asked, 1_000)),
         guards: Arc::new(Guards::in_memory(&Clock::default())),
         examine: Box::new(|| Box::pin(async { Report::new(Examined::Proxy, &[], "now".into()) })),
+        rules: Box::new(|| Value::Null),
+        reload: Box::new(|| Box::pin(async { None })),
         limits: Box::new(|| Value::Null),
+        bodies: Bodies::Hidden,
     };
     Admin::new(Some(Token::new(TOKEN).unwrap()), sources)
 }

@@ -14,6 +14,7 @@ mod entry;
 mod fill;
 mod flight;
 mod generation;
+mod listing;
 mod store;
 mod validator;
 
@@ -22,9 +23,10 @@ pub use body::{BodyReader, Interrupted};
 pub use entry::{Entry, Lifetime};
 pub use fill::{Fill, Filled, Wish};
 pub use flight::{Answer, Flight, Landing, Ticket, Whole};
+pub use listing::{Inspected, Inspection, Listed, Page, Standing, VARIANTS_MAX, Validity, Which};
 pub use store::record;
 pub use store::{
-    Announced, Change, Closed, Dependent, Fleet, Keeping, Member, MemoryStore, Name, SharedStore,
+    Announced, Change, Closed, Dependent, Fleet, Keeping, Member, MemoryStore, Name, NoPage, SharedStore,
     SharedUsage, Sharing, Store, Usage, Writing,
 };
 pub use validator::Validator;

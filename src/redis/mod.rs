@@ -23,6 +23,7 @@ mod dial;
 mod lines;
 mod lua;
 mod reach;
+mod scan;
 mod sentinel;
 mod silence;
 mod upstash;
@@ -33,6 +34,7 @@ pub use advice::{Advice, advice};
 pub use channel::{Channel, Heard};
 pub use lua::Lua;
 pub use reach::reach;
+pub use scan::{NoCursor, ScanCursor};
 pub use silence::{Refusal, Silence};
 
 use std::fmt;

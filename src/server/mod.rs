@@ -19,6 +19,7 @@ mod listen;
 mod operators;
 mod ram;
 mod reload;
+mod reloader;
 mod rules_file;
 mod running;
 mod schema_watch;

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use crate::admin::{Admin, Sources};
 use crate::cache::Cache;
 use crate::clock::Clock;
-use crate::explain::{Explanation, limits_of};
+use crate::explain::{Explanation, limits_of, rules_of};
 use crate::invalidation::Invalidator;
 use crate::metrics::Metrics;
 use crate::proxy::Proxy;
 
 use super::examine::{Inside, examine_with};
+use super::reloader::Reloader;
 use super::settings::Settings;
 use super::start::Ground;
 
@@ -20,7 +21,7 @@ impl Ground {
     pub(super) fn admin(
         &self,
         settings: &Settings,
-        proxy: &Arc<Proxy>,
+        (proxy, reloader): (&Arc<Proxy>, &Arc<Reloader>),
         listens: [(&'static str, SocketAddr); 2],
         clock: Clock,
     ) -> Arc<Admin> {
@@ -28,7 +29,7 @@ impl Ground {
             Inside { cache: Arc::clone(&self.cache), health: self.health.clone(), listens: listens.to_vec() };
         let (examined, examining) = (Arc::new(settings.clone()), clock.clone());
         let (cache, proxy, limited) = (Arc::clone(&self.cache), Arc::clone(proxy), Arc::clone(proxy));
-        let purging = Arc::clone(&proxy);
+        let (purging, shown, reloader) = (Arc::clone(&proxy), Arc::clone(&proxy), Arc::clone(reloader));
         let sources = Sources {
             health: self.health.clone(),
             cache: Arc::clone(&self.cache),
@@ -42,6 +43,12 @@ impl Ground {
             tasks: self.shutdown.tasks().clone(),
             resolve: Box::new(move |wanted| purging.with_planner(|planner| wanted.resolve(planner.rules()))),
             guards: Arc::clone(&self.guards),
+            bodies: settings.admin_bodies,
+            rules: Box::new(move || shown.with_planner(|planner| rules_of(planner.rules()))),
+            reload: Box::new(move || {
+                let reloader = Arc::clone(&reloader);
+                Box::pin(async move { reloader.reload().await })
+            }),
             examine: Box::new(move || {
                 let (settings, inside, clock) = (Arc::clone(&examined), inside.clone(), examining.clone());
                 Box::pin(async move { examine_with(&settings, &clock, Some(&inside)).await })

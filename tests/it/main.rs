@@ -9,6 +9,7 @@ mod stand_in;
 mod support;
 
 mod doctor;
+mod entries;
 mod explaining;
 mod fingerprints;
 mod fleet;
@@ -22,6 +23,7 @@ mod passing;
 mod racing;
 mod reading;
 mod repeating;
+mod rules_api;
 mod sharing;
 mod stores;
 mod targets;

@@ -14,6 +14,7 @@ use crate::key::{Fingerprint, Tag};
 
 use super::super::entry::Entry;
 use super::super::generation::{Generations, Stamp};
+use super::super::listing::Walk;
 use super::doubts::Doubts;
 use super::{Announced, Change, Closed, Doing, Found, Name, Store, Usage, Writing};
 
@@ -83,7 +84,7 @@ impl MemoryStore {
 /// What a store with others behind it does with the one in this process.
 impl MemoryStore {
     /// The generations of these tags, as this process knows them.
-    pub(super) fn stamp(&self, tags: &[Tag]) -> Stamp {
+    pub(in super::super) fn stamp(&self, tags: &[Tag]) -> Stamp {
         self.generations.stamp(tags)
     }
 
@@ -170,6 +171,17 @@ impl Store for MemoryStore {
     fn sweep(&self, now: Instant) -> Doing<'_, ()> {
         self.bump(&self.settled(now));
         Box::pin(std::future::ready(()))
+    }
+
+    fn walk(&self, walk: &mut Walk<'_>) {
+        // each step holds a shard for reading, for as long as it takes to copy one pointer
+        for (fingerprint, kept) in self.entries.iter() {
+            walk.meet(&fingerprint, &kept.entry);
+        }
+    }
+
+    fn tags_of(&self, entry: &Entry) -> Vec<(Tag, bool)> {
+        self.generations.tags_of(&entry.stamp)
     }
 
     fn usage(&self) -> Usage {

@@ -1,11 +1,15 @@
 //! Where entries live.
 
 mod doubts;
+mod listed;
 mod memory;
 pub mod record;
 mod shared;
 
+pub use listed::NoPage;
+pub(super) use listed::{Listing, Stored, StoredPage};
 pub use memory::MemoryStore;
+use record::Record;
 pub use shared::{Keeping, SharedStore, Sharing};
 
 use std::fmt::{self, Debug};
@@ -15,11 +19,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::consistency::Consistency;
-use crate::key::{Fingerprint, Key, Tag};
+use crate::key::{Fingerprint, Key, KeyGlob, Tag};
 
 use super::admission::Refusal;
 use super::entry::Entry;
 use super::generation::Stamp;
+use super::listing::Walk;
 
 /// A future behind the one seam where stores are exchanged.
 pub(super) type Doing<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -215,5 +220,22 @@ pub trait Store: Send + Sync + Debug {
     /// Who shares it; nobody where it is this process's own.
     fn fleet(&self) -> Option<Fleet> {
         None
+    }
+
+    /// Meets every entry that this process holds. No lock is held for longer than it takes to
+    /// copy one pointer.
+    fn walk(&self, walk: &mut Walk<'_>);
+
+    /// What an entry depends on, and whether that is as it was.
+    fn tags_of(&self, entry: &Entry) -> Vec<(Tag, bool)>;
+
+    /// Lists what a store that others share holds.
+    fn stored<'a>(&'a self, _: &'a KeyGlob, _: Option<&'a str>, _: usize) -> Listing<'a, StoredPage> {
+        Box::pin(std::future::ready(None))
+    }
+
+    /// The records of a key in a store that others share, and whether these are all.
+    fn records<'a>(&'a self, _: &'a Key, _: usize) -> Listing<'a, (Vec<(Stored, Record)>, bool)> {
+        Box::pin(std::future::ready(None))
     }
 }

@@ -59,18 +59,19 @@ impl Head {
 
     /// Reads a head, and that nothing behind it has changed.
     pub(super) fn read(record: &[u8]) -> Result<Self, Unreadable> {
-        let head = record.first_chunk::<HEAD>();
-        let is_ours = record.starts_with(&MAGIC) || MAGIC.starts_with(record);
-        let head = head.ok_or(if is_ours { Unreadable::Cut } else { Unreadable::Foreign })?;
-        if !is_ours {
-            return Err(Unreadable::Foreign);
-        }
-        if head[4] != FORMAT {
-            return Err(Unreadable::OtherFormat);
-        }
+        let head = ours(record)?;
         if head[CHECKSUM] != checksum(record) {
             return Err(Unreadable::Corrupt);
         }
+        Self::parse(head)
+    }
+
+    /// Reads a head, whatever is behind it.
+    pub(super) fn read_alone(record: &[u8]) -> Result<Self, Unreadable> {
+        Self::parse(ours(record)?)
+    }
+
+    fn parse(head: &[u8; HEAD]) -> Result<Self, Unreadable> {
         let flags = head[5];
         if flags & !(COMPRESSED | SEALED) != 0 || head[70..72] != [0; 2] {
             return Err(Unreadable::Malformed);
@@ -91,6 +92,16 @@ impl Head {
             ends_at: u64::from_be_bytes(at(head, 86)),
         })
     }
+}
+
+/// The bytes of a head, if these are ours and of this format.
+fn ours(record: &[u8]) -> Result<&[u8; HEAD], Unreadable> {
+    let is_ours = record.starts_with(&MAGIC) || MAGIC.starts_with(record);
+    let head = record.first_chunk().ok_or(if is_ours { Unreadable::Cut } else { Unreadable::Foreign })?;
+    if !is_ours {
+        return Err(Unreadable::Foreign);
+    }
+    if head[4] != FORMAT { Err(Unreadable::OtherFormat) } else { Ok(head) }
 }
 
 /// Bytes of a head from a place on. The places are those of the drawing in `mod.rs`.

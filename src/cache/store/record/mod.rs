@@ -25,6 +25,8 @@ pub use keyring::{Keyring, KeyringError};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 
+use head::Head;
+
 /// The format that is written and read. A name that holds it keeps versions of larder apart that
 /// share a store and do not understand one another, so that they do not overwrite each other.
 pub const FORMAT: u8 = 2;
@@ -48,6 +50,36 @@ pub struct Record {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// Its body.
     pub body: Bytes,
+}
+
+/// So many bytes of a record are enough for an [`Outline`].
+pub(super) const OUTLINE_BYTES: usize = head::HEAD;
+
+/// What the beginning of a record tells, whoever it belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Outline {
+    pub(super) server: u64,
+    pub(super) stored_at: u64,
+    pub(super) expires_at: u64,
+    pub(super) status: u16,
+    pub(super) body_bytes: u64,
+    pub(super) is_sealed: bool,
+}
+
+impl Outline {
+    /// Reads it, from a record or from its first bytes; nothing where it is none of ours. For people
+    /// who look: whether the rest of it is as it was written is not seen here.
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        let head = Head::read_alone(bytes).ok()?;
+        Some(Self {
+            server: head.server,
+            stored_at: head.stored_at,
+            expires_at: head.expires_at,
+            status: head.status,
+            body_bytes: u64::from(head.body_bytes),
+            is_sealed: head.is_sealed,
+        })
+    }
 }
 
 /// Why bytes are not a record.
