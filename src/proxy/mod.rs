@@ -5,6 +5,7 @@
 //! every outcome is told in `outcome`, and everything that disappears goes
 //! through `invalidation`.
 
+mod accept_encoding;
 mod answering;
 mod body;
 mod conditional;

@@ -9,7 +9,8 @@ use tokio::sync::oneshot;
 use tracing::info;
 
 use crate::cache::{
-    Answer, Dependent, Entry, Filled, Flight, Landing, Lookup, Name, Refusal, Ticket, Wish, Writing, judge,
+    Answer, Coding, Dependent, Entry, Filled, Flight, Landing, Lookup, Name, Refusal, Ticket, Wish, Writing,
+    judge,
 };
 use crate::key::Tag;
 use crate::metrics::observe;
@@ -17,6 +18,7 @@ use crate::plan::ReadPlan;
 use crate::postgrest::is_error_object;
 use crate::upstream::{self, Outgoing};
 
+use super::accept_encoding::Accepted;
 use super::body::Body;
 use super::metered::Meter;
 use super::outcome::Outcome;
@@ -33,7 +35,9 @@ impl Proxy {
     /// Serves what is at hand, without waiting for anything.
     pub(super) fn recall(&self, plan: &ReadPlan, request: &HeaderMap, now: Instant) -> Option<Done> {
         let entry = self.cache.recall(&plan.fingerprint, now)?;
-        Some(Self::serve(&entry, reader(plan, request), now))
+        let reader = reader(plan, request);
+        let is_at_hand = must_be_made(&entry, reader).is_none();
+        is_at_hand.then(|| self.serve(plan, &entry, reader, now))
     }
 
     /// Serves what is remembered; otherwise one caller fetches and the rest share.
@@ -56,7 +60,11 @@ impl Proxy {
         for _ in 0..LOOK_UPS_MAX {
             match self.cache.look_up(&name).await {
                 Lookup::Hit(entry) => {
-                    return Self::serve(&entry, reader(plan, request), self.clock.now());
+                    let reader = reader(plan, request);
+                    if let Some(coding) = must_be_made(&entry, reader) {
+                        self.cache.make(&plan.fingerprint, &entry, coding).await;
+                    }
+                    return self.serve(plan, &entry, reader, self.clock.now());
                 }
                 Lookup::Miss(ticket) | Lookup::Alone(ticket) => {
                     self.admit_upstream(meter.as_deref_mut()).await?;
@@ -74,8 +82,14 @@ impl Proxy {
         self.ask_alone(plan, request, Refusal::TooLarge).await
     }
 
-    fn serve(entry: &Entry, reader: Reader<'_>, now: Instant) -> Done {
-        let (response, unsent) = respond::from_entry(entry, reader, now);
+    fn serve(&self, plan: &ReadPlan, entry: &Arc<Entry>, reader: Reader<'_>, now: Instant) -> Done {
+        let choice = reader.accepted.choose(entry);
+        let (response, unsent) = respond::from_entry(entry, choice.form, reader, now);
+        if let Some(coding) = choice.wanted
+            && response.status() != StatusCode::NOT_MODIFIED
+        {
+            self.cache.wish_for(&plan.fingerprint, entry, coding);
+        }
         let (left, bytes) = (entry.lifetime.left(now), entry.body.len() as u64);
         Ok((response, Outcome::Hit { left, bytes, unsent }))
     }
@@ -249,7 +263,18 @@ enum Joined {
 
 /// Who reads the answer to a planned read.
 fn reader<'r>(plan: &'r ReadPlan, request: &'r HeaderMap) -> Reader<'r> {
-    Reader { request, downstream: &plan.rule.downstream }
+    let downstream = &plan.rule.downstream;
+    let accepted = if downstream.is_compressed { Accepted::of(request) } else { Accepted::PLAIN };
+    Reader { request, accepted, downstream }
+}
+
+/// The form that has to be made first, for a reader that takes nothing else. Most take what is not coded, too.
+fn must_be_made(entry: &Entry, reader: Reader<'_>) -> Option<Coding> {
+    if reader.accepted.takes(None) {
+        return None;
+    }
+    let choice = reader.accepted.choose(entry);
+    choice.wanted.filter(|_| choice.form.is_none())
 }
 
 fn unkept(unshared: Unshared, reader: Reader<'_>) -> (Response<Body>, Outcome) {

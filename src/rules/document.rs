@@ -61,6 +61,9 @@ pub(super) struct ReadEntry {
     pub(super) consistency: Option<At<String>>,
     /// Where it is not, what was kept before is not read: a digest of the document contains it.
     pub(super) encrypt: bool,
+    /// Of how an answer is sent, not of the answer.
+    #[serde(skip)]
+    pub(super) compress: bool,
     /// Changes no answer, so a digest of the document does not contain it.
     #[serde(skip)]
     pub(super) debug: bool,
@@ -207,6 +210,7 @@ fn read_entry(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<Re
         cache: fields.text("cache", findings),
         consistency: fields.text("consistency", findings),
         encrypt: fields.flag("encrypt", findings),
+        compress: fields.flag_or("compress", true, findings),
         debug: fields.flag("debug", findings),
     };
     fields.close(&LATER_IN_READS, findings);

@@ -88,7 +88,7 @@ fn read<'d>(
         caching: caching?,
         scope: scope?,
         consistency: consistency?,
-        downstream: Downstream::private(&vary),
+        downstream: Downstream::private(&vary, entry.compress),
         vary,
         is_encrypted: entry.encrypt,
         conditions,
