@@ -14,6 +14,8 @@ use crate::stripe::Striped;
 pub enum Unsent {
     /// All of it was sent.
     Nothing,
+    /// So many bytes fewer, because of a coding.
+    Coded(u64),
     /// None of so many bytes: the client has them already.
     NotModified(u64),
 }
@@ -27,6 +29,8 @@ pub struct OfAllRules {
     pub not_modified: IntCounter,
     /// The bytes of those bodies.
     pub unsent_not_modified: IntCounter,
+    /// Bytes that codings spared.
+    pub unsent_coded: IntCounter,
     /// How long hits took.
     pub seconds: Histogram,
 }
@@ -42,6 +46,7 @@ struct Counts {
     saved_bytes: LocalIntCounter,
     not_modified: LocalIntCounter,
     unsent_not_modified: LocalIntCounter,
+    unsent_coded: LocalIntCounter,
     seconds: LocalHistogram,
 }
 
@@ -53,6 +58,7 @@ impl HitCounts {
             saved_bytes: all.saved_bytes.local(),
             not_modified: all.not_modified.local(),
             unsent_not_modified: all.unsent_not_modified.local(),
+            unsent_coded: all.unsent_coded.local(),
             seconds: all.seconds.local(),
         };
         Self { counts: Striped::new(counts) }
@@ -72,6 +78,7 @@ impl HitCounts {
     pub fn count_unsent(&self, unsent: Unsent) {
         match unsent {
             Unsent::Nothing => {}
+            Unsent::Coded(bytes) => self.counts.own().unsent_coded.inc_by(bytes),
             Unsent::NotModified(bytes) => {
                 let counts = self.counts.own();
                 counts.not_modified.inc();
@@ -87,6 +94,7 @@ impl HitCounts {
             counts.saved_bytes.flush();
             counts.not_modified.flush();
             counts.unsent_not_modified.flush();
+            counts.unsent_coded.flush();
             counts.seconds.flush();
         }
     }

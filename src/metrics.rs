@@ -54,6 +54,10 @@ pub struct Metrics {
     pub tags: IntGauge,
     /// Entries pushed out to make room.
     pub evictions: IntGauge,
+    /// Forms of entries made for callers that take less.
+    pub forms: IntGauge,
+    /// Forms that could not be made when they were asked for.
+    pub forms_put_off: IntGauge,
     /// Fetches under way that others can join.
     pub flights: IntGauge,
     /// How it goes with a shared store.
@@ -281,6 +285,11 @@ impl Metrics {
             entry_bytes_max: declare.gauge("larder_entry_bytes_max", "Bytes that may be held (--memory)."),
             tags: declare.gauge("larder_tags", "Tags that some entry depends on."),
             evictions: declare.gauge("larder_evictions", "Entries pushed out to make room since the start."),
+            forms: declare.gauge("larder_forms", "Compressed forms of answers made since the start."),
+            forms_put_off: declare.gauge(
+                "larder_forms_put_off",
+                "Compressed forms that were not made at once because too many waited to be.",
+            ),
             flights: declare.gauge("larder_flights", "Fetches under way that others can join."),
             store: StoreGauges::declare(&declare),
             connections: declare.gauge("larder_connections", "Client connections open."),
@@ -308,7 +317,8 @@ impl Metrics {
         self.labelled.latency.with_label_values(&[kind])
     }
 
-    /// The counter of bytes that were not sent to clients: because they have them, `not-modified`.
+    /// The counter of bytes that were not sent to clients: because they have them, `not-modified`, or because
+    /// of a `coding`.
     fn unsent_bytes(&self, by: &str) -> IntCounter {
         self.labelled.unsent_bytes.with_label_values(&[by])
     }
@@ -320,6 +330,7 @@ impl Metrics {
             saved_bytes: self.saved_bytes.clone(),
             not_modified: self.not_modified.clone(),
             unsent_not_modified: self.unsent_bytes("not-modified"),
+            unsent_coded: self.unsent_bytes("coding"),
             seconds: self.latency("hit"),
         };
         let counts = Arc::new(HitCounts::new(&by_rule, &all));

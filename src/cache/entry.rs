@@ -8,12 +8,13 @@ use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::key::Key;
 
+use super::form::Forms;
 use super::generation::Stamp;
 use super::validator::Validator;
 
 /// What an entry costs beside its parts: its slot in the store, its own fields,
 /// the counts around its shared pointers. Measured generously.
-const ENTRY_BYTES: usize = 400;
+const ENTRY_BYTES: usize = 448;
 
 /// From when until when an answer may be served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +67,8 @@ pub struct Entry {
     pub body: Bytes,
     /// What tells it from others, for whoever keeps a copy.
     pub validator: Validator,
+    /// Other forms of the body.
+    pub forms: Forms,
     /// From when until when.
     pub lifetime: Lifetime,
     /// The state of the world in which it was fetched.
@@ -80,6 +83,11 @@ impl Entry {
             .iter()
             .map(|(name, value)| size_of::<(HeaderName, HeaderValue)>() + name.as_str().len() + value.len())
             .sum();
-        ENTRY_BYTES + self.stamp.bytes() + self.key.as_str().len() + headers + self.body.len()
+        ENTRY_BYTES
+            + self.stamp.bytes()
+            + self.key.as_str().len()
+            + headers
+            + self.body.len()
+            + self.forms.bytes()
     }
 }

@@ -15,6 +15,7 @@ use super::admission::Refusal;
 use super::body::{Interrupted, Room};
 use super::entry::{Entry, Lifetime};
 use super::flight::{Answer, Flights, SharedHead, Ticket, Whole};
+use super::form::{Forms, Press};
 use super::store::{Store, Writing};
 use super::validator::{Making, Validator};
 
@@ -45,6 +46,7 @@ pub(super) struct Means {
     /// What was tried lately before or after its time, and until when it is not tried again.
     pub(super) resting: Memory<Fingerprint, Instant>,
     pub(super) clock: Clock,
+    pub(super) press: Press,
 }
 
 impl Means {
@@ -163,11 +165,14 @@ impl Fill {
         }
         let bytes = whole.len();
         let means = &self.ticket.means;
-        let shared = Whole { body: whole.clone(), validator: validator.clone() };
+        let forms = Forms::of(&self.head.headers, &whole);
+        let has_forms = forms.can_be_coded();
+        let shared = Whole { body: whole.clone(), validator: validator.clone(), has_forms };
         let entry = Entry {
             key: self.ticket.key.clone(),
             status: self.head.status,
             headers: self.head.headers.clone(),
+            forms,
             body: whole,
             validator,
             // the answer is as old as its beginning, however long its body took

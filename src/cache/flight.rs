@@ -57,6 +57,8 @@ pub struct Whole {
     pub body: Bytes,
     /// What tells it from others, for whoever keeps a copy.
     pub validator: Validator,
+    /// Whether it may be sent in other forms once it is kept.
+    pub has_forms: bool,
 }
 
 /// What one waiter gets of a shared answer.

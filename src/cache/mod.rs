@@ -13,6 +13,7 @@ mod body;
 mod entry;
 mod fill;
 mod flight;
+mod form;
 mod generation;
 mod listing;
 mod store;
@@ -23,6 +24,7 @@ pub use body::{BodyReader, Interrupted};
 pub use entry::{Entry, Lifetime};
 pub use fill::{Fill, Filled, Wish};
 pub use flight::{Answer, Flight, Landing, Ticket, Whole};
+pub use form::{Coding, Form, Forms, is_text};
 pub use listing::{Inspected, Inspection, Listed, Page, Standing, VARIANTS_MAX, Validity, Which};
 pub use store::record;
 pub use store::{
@@ -42,6 +44,7 @@ use crate::key::{Fingerprint, Tag};
 
 use fill::Means;
 use flight::{Boarding, Flights};
+use form::Press;
 use generation::Stamp;
 use store::Found;
 
@@ -89,12 +92,23 @@ impl Cache {
     pub fn new(store: Arc<dyn Store>, clock: Clock) -> Self {
         let (flights, refused, resting) =
             (Flights::default(), Memory::new(REFUSED_MAX), Memory::new(REFUSED_MAX));
-        Self { means: Arc::new(Means { store, flights, refused, resting, clock }) }
+        let press = Press::new(Arc::clone(&store), clock.clone());
+        Self { means: Arc::new(Means { store, flights, refused, resting, clock, press }) }
     }
 
     /// An entry that is at hand and valid: a hit that needs no waiting.
     pub fn recall(&self, fingerprint: &Fingerprint, now: Instant) -> Option<Arc<Entry>> {
         self.means.store.recall(fingerprint, now)
+    }
+
+    /// Somebody would rather have an entry in this coding: the next who asks may get it.
+    pub fn wish_for(&self, fingerprint: &Fingerprint, entry: &Arc<Entry>, coding: Coding) {
+        self.means.press.order(fingerprint, entry, coding);
+    }
+
+    /// Somebody takes an entry in this coding or not at all: waits until it is made, if it can be.
+    pub async fn make(&self, fingerprint: &Fingerprint, entry: &Arc<Entry>, coding: Coding) {
+        self.means.press.make(fingerprint, entry, coding).await;
     }
 
     /// Says what to do about a question.
@@ -188,7 +202,8 @@ impl Cache {
 
     /// What the store holds.
     pub fn usage(&self) -> Usage {
-        self.means.store.usage()
+        let (forms_made, forms_put_off) = self.means.press.counts();
+        Usage { forms_made, forms_put_off, ..self.means.store.usage() }
     }
 
     /// Who shares the store; nobody where it is this process's own.

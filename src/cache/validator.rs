@@ -6,6 +6,8 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use http::{HeaderName, HeaderValue, StatusCode};
 
+use super::form::Coding;
+
 /// Changes whenever the same answer gets another validator.
 const DOMAIN: &[u8] = b"larder validator 1";
 
@@ -29,20 +31,39 @@ impl Validator {
         making.done()
     }
 
-    /// As `ETag` says it, in quotes.
+    /// As `ETag` says it of the answer as it came, in quotes.
     pub fn header(&self) -> &HeaderValue {
         &self.0
     }
 
-    /// Whether it is what a client wrote between quotes.
-    pub fn is(&self, opaque: &[u8]) -> bool {
-        self.0.as_bytes().get(1..=TEXT_BYTES) == Some(opaque)
+    /// As `ETag` says it of the answer in a coding, or of the answer as it came.
+    pub fn header_of(&self, coding: Option<Coding>) -> HeaderValue {
+        let (Some(coding), Ok(quoted)) = (coding, self.0.to_str()) else { return self.0.clone() };
+        let header = [quoted.trim_end_matches('"'), "-", coding.as_str(), "\""].concat();
+        HeaderValue::try_from(header).unwrap_or(HeaderValue::from_static("\"\""))
+    }
+
+    /// Which form of this answer a client means by what it wrote between quotes: one in a coding, or the
+    /// one as it came.
+    pub fn form_of(&self, opaque: &[u8]) -> Option<Option<Coding>> {
+        let (text, coding) = taken_apart(opaque)?;
+        (self.0.as_bytes().get(1..=TEXT_BYTES) == Some(text)).then_some(coding)
     }
 
     /// Whether a client can have what it wrote between quotes from here.
     pub fn may_be(opaque: &[u8]) -> bool {
         let is_told = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        opaque.len() == TEXT_BYTES && opaque.iter().all(is_told)
+        taken_apart(opaque).is_some_and(|(text, _)| text.iter().all(is_told))
+    }
+}
+
+/// The text of a validator, and the coding behind it.
+fn taken_apart(opaque: &[u8]) -> Option<(&[u8], Option<Coding>)> {
+    let (text, behind) = opaque.split_at_checked(TEXT_BYTES)?;
+    let is_named = |coding: &Coding| behind.strip_prefix(b"-") == Some(coding.as_str().as_bytes());
+    match Coding::ALL.into_iter().find(is_named) {
+        None if !behind.is_empty() => None,
+        coding => Some((text, coding)),
     }
 }
 
@@ -125,10 +146,22 @@ mod tests {
     #[test]
     fn it_is_recognised_by_what_stands_between_its_quotes() {
         let validator = Validator::of(StatusCode::OK, &[], b"[1]");
+        let other = Validator::of(StatusCode::OK, &[], b"[2]");
+        for coding in [None, Some(Coding::Gzip), Some(Coding::Zstd)] {
+            let header = validator.header_of(coding);
+            let text = header.to_str().unwrap().trim_matches('"').as_bytes();
+            assert_eq!(validator.form_of(text), Some(coding));
+            assert_eq!(other.form_of(text), None);
+            assert!(Validator::may_be(text));
+        }
         let text = validator.header().to_str().unwrap().trim_matches('"').to_owned();
-        assert!(validator.is(text.as_bytes()) && Validator::may_be(text.as_bytes()));
-        for foreign in ["", "x", "33a64df551425fcc55e4d42a148795d9f25f89d4", &format!("{text}x")] {
-            assert!(!validator.is(foreign.as_bytes()) && !Validator::may_be(foreign.as_bytes()), "{foreign}");
+        for foreign in
+            ["", "x", "33a64df551425fcc55e4d42a148795d9f25f89d4", &format!("{text}x"), &format!("{text}-br")]
+        {
+            assert!(
+                validator.form_of(foreign.as_bytes()).is_none() && !Validator::may_be(foreign.as_bytes()),
+                "{foreign}"
+            );
         }
     }
 }

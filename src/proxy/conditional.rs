@@ -6,7 +6,7 @@
 use http::HeaderMap;
 use http::header::{HeaderValue, IF_NONE_MATCH};
 
-use crate::cache::Validator;
+use crate::cache::{Coding, Validator};
 
 /// Whether the client may have been given what is about to be fetched: then it is worth waiting for the
 /// whole of it. Validators that others made are never waited for.
@@ -14,9 +14,28 @@ pub(super) fn may_have_one(request: &HeaderMap) -> bool {
     lines(request).any(|line| is_any(line) || tags(line).any(Validator::may_be))
 }
 
-/// Whether the client has the answer of this validator.
-pub(super) fn has(request: &HeaderMap, validator: &Validator) -> bool {
-    lines(request).any(|line| is_any(line) || tags(line).any(|opaque| validator.is(opaque)))
+/// In which form a client has an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Held {
+    /// In this one; `None` is the one that is not coded.
+    Form(Option<Coding>),
+    /// It does not say, and does not want it in any.
+    Any,
+}
+
+/// In which form that it takes the client has the answer of this validator, whichever it would be sent now.
+pub(super) fn held(
+    request: &HeaderMap,
+    validator: &Validator,
+    takes: impl Fn(Option<Coding>) -> bool,
+) -> Option<Held> {
+    lines(request).find_map(|line| {
+        if is_any(line) {
+            return Some(Held::Any);
+        }
+        let form = tags(line).filter_map(|opaque| validator.form_of(opaque)).find(|form| takes(*form));
+        form.map(Held::Form)
+    })
 }
 
 fn lines(request: &HeaderMap) -> impl Iterator<Item = &[u8]> {

@@ -5,6 +5,7 @@
 //! every outcome is told in `outcome`, and everything that disappears goes
 //! through `invalidation`.
 
+mod accept_encoding;
 mod answering;
 mod body;
 mod conditional;
@@ -22,6 +23,7 @@ mod refusal;
 mod reject;
 mod report;
 mod respond;
+mod serve;
 mod stale;
 mod vet;
 mod write;

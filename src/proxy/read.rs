@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use tracing::info;
 
 use crate::cache::{
-    Answer, Dependent, Entry, Filled, Flight, Landing, Lookup, Name, Refusal, Ticket, Wish, Writing, judge,
+    Answer, Dependent, Filled, Flight, Landing, Lookup, Name, Refusal, Ticket, Wish, Writing, judge,
 };
 use crate::key::Tag;
 use crate::metrics::observe;
@@ -24,6 +24,7 @@ use super::outcome::Outcome;
 use super::outlive::outlive;
 use super::reject::Rejection;
 use super::respond::{self, Reader};
+use super::serve::reader;
 use super::stale::Asking;
 use super::{Done, Proxy, conditional};
 
@@ -32,17 +33,6 @@ use super::{Done, Proxy, conditional};
 const LOOK_UPS_MAX: usize = 3;
 
 impl Proxy {
-    /// Serves what is at hand, without waiting for anything.
-    pub(super) fn recall(
-        self: &Arc<Self>,
-        plan: &Arc<ReadPlan>,
-        request: &HeaderMap,
-        now: Instant,
-    ) -> Option<Done> {
-        let entry = self.cache.recall(&plan.fingerprint, now)?;
-        Some(self.serve(&entry, plan, request, now))
-    }
-
     /// Serves what is remembered; otherwise one caller fetches and the rest share.
     ///
     /// Cancel safe: a fetch is a task of its own and goes on for the others.
@@ -55,7 +45,10 @@ impl Proxy {
         let answer = Planned(plan);
         for _ in 0..LOOK_UPS_MAX {
             match self.cache.look_up(&name(plan, &answer)).await {
-                Lookup::Hit(entry) => return self.serve(&entry, plan, request, self.clock.now()),
+                Lookup::Hit(entry) => {
+                    let reader = self.ready(plan, &entry, request).await;
+                    return self.serve(plan, &entry, reader, self.clock.now());
+                }
                 Lookup::Stale(entry, errand) => {
                     let asking = Asking { plan, request, meter: meter.as_deref_mut() };
                     if let Some(done) = self.outdated(&entry, errand, asking).await {
@@ -76,24 +69,6 @@ impl Proxy {
         }
         self.admit_upstream(meter).await?;
         self.ask_alone(plan, request, Refusal::TooLarge).await
-    }
-
-    fn serve(
-        self: &Arc<Self>,
-        entry: &Entry,
-        plan: &Arc<ReadPlan>,
-        request: &HeaderMap,
-        now: Instant,
-    ) -> Done {
-        let (left, bytes) = (entry.lifetime.left(now), entry.body.len() as u64);
-        if left < plan.rule.freshness.refresh_ahead {
-            self.freshen(plan);
-        }
-        if plan.is_refilled() {
-            self.refills.served(plan);
-        }
-        let (response, unsent) = respond::from_entry(entry, reader(plan, request), now);
-        Ok((response, Outcome::Hit { left, bytes, unsent }))
     }
 
     /// Fetches for everybody aboard, and answers with what comes. If this client
@@ -308,11 +283,6 @@ pub(super) enum Ended {
 pub(super) enum Joined {
     Done(Done),
     LookAgain,
-}
-
-/// Who reads the answer to a planned read.
-pub(super) fn reader<'r>(plan: &'r ReadPlan, request: &'r HeaderMap) -> Reader<'r> {
-    Reader { request, downstream: &plan.rule.downstream }
 }
 
 fn unkept(unshared: Unshared, reader: Reader<'_>) -> (Response<Body>, Outcome) {

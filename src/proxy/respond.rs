@@ -4,18 +4,19 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, AGE, CACHE_CONTROL, CONTENT_LOCATION, ETAG,
-    HeaderMap, HeaderName, HeaderValue, ORIGIN, VARY,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, AGE, CACHE_CONTROL, CONTENT_ENCODING,
+    CONTENT_LOCATION, ETAG, HeaderMap, HeaderName, HeaderValue, ORIGIN, VARY,
 };
 use http::{Method, Response, StatusCode};
 
-use crate::cache::{Answer, Entry, Validator};
+use crate::cache::{Answer, Entry, Form, Validator, is_text};
 use crate::hit_counts::Unsent;
 use crate::rules::Downstream;
 use crate::upstream::{self, clean_response};
 
+use super::accept_encoding::Accepted;
 use super::body::Body;
-use super::conditional;
+use super::conditional::{Held, held};
 
 /// What a browser may read of a cached answer: what PostgREST exposes, and ours.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
@@ -27,14 +28,17 @@ const EXPOSED: HeaderValue = HeaderValue::from_static(
 /// What an answer says that is not kept and says nothing else.
 const UNKEPT: HeaderValue = HeaderValue::from_static("private, no-cache");
 
-/// Headers beside the stored ones: Age, Cache-Control, Cache-Status, ETag and Vary; browsers get two more.
-const ADDED_HEADERS: usize = 5;
+/// Headers beside the stored ones: Age, Cache-Control, Cache-Status, Content-Encoding, ETag and Vary; browsers
+/// get two more.
+const ADDED_HEADERS: usize = 6;
 
 /// Who reads an answer that a rule keeps.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reader<'r> {
     /// What they sent.
     pub(super) request: &'r HeaderMap,
+    /// Which codings they take of the rule's answers.
+    pub(super) accepted: Accepted,
     /// What the rule says to them.
     pub(super) downstream: &'r Downstream,
 }
@@ -45,49 +49,80 @@ struct There<'a> {
     status: StatusCode,
     headers: &'a [(HeaderName, HeaderValue)],
     body: &'a Bytes,
+    /// What is sent in the body's place.
+    form: Option<&'a Form>,
+    /// Whether others may be sent another form.
+    has_forms: bool,
     validator: &'a Validator,
     age: Duration,
 }
 
-/// Answers with an entry, and says what of it was not sent. The body is shared with the cache, not copied.
-pub(super) fn from_entry(entry: &Entry, reader: Reader<'_>, now: Instant) -> (Response<Body>, Unsent) {
+/// Answers with an entry in this form, and says what of it was not sent. The body is shared with the cache,
+/// not copied.
+pub(super) fn from_entry(
+    entry: &Entry,
+    form: Option<&Form>,
+    reader: Reader<'_>,
+    now: Instant,
+) -> (Response<Body>, Unsent) {
     let Entry { status, headers, body, validator, .. } = entry;
-    from_there(&There { status: *status, headers, body, validator, age: entry.lifetime.age(now) }, reader)
+    let (status, has_forms, age) = (*status, entry.forms.can_be_coded(), entry.lifetime.age(now));
+    from_there(&There { status, headers, body, form, has_forms, validator, age }, reader)
 }
 
 /// Answers with a shared fetch: as it comes, or, if it has come already, as with an entry.
 pub(super) fn from_shared(answer: Answer, reader: Reader<'_>) -> (Response<Body>, Unsent) {
     let Answer { status, headers, .. } = &answer;
     if let Some(whole) = answer.whole() {
-        let (body, validator, age) = (&whole.body, &whole.validator, Duration::ZERO);
-        return from_there(&There { status: *status, headers, body, validator, age }, reader);
+        let (status, body, has_forms, age) = (*status, &whole.body, whole.has_forms, Duration::ZERO);
+        let (form, validator) = (None, &whole.validator);
+        return from_there(&There { status, headers, body, form, has_forms, validator, age }, reader);
     }
+    let has_forms = is_text(headers);
     let (status, mut headers) = (*status, data_headers(headers));
-    reader.add(&mut headers, Duration::ZERO);
+    reader.add(&mut headers, Duration::ZERO, has_forms);
     (made(status, headers, Body::Shared(answer.body)), Unsent::Nothing)
 }
 
 fn from_there(there: &There<'_>, reader: Reader<'_>) -> (Response<Body>, Unsent) {
-    if conditional::has(reader.request, there.validator) {
+    if let Some(held) = held(reader.request, there.validator, |form| reader.accepted.takes(form)) {
         let unsent = Unsent::NotModified(there.body.len() as u64);
-        return (not_modified(there, reader), unsent);
+        return (not_modified(there, held, reader), unsent);
     }
     let mut headers = data_headers(there.headers);
-    headers.insert(ETAG, there.validator.header().clone());
-    reader.add(&mut headers, there.age);
-    (made(there.status, headers, Body::whole(there.body.clone())), Unsent::Nothing)
+    headers.insert(ETAG, there.etag());
+    reader.add(&mut headers, there.age, there.has_forms);
+    let (body, unsent) = match there.form {
+        Some(form) => {
+            headers.insert(CONTENT_ENCODING, form.coding.header());
+            (&form.body, Unsent::Coded((there.body.len() - form.body.len()) as u64))
+        }
+        None => (there.body, Unsent::Nothing),
+    };
+    (made(there.status, headers, Body::whole(body.clone())), unsent)
 }
 
 /// Tells a client to use what it has: with what RFC 9110 15.4.5 asks for, and nothing else about the
 /// body, which the client knows already.
-fn not_modified(there: &There<'_>, reader: Reader<'_>) -> Response<Body> {
+fn not_modified(there: &There<'_>, held: Held, reader: Reader<'_>) -> Response<Body> {
     let mut headers = HeaderMap::with_capacity(ADDED_HEADERS + 1);
     for (name, value) in there.headers.iter().filter(|(name, _)| name == CONTENT_LOCATION) {
         headers.append(name.clone(), value.clone());
     }
-    headers.insert(ETAG, there.validator.header().clone());
-    reader.add(&mut headers, there.age);
+    let etag = match held {
+        Held::Form(coding) => there.validator.header_of(coding),
+        Held::Any => there.etag(),
+    };
+    headers.insert(ETAG, etag);
+    reader.add(&mut headers, there.age, there.has_forms);
     made(StatusCode::NOT_MODIFIED, headers, Body::empty())
+}
+
+impl There<'_> {
+    /// The validator of what would be sent.
+    fn etag(&self) -> HeaderValue {
+        self.form.map_or_else(|| self.validator.header(), |form| &form.etag).clone()
+    }
 }
 
 fn made(status: StatusCode, headers: HeaderMap, body: Body) -> Response<Body> {
@@ -99,10 +134,10 @@ fn made(status: StatusCode, headers: HeaderMap, body: Body) -> Response<Body> {
 
 impl Reader<'_> {
     /// Adds what every answer of the rule says.
-    fn add(self, headers: &mut HeaderMap, age: Duration) {
+    fn add(self, headers: &mut HeaderMap, age: Duration, has_forms: bool) {
         headers.insert(AGE, HeaderValue::from(age.as_secs()));
         headers.insert(CACHE_CONTROL, self.downstream.cache_control.clone());
-        headers.insert(VARY, self.downstream.vary.clone());
+        headers.insert(VARY, self.downstream.vary(has_forms).clone());
         allow_origin(headers, self.request);
     }
 

@@ -14,8 +14,8 @@ use crate::rules::Use;
 
 use super::metered::Meter;
 use super::outcome::{Outcome, Staleness};
-use super::read::{Ended, Joined, Planned, name, reader};
-use super::respond::{self, Reader};
+use super::read::{Ended, Joined, Planned, name};
+use super::serve::reader;
 use super::{Done, Proxy};
 
 /// What the upstream says when it has no answer for anybody.
@@ -42,17 +42,17 @@ impl Proxy {
         asking: Asking<'_>,
     ) -> Option<Done> {
         let Asking { plan, request, meter } = asking;
-        let stale = |staleness| self.serve_stale(entry, reader(plan, request), staleness);
+        let stale = |staleness| self.serve_stale(plan, entry, request, staleness);
         let allowed = plan.rule.freshness.allows(entry.lifetime.past(self.clock.now()));
         match allowed {
             Use::WhileRevalidating => {
                 // nobody waits for it, so it needs no flight of its own before its turn has come
                 drop(errand);
                 self.freshen(plan);
-                return Some(stale(Staleness::Revalidating));
+                return Some(stale(Staleness::Revalidating).await);
             }
             Use::IfError if self.cache.is_resting(&plan.fingerprint) => {
-                return Some(stale(Staleness::UpstreamResting));
+                return Some(stale(Staleness::UpstreamResting).await);
             }
             Use::IfError | Use::None => {}
         }
@@ -68,16 +68,9 @@ impl Proxy {
         };
         if allowed == Use::IfError && has_no_answer(&done) && self.cache.stands(entry) {
             self.cache.take_turn(&plan.fingerprint);
-            return Some(stale(Staleness::UpstreamFailed));
+            return Some(stale(Staleness::UpstreamFailed).await);
         }
         Some(done)
-    }
-
-    fn serve_stale(&self, entry: &Entry, reader: Reader<'_>, staleness: Staleness) -> Done {
-        let now = self.clock.now();
-        let (past, bytes) = (entry.lifetime.past(now), entry.body.len() as u64);
-        let (response, unsent) = respond::from_entry(entry, reader, now);
-        Ok((response, Outcome::Stale { past, bytes, staleness, unsent }))
     }
 
     /// Has an answer fetched again that is of use still. Nobody waits for it.

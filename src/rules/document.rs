@@ -63,6 +63,9 @@ pub(super) struct ReadEntry {
     /// How long an answer is kept, not which one.
     #[serde(skip)]
     pub(super) freshness: FreshnessEntry,
+    /// Of how an answer is sent, not of the answer.
+    #[serde(skip)]
+    pub(super) compress: bool,
     /// Changes no answer, so a digest of the document does not contain it.
     #[serde(skip)]
     pub(super) debug: bool,
@@ -213,6 +216,7 @@ fn read_entry(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<Re
         consistency: fields.text("consistency", findings),
         encrypt: fields.flag("encrypt", findings),
         freshness: FreshnessEntry::read(&mut fields, findings),
+        compress: fields.flag_or("compress", true, findings),
         debug: fields.flag("debug", findings),
     };
     fields.close(&LATER_IN_READS, findings);

@@ -80,6 +80,8 @@ fn refresh(cache: &Cache, metrics: &Metrics) {
         (&metrics.entry_bytes_max, usage.bytes_max),
         (&metrics.tags, usage.tags),
         (&metrics.evictions, usage.evictions),
+        (&metrics.forms, usage.forms_made),
+        (&metrics.forms_put_off, usage.forms_put_off),
         (&metrics.flights, cache.flights() as u64),
         (&metrics.lost_log_lines, crate::log::lost()),
     ];

@@ -8,6 +8,7 @@ mod redis;
 mod stand_in;
 mod support;
 
+mod coding;
 mod doctor;
 mod entries;
 mod explaining;

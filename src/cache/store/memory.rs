@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use quick_cache::sync::Cache;
@@ -28,16 +28,25 @@ const RESERVED_ENTRIES_MAX: u64 = 100_000;
 /// push each other out; small stores therefore have few shards.
 const SHARD_BYTES_MIN: u64 = 16 * 1024 * 1024;
 
-/// An entry, and its weight when it came.
+/// An entry, and its weight when it came or got another form.
 #[derive(Clone)]
 struct Kept {
     entry: Arc<Entry>,
     weight: u32,
 }
 
+impl Kept {
+    fn weighed(entry: Arc<Entry>) -> Self {
+        let weight = u32::try_from(entry.bytes()).unwrap_or(u32::MAX);
+        Self { entry, weight }
+    }
+}
+
 /// Entries in this process.
 pub struct MemoryStore {
     entries: Cache<Fingerprint, Kept, ByWeight, Prehashed, CountEvictions>,
+    /// Held while one entry comes in, so that none is exchanged for an older one. Hits do without.
+    exchange: Mutex<()>,
     generations: Generations,
     doubts: Doubts,
     bytes_max: u64,
@@ -64,7 +73,8 @@ impl MemoryStore {
             Err(_) => Cache::with(16, bytes_max, ByWeight, Prehashed, lifecycle),
         };
         let doubts = Doubts::new(commit_deadline);
-        Self { entries, generations: Generations::new(), doubts, bytes_max, evictions }
+        let (exchange, generations) = (Mutex::default(), Generations::new());
+        Self { entries, exchange, generations, doubts, bytes_max, evictions }
     }
 }
 
@@ -92,8 +102,9 @@ impl MemoryStore {
     pub(super) fn keep(&self, fingerprint: Fingerprint, entry: Arc<Entry>) {
         // An overtaken answer could never be served: it must not take the place of a newer one.
         if entry.stamp.is_current() {
-            let weight = u32::try_from(entry.bytes()).unwrap_or(u32::MAX);
-            self.entries.insert(fingerprint, Kept { entry, weight });
+            let kept = Kept::weighed(entry);
+            let _one_at_a_time = self.exchange.lock().unwrap_or_else(PoisonError::into_inner);
+            self.entries.insert(fingerprint, kept);
         }
     }
 
@@ -149,6 +160,23 @@ impl Store for MemoryStore {
         Box::pin(std::future::ready(()))
     }
 
+    fn holds(&self, fingerprint: &Fingerprint, entry: &Arc<Entry>) -> bool {
+        let held = self.entries.peek(fingerprint).is_some_and(|held| Arc::ptr_eq(&held.entry, entry));
+        held && entry.stamp.is_current()
+    }
+
+    fn weigh_again(&self, fingerprint: &Fingerprint, entry: &Arc<Entry>) {
+        let _one_at_a_time = self.exchange.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.holds(fingerprint, entry) {
+            // makes room where there is too little, and does not count as a use
+            let replaced = self.entries.replace(*fingerprint, Kept::weighed(Arc::clone(entry)), true);
+            if replaced.is_ok() {
+                // the one that it was exchanged for was counted as pushed out
+                self.evictions.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+    }
+
     fn announce(&self, tags: Vec<Tag>, consistency: Consistency) -> Doing<'_, Result<Announced, Closed>> {
         // what is remembered here goes with the process: there is nobody to tell
         let announced = Announced { id: 0, tags: tags.into(), consistency };
@@ -191,7 +219,7 @@ impl Store for MemoryStore {
             bytes_max: self.bytes_max,
             tags: self.generations.len() as u64,
             evictions: self.evictions.load(Ordering::Relaxed),
-            shared: None,
+            ..Usage::default()
         }
     }
 }

@@ -124,6 +124,10 @@ pub struct Usage {
     pub tags: u64,
     /// Entries pushed out to make room, since the start.
     pub evictions: u64,
+    /// Forms of entries made for callers that take less, since the start.
+    pub forms_made: u64,
+    /// Forms that were not made when somebody would have taken one, because too many waited to be.
+    pub forms_put_off: u64,
     /// How it goes with a store that others share, if there is one.
     pub shared: Option<SharedUsage>,
 }
@@ -192,6 +196,12 @@ pub trait Store: Send + Sync + Debug {
     /// Keeps an entry, which carries the generations read before its fetch. If one of
     /// them is no longer current the entry is simply never valid.
     fn fill(&self, fingerprint: Fingerprint, entry: Entry, writing: Writing) -> Doing<'_, ()>;
+
+    /// Whether this very entry is held in this process, for the next who asks.
+    fn holds(&self, fingerprint: &Fingerprint, entry: &Arc<Entry>) -> bool;
+
+    /// This entry has got other forms: it is held, if it still is, by what it weighs now.
+    fn weigh_again(&self, fingerprint: &Fingerprint, entry: &Arc<Entry>);
 
     /// Notes that a write is about to be forwarded, so that what it changes goes even if this
     /// process does not live to see its answer.

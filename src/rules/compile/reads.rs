@@ -89,7 +89,7 @@ fn read<'d>(
         caching: caching?,
         scope: scope?,
         consistency: consistency?,
-        downstream: Downstream::private(&vary),
+        downstream: Downstream::private(&vary, entry.compress),
         vary,
         freshness,
         is_encrypted: entry.encrypt,

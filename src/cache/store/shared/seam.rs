@@ -37,6 +37,14 @@ impl Store for SharedStore {
         Box::pin(self.keep(fingerprint, entry, writing))
     }
 
+    fn holds(&self, fingerprint: &Fingerprint, entry: &Arc<Entry>) -> bool {
+        self.memory.holds(fingerprint, entry)
+    }
+
+    fn weigh_again(&self, fingerprint: &Fingerprint, entry: &Arc<Entry>) {
+        self.memory.weigh_again(fingerprint, entry);
+    }
+
     fn announce(&self, tags: Vec<Tag>, consistency: Consistency) -> Doing<'_, Result<Announced, Closed>> {
         Box::pin(self.note(tags, consistency))
     }
