@@ -15,7 +15,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("stripe", &[]),
     ("log", &["stripe"]),
     ("hit_counts", &["stripe"]),
-    ("metrics", &["hit_counts"]),
+    ("lately", &[]),
+    ("metrics", &["hit_counts", "lately"]),
     ("units", &[]),
     ("sabotage", &[]),
     ("redis", &[]),
@@ -34,7 +35,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("upstream", &[]),
     ("schema", &["key", "rules", "upstream"]),
     // E: consequence
-    ("invalidation", &["metrics", "consistency", "key", "cache"]),
+    ("invalidation", &["lately", "metrics", "consistency", "key", "cache"]),
     // F: entrances
     (
         "proxy",
@@ -42,6 +43,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "clock",
             "log",
             "hit_counts",
+            "lately",
             "metrics",
             "sabotage",
             "consistency",
@@ -65,6 +67,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "explain",
             "key",
             "rules",
+            "lately",
             "metrics",
             "cache",
             "guard",
@@ -78,6 +81,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "redis",
             "clock",
             "log",
+            "lately",
             "metrics",
             "units",
             "redis",

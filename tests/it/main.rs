@@ -8,6 +8,7 @@ mod redis;
 mod stand_in;
 mod support;
 
+mod dashboard;
 mod explaining;
 mod fingerprints;
 mod fleet;
