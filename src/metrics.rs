@@ -193,6 +193,8 @@ impl Labelled {
 /// How it goes with a store that several processes share; all 0 with the embedded one.
 #[derive(Clone, Debug)]
 pub struct StoreGauges {
+    /// 1 where a shared store is set.
+    pub configured: IntGauge,
     /// 1 while it can be asked.
     pub up: IntGauge,
     /// Look-ups that it was asked.
@@ -218,6 +220,7 @@ pub struct StoreGauges {
 impl StoreGauges {
     fn declare(declare: &Declare<'_>) -> Self {
         Self {
+            configured: declare.gauge("larder_store_configured", "1 where a shared store is set."),
             up: declare.gauge("larder_store_up", "1 while the shared store can be asked."),
             look_ups: declare.gauge("larder_store_look_ups", "Look-ups in the shared store since the start."),
             hits: declare

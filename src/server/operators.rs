@@ -41,9 +41,11 @@ impl Ground {
 /// Brings the gauges of the cache up to date.
 fn refresh(cache: &Cache, metrics: &Metrics) {
     let usage = cache.usage();
+    let is_configured = usage.shared.is_some();
     let shared = usage.shared.unwrap_or_default();
     let store = &metrics.store;
     let shown = [
+        (&store.configured, u64::from(is_configured)),
         (&store.up, u64::from(shared.is_up)),
         (&store.look_ups, shared.look_ups),
         (&store.hits, shared.hits),
