@@ -15,7 +15,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("stripe", &[]),
     ("log", &["stripe"]),
     ("hit_counts", &["stripe"]),
-    ("metrics", &["hit_counts"]),
+    ("lately", &[]),
+    ("metrics", &["hit_counts", "lately"]),
     ("units", &[]),
     ("sabotage", &[]),
     ("redis", &[]),
@@ -35,7 +36,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("upstream", &[]),
     ("schema", &["key", "rules", "upstream"]),
     // E: consequence
-    ("invalidation", &["metrics", "consistency", "key", "cache"]),
+    ("invalidation", &["lately", "metrics", "consistency", "key", "cache"]),
     // F: entrances
     (
         "proxy",
@@ -43,6 +44,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "clock",
             "log",
             "hit_counts",
+            "lately",
             "metrics",
             "sabotage",
             "consistency",
@@ -67,6 +69,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "doctor",
             "key",
             "rules",
+            "lately",
             "metrics",
             "cache",
             "guard",
@@ -80,6 +83,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "redis",
             "clock",
             "log",
+            "lately",
             "metrics",
             "units",
             "redis",

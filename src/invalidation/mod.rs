@@ -12,6 +12,7 @@ use std::sync::Arc;
 use crate::cache::{Announced, Cache, Change, Closed};
 use crate::consistency::Consistency;
 use crate::key::Tag;
+use crate::lately::{Happened, Why};
 use crate::metrics::Metrics;
 
 /// Takes away what depends on something that changed.
@@ -19,12 +20,18 @@ use crate::metrics::Metrics;
 pub struct Invalidator {
     cache: Arc<Cache>,
     metrics: Metrics,
+    why: Why,
 }
 
 impl Invalidator {
-    /// The door to one cache.
+    /// The door to one cache, for writes.
     pub fn new(cache: Arc<Cache>, metrics: Metrics) -> Self {
-        Self { cache, metrics }
+        Self { cache, metrics, why: Why::default() }
+    }
+
+    /// The same door, for whoever else learns of changes.
+    pub fn because(self, why: Why) -> Self {
+        Self { why, ..self }
     }
 
     /// Notes that a write which may change these is about to be forwarded.
@@ -50,9 +57,13 @@ impl Invalidator {
         if change.tags.is_empty() && change.announced.is_none() {
             return;
         }
-        let tags = change.tags.len();
+        let (tags, clock) = (change.tags, self.cache.clock());
+        let (began, at_millis) = (clock.now(), clock.unix_millis());
         self.cache.change(change).await;
-        self.metrics.invalidated(tags);
+        self.metrics.invalidated(tags.len());
+        let took = clock.now().saturating_duration_since(began);
+        let names = tags.iter().map(Tag::as_str);
+        self.metrics.lately.changed(Happened::new(self.why, names, at_millis, took));
     }
 }
 
@@ -82,7 +93,7 @@ impl Announcement {
     /// Nobody knows: this may have changed, and what was announced may still.
     pub async fn in_doubt(self, tags: &[Tag]) {
         let Self { invalidator, announced, consistency } = self;
-        invalidator.changed(tags, consistency).await;
+        invalidator.clone().because(Why::Doubt).changed(tags, consistency).await;
         if let Some(announced) = announced {
             invalidator.cache.leave(announced);
         }
