@@ -9,6 +9,7 @@
 mod escape;
 mod fingerprint;
 mod fold;
+mod label;
 mod lock_name;
 mod operation;
 mod pattern;
@@ -18,6 +19,7 @@ mod template;
 
 pub use escape::escape;
 pub use fingerprint::{Fingerprint, Question, Terms};
+pub use label::{Label, Labels};
 pub use lock_name::{LockName, LockNameMistake};
 pub use operation::OperationName;
 pub use pattern::{Pattern, PatternMistake};

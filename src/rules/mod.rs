@@ -7,6 +7,7 @@
 
 mod compile;
 mod condition;
+mod directives;
 mod document;
 mod downstream;
 mod duration;
@@ -26,7 +27,7 @@ mod unknown_writes;
 mod yaml;
 
 pub use condition::QueryView;
-pub use downstream::Downstream;
+pub use downstream::{Downstream, Told};
 pub use guarding::{
     Busy, By, Counts, IdempotencyRule, LimitRule, LimitWithoutStore, LockRule, LockWithoutStore, Quota,
     Window,

@@ -16,6 +16,7 @@ mod framing;
 mod limiting;
 mod lock_api;
 mod locking;
+mod networks;
 mod operating;
 mod passing;
 mod racing;
