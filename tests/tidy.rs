@@ -33,8 +33,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("guard", &["redis", "clock", "key", "rules", "plan"]),
     ("upstream", &[]),
     ("schema", &["key", "rules", "upstream"]),
+    ("cdn", &["metrics", "key"]),
     // E: consequence
-    ("invalidation", &["metrics", "consistency", "key", "cache"]),
+    ("invalidation", &["metrics", "consistency", "key", "cache", "cdn"]),
     // F: entrances
     (
         "proxy",
@@ -91,6 +92,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "guard",
             "upstream",
             "schema",
+            "cdn",
             "invalidation",
             "proxy",
             "admin",

@@ -10,6 +10,7 @@
 use std::sync::Arc;
 
 use crate::cache::{Announced, Cache, Change, Closed};
+use crate::cdn::Purges;
 use crate::consistency::Consistency;
 use crate::key::Tag;
 use crate::metrics::Metrics;
@@ -19,12 +20,20 @@ use crate::metrics::Metrics;
 pub struct Invalidator {
     cache: Arc<Cache>,
     metrics: Metrics,
+    /// A network in front, which is told after everybody else.
+    network: Option<Purges>,
 }
 
 impl Invalidator {
     /// The door to one cache.
     pub fn new(cache: Arc<Cache>, metrics: Metrics) -> Self {
-        Self { cache, metrics }
+        Self { cache, metrics, network: None }
+    }
+
+    /// The same, with a network in front that hears of every change. Nobody waits for it.
+    #[must_use]
+    pub fn telling(self, network: Option<Purges>) -> Self {
+        Self { network, ..self }
     }
 
     /// Notes that a write which may change these is about to be forwarded.
@@ -43,16 +52,25 @@ impl Invalidator {
 
     /// Carries out what was announced, by whomever, and is past its deadline.
     pub async fn sweep(&self) {
-        self.cache.sweep().await;
+        let changed = self.cache.sweep().await;
+        self.tell(&changed);
     }
 
     async fn carry_out(&self, change: Change<'_>) {
         if change.tags.is_empty() && change.announced.is_none() {
             return;
         }
-        let tags = change.tags.len();
+        let tags = change.tags;
         self.cache.change(change).await;
-        self.metrics.invalidated(tags);
+        self.metrics.invalidated(tags.len());
+        self.tell(tags);
+    }
+
+    /// The network may ask again at once: by now it is answered with what is so.
+    fn tell(&self, tags: &[Tag]) {
+        if let Some(network) = &self.network {
+            network.note(tags);
+        }
     }
 }
 

@@ -93,6 +93,8 @@ pub struct Tasks {
 pub struct Means {
     /// Where answers are kept.
     pub cache: Arc<Cache>,
+    /// The door through which they disappear.
+    pub invalidator: Invalidator,
     /// Locks, operations and limits.
     pub guards: Arc<Guards>,
     /// Where they come from.
@@ -129,11 +131,11 @@ pub struct Proxy {
 impl Proxy {
     /// A proxy that begins with these rules.
     pub fn new(rules: RuleSet, means: Means) -> Arc<Self> {
-        let Means { cache, guards, upstream, verifier, metrics, clock, limits, tasks } = means;
+        let Means { cache, invalidator, guards, upstream, verifier, metrics, clock, limits, tasks } = means;
         Arc::new(Self {
             rules: ArcSwap::from_pointee(Counted::new(rules, verifier.clone(), &metrics)),
             verifier,
-            invalidator: Invalidator::new(Arc::clone(&cache), metrics.clone()),
+            invalidator,
             cache,
             guards,
             upstream,

@@ -1,11 +1,13 @@
 //! What is a content delivery network in front told, and what may it keep?
 
-use serde_json::json;
+use larder::server::NetworkFlags;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use crate::support::client::{Answer, Client, absent};
-use crate::support::origin::Origin;
+use crate::support::origin::{Origin, status};
 use crate::support::proxy::Builder;
-use crate::support::{contains, origin, proxy};
+use crate::support::{Proxy, contains, origin, proxy, soon};
 
 const SHARED: &str = "reads: [{ name: todos, match: /rest/v1/todos, where: { id: eq.* }, key: \"of:{id}\", ttl: 60s, \
                       scope: public, downstream: \"public, s-maxage=30\", vary: [x-app-version] }]\n\
@@ -24,7 +26,7 @@ fn verifying(origin: &Origin) -> Builder {
     proxy(origin).rules(SHARED).variable("SUPABASE_PUBLISHABLE_KEY", KEY)
 }
 
-fn visitor(proxy: &crate::support::Proxy) -> Client {
+fn visitor(proxy: &Proxy) -> Client {
     proxy.client().with("apikey", KEY)
 }
 
@@ -88,14 +90,13 @@ async fn an_overtaken_answer_is_never_kept_by_a_network() {
     let proxy = verifying(&origin).start().await;
     let client = visitor(&proxy);
     let held = origin.hold(READ);
-    let asking = {
-        let client = client.clone();
-        tokio::task::spawn(async move { client.get(TARGET).await })
-    };
+    let mut asking = JoinSet::new();
+    let reader = client.clone();
+    asking.spawn(async move { reader.get(TARGET).await });
     origin.reached(READ, 1).await;
     client.patch(TARGET, json!({"done": true})).await.expect_status(204);
     held.release();
-    expect_private(asking.await.unwrap().expect_status(200));
+    expect_private(asking.join_next().await.unwrap().unwrap().expect_status(200));
     expect_shared(client.get(TARGET).await.expect_header("cache-status", contains("stored")));
 }
 
@@ -109,4 +110,117 @@ async fn an_answer_with_more_names_than_fit_is_for_its_reader_alone() {
     let ask = async |count| visitor(&proxy).get(&format!("/rest/v1/todos?id=in.({})", ids(count))).await;
     assert_eq!(ask(5).await.headers["cache-control"], "public, s-maxage=30");
     expect_private(ask(100).await.expect_status(200));
+}
+
+const PURGE: &str = "POST /client/v4/zones/z1/purge_cache";
+
+/// Cloudflare's interface, as this stand-in has it.
+fn cloudflare(network: &Origin) -> NetworkFlags {
+    let cdn_api = Some(format!("http://{}", network.address));
+    NetworkFlags { cdn: Some("cloudflare:z1".to_owned()), cdn_api, cdn_body: None }
+}
+
+async fn telling(origin: &Origin, network: NetworkFlags) -> Proxy {
+    verifying(origin).telling(network).variable("LARDER_CDN_TOKEN", "canary").start().await
+}
+
+/// The labels in the last call to a network.
+fn told(network: &Origin, route: &str, field: &str) -> Vec<String> {
+    let body: Value = serde_json::from_slice(&network.saw(route).last().body).unwrap();
+    let labels = body[field].as_array().unwrap().iter();
+    labels.map(|label| label.as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_network_is_told_what_a_write_changed_and_nothing_else() {
+    let (origin, network) = (todos().await, origin().route(PURGE, json!({"success": true})).start().await);
+    let proxy = telling(&origin, cloudflare(&network)).await;
+    let client = visitor(&proxy);
+    let tags = async |id: u32| {
+        let answer = client.get(&format!("/rest/v1/todos?id=eq.{id}")).await.expect_status(200);
+        let tags = answer.headers["cache-tag"].to_str().unwrap().split(',').map(str::to_owned);
+        tags.collect::<Vec<_>>()
+    };
+    let (of_five, of_six) = (tags(5).await, tags(6).await);
+    // the row that came back says that nothing but row 5 changed
+    origin.now("PATCH /rest/v1/todos", json!([{"id": 5, "done": true}]));
+    let writer = client.with("prefer", "return=representation");
+    writer.patch(TARGET, json!({"done": true})).await.expect_status(200);
+    network.reached(PURGE, 1).await;
+    let purged = told(&network, PURGE, "tags");
+    assert!(purged.iter().any(|tag| of_five.contains(tag)), "{purged:?} of {of_five:?}");
+    assert!(!purged.iter().any(|tag| of_six.contains(tag)), "{purged:?} of {of_six:?}");
+    assert_eq!(network.saw(PURGE).last().header("authorization"), "Bearer canary");
+    proxy.until_counted("larder_cdn_purges_total", &["result=\"ok\""], |calls| calls == 1.0).await;
+    assert_eq!(proxy.counted("larder_cdn_pending", &[]).await, 0.0);
+}
+
+#[tokio::test]
+async fn fastly_and_hooks_are_told_in_their_own_form() {
+    let origin = todos().await;
+    let fastly = "POST /service/s1/purge";
+    let hook = "POST /hook";
+    let network = crate::support::origin().route(fastly, json!({})).route(hook, status(204)).start().await;
+    let at = |service: &str| NetworkFlags { cdn: Some(service.to_owned()), ..cloudflare(&network) };
+    let hooked = NetworkFlags {
+        cdn: Some(format!("http://{}/hook?x=1", network.address)),
+        cdn_body: Some("{\"purge\":{tags}}".to_owned()),
+        cdn_api: None,
+    };
+    for (flags, route, field, header) in [
+        (at("fastly:s1"), fastly, "surrogate_keys", ("fastly-key", "canary")),
+        (hooked, hook, "purge", ("authorization", "Bearer canary")),
+    ] {
+        let proxy = telling(&origin, flags).await;
+        visitor(&proxy).patch(TARGET, json!({})).await.expect_status(204);
+        network.reached(route, 1).await;
+        assert!(told(&network, route, field).contains(&"table:public.todos.id=5".to_owned()));
+        assert_eq!(network.saw(route).last().header(header.0), header.1);
+    }
+}
+
+/// The writer has its answer while the network has not even heard.
+#[tokio::test]
+async fn a_network_that_does_not_listen_is_told_again_and_holds_up_nobody() {
+    let network = origin()
+        .route(PURGE, status(500))
+        .route(PURGE, json!({"success": false, "errors": [{"code": 1134}]}))
+        .route(PURGE, json!({"success": true}))
+        .start()
+        .await;
+    let (origin, held) = (todos().await, network.hold(PURGE));
+    let proxy = telling(&origin, cloudflare(&network)).await;
+    visitor(&proxy).patch(TARGET, json!({})).await.expect_status(204);
+    network.reached(PURGE, 1).await;
+    let first = told(&network, PURGE, "tags");
+    // what changes meanwhile is told as well
+    visitor(&proxy).patch("/rest/v1/todos?id=eq.6", json!({})).await.expect_status(204);
+    assert_eq!(proxy.counted("larder_cdn_purges_total", &[]).await, 0.0);
+    held.release();
+    network.reached(PURGE, 3).await;
+    proxy.until_counted("larder_cdn_purges_total", &["result=\"ok\""], |calls| calls >= 1.0).await;
+    assert_eq!(proxy.counted("larder_cdn_purges_total", &["result=\"failed\""]).await, 2.0);
+    let last = told(&network, PURGE, "tags");
+    assert!(first.iter().all(|tag| last.contains(tag)), "{first:?} {last:?}");
+    assert!(last.contains(&"table:public.todos.id=6".to_owned()), "{last:?}");
+}
+
+#[tokio::test]
+async fn a_network_hears_of_an_operator_too() {
+    let (origin, network) = (todos().await, origin().route(PURGE, json!({"success": true})).start().await);
+    let proxy = telling(&origin, cloudflare(&network)).await;
+    let operator = Client::new(proxy.admin());
+    operator.post("/api/cache/clear", json!({"all": true})).await.expect_status(200);
+    network.reached(PURGE, 1).await;
+    assert_eq!(told(&network, PURGE, "tags"), ["everything"]);
+}
+
+/// What still waits when the process ends is told before it does.
+#[tokio::test]
+async fn the_last_changes_are_told_at_the_end() {
+    let (origin, network) = (todos().await, origin().route(PURGE, json!({"success": true})).start().await);
+    let proxy = telling(&origin, cloudflare(&network)).await;
+    visitor(&proxy).patch(TARGET, json!({})).await.expect_status(204);
+    soon("the end", proxy.shutdown()).await;
+    network.saw(PURGE).times(1);
 }
