@@ -29,7 +29,7 @@
 //! E  consequence           invalidation/
 //! D  means        cache/   guard/   upstream/   schema/   cdn/
 //!    ------------ async above, pure below ------------
-//! C  decision     rules/   plan/   explain/
+//! C  decision     rules/   plan/   explain/   doctor/
 //! B  words        postgrest/  identity/  key/
 //! A  ground       log/  redis/  hit_counts.rs  metrics.rs  stripe.rs  clock.rs  units.rs  sabotage.rs
 //! ```
@@ -69,6 +69,7 @@ pub mod cdn;
 pub mod cli;
 pub mod clock;
 pub mod consistency;
+pub mod doctor;
 pub mod explain;
 pub mod guard;
 pub mod hit_counts;

@@ -115,6 +115,7 @@ struct Labelled {
     locks: IntCounterVec,
     operations: IntCounterVec,
     limited: IntCounterVec,
+    refreshes: IntCounterVec,
     unsent_bytes: IntCounterVec,
     latency: HistogramVec,
 }
@@ -171,6 +172,11 @@ impl Labelled {
                 "larder_limited_total",
                 "Requests that a limit did not let through, by limit and result.",
                 &["limit", "result"],
+            ),
+            refreshes: declare.counters(
+                "larder_refreshes_total",
+                "Answers to be fetched again before or after their time, or after a write, by result.",
+                &["result"],
             ),
             unsent_bytes: declare.counters(
                 "larder_unsent_bytes_total",
@@ -421,6 +427,12 @@ impl Metrics {
         self.labelled.limited.with_label_values(&[limit, result]).inc();
     }
 
+    /// Counts an answer that was to be fetched again: `kept`, `gone`, `failed`, `overtaken`
+    /// by a write, `ended` with its token, or `left` to somebody else.
+    pub fn refreshed(&self, result: &str) {
+        self.labelled.refreshes.with_label_values(&[result]).inc();
+    }
+
     /// Counts an invalidation of this many tags.
     pub fn invalidated(&self, tags: usize) {
         self.invalidations.inc();
@@ -440,6 +452,7 @@ impl Metrics {
         self.labelled.locks.with_label_values(&["taken"]);
         self.labelled.operations.with_label_values(&["first"]);
         self.labelled.limited.with_label_values(&[NO_RULE, "refused"]);
+        self.labelled.refreshes.with_label_values(&["kept"]);
         self.latency("hit");
         self.unsent_bytes("not-modified");
         self.cdn.calls.with_label_values(&["ok"]);

@@ -7,12 +7,14 @@
 
 mod access;
 mod clear;
+mod entries;
 mod explain;
 mod fleet;
 mod health;
 mod locks;
 mod pages;
 mod reply;
+mod rules;
 mod sources;
 mod stats;
 #[cfg(test)]
@@ -26,6 +28,7 @@ use http::request::Parts;
 use http::{Request, StatusCode};
 use http_body::Body;
 use serde_json::json;
+use tokio::sync::Semaphore;
 
 use pages::Page;
 use reply::{Answer, JSON, answer, denied, refused, told};
@@ -33,7 +36,9 @@ use reply::{Answer, JSON, answer, denied, refused, told};
 pub use access::{Token, TokenError};
 pub use clear::{NoPurge, Purge, Wanted};
 pub use health::{Health, Phase};
-pub use sources::{Explain, Refresh, Resolve, ShowLimits, Sources};
+pub use sources::{
+    Bodies, Examine, Explain, Finding, Refresh, Reload, Reloaded, Resolve, ShowLimits, ShowRules, Sources,
+};
 
 const PROMETHEUS_TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
@@ -42,12 +47,13 @@ const PROMETHEUS_TEXT: HeaderValue = HeaderValue::from_static("text/plain; versi
 pub struct Admin {
     token: Option<Token>,
     sources: Sources,
+    examining: Semaphore,
 }
 
 impl Admin {
     /// Off loopback the token must be given: the settings see to that.
     pub fn new(token: Option<Token>, sources: Sources) -> Admin {
-        Admin { token, sources }
+        Admin { token, sources, examining: Semaphore::new(1) }
     }
 
     /// Answers one request. Nothing of it is looked at before it is allowed.
@@ -82,11 +88,24 @@ impl Admin {
             }
             Page::Stats => self.stats(),
             Page::Clear => clear::clear(&self.sources, &head, body).await,
+            Page::Entries(rest) => entries::entries(&self.sources, rest, &head).await,
             Page::Explain => self.explain(&head, body).await,
             Page::Locks(rest) => locks::locks(&self.sources.guards, rest, &head, body).await,
             Page::Operations(rest) => locks::operations(&self.sources.guards, rest, &head).await,
+            Page::Rules => self.rules(),
+            Page::Reload => rules::reload(&self.sources).await,
+            Page::Doctor => self.doctor().await,
             Page::Limits => answer(StatusCode::OK, JSON, format!("{:#}\n", (self.sources.limits)())),
         }
+    }
+
+    /// Examines, one operator at a time: each look asks the upstream and the store.
+    async fn doctor(&self) -> Answer {
+        let Ok(_only) = self.examining.try_acquire() else {
+            return refused(StatusCode::TOO_MANY_REQUESTS, "an examination is under way: ask again");
+        };
+        let report = (self.sources.examine)().await;
+        told(StatusCode::OK, &serde_json::to_value(&report).unwrap_or_default())
     }
 
     fn ready(&self) -> Answer {
@@ -104,6 +123,11 @@ impl Admin {
     fn fleet(&self) -> Answer {
         let Sources { cache, clock, .. } = &self.sources;
         told(StatusCode::OK, &fleet::fleet(&cache.usage(), cache.fleet(), &clock.timestamp()))
+    }
+
+    fn rules(&self) -> Answer {
+        let Sources { rules, metrics, clock, .. } = &self.sources;
+        told(StatusCode::OK, &rules::in_use(&rules(), &metrics.counted(), &clock.timestamp()))
     }
 
     fn stats(&self) -> Answer {

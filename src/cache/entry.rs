@@ -21,14 +21,26 @@ const ENTRY_BYTES: usize = 448;
 pub struct Lifetime {
     /// When it was complete.
     pub stored: Instant,
-    /// From when on it is dead.
+    /// Until when it is as good as a new one.
     pub expires: Instant,
+    /// From when on it is of no use even where nothing better is to be had.
+    pub ends: Instant,
 }
 
 impl Lifetime {
-    /// Alive at this moment?
-    pub fn is_alive(&self, now: Instant) -> bool {
+    /// As good as a new one at this moment?
+    pub fn is_fresh(&self, now: Instant) -> bool {
         now < self.expires
+    }
+
+    /// Of any use at this moment?
+    pub fn is_alive(&self, now: Instant) -> bool {
+        now < self.ends
+    }
+
+    /// How long its time has been over.
+    pub fn past(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.expires)
     }
 
     /// How long it has been kept.
@@ -36,7 +48,7 @@ impl Lifetime {
         now.saturating_duration_since(self.stored)
     }
 
-    /// How long it may still be served.
+    /// How much of its time is left.
     pub fn left(&self, now: Instant) -> Duration {
         self.expires.saturating_duration_since(now)
     }

@@ -43,6 +43,8 @@ pub(super) struct Means {
     pub(super) flights: Flights,
     /// What was refused lately, and until when that is remembered.
     pub(super) refused: Memory<Fingerprint, Instant>,
+    /// What was tried lately before or after its time, and until when it is not tried again.
+    pub(super) resting: Memory<Fingerprint, Instant>,
     pub(super) clock: Clock,
     pub(super) press: Press,
 }
@@ -62,12 +64,22 @@ impl Means {
 pub struct Wish {
     /// How long the answer may be served.
     pub ttl: Duration,
+    /// How long after that it may be of use where nothing better is to be had.
+    pub useful_for: Duration,
     /// Largest body that is kept.
     pub body_bytes_max: usize,
     /// How it is written where others can reach it.
     pub writing: Writing,
     /// Recognises a body that is an error whatever its status says.
     pub is_error: fn(&[u8]) -> bool,
+}
+
+impl Wish {
+    /// Of an answer that began at this moment.
+    fn lifetime(&self, began: Instant) -> Lifetime {
+        let expires = began + self.ttl;
+        Lifetime { stored: began, expires, ends: expires + self.useful_for }
+    }
 }
 
 /// How a fill ended.
@@ -164,7 +176,7 @@ impl Fill {
             body: whole,
             validator,
             // the answer is as old as its beginning, however long its body took
-            lifetime: Lifetime { stored: began, expires: began + wish.ttl },
+            lifetime: wish.lifetime(began),
             stamp: self.ticket.flight.stamp().to_keep(),
         };
         means.store.fill(self.ticket.fingerprint, entry, wish.writing).await;

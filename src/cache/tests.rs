@@ -19,6 +19,7 @@ use crate::key::{Key, Question, Terms};
 const TTL: Duration = Duration::from_secs(60);
 const WISH: Wish = Wish {
     ttl: TTL,
+    useful_for: Duration::ZERO,
     body_bytes_max: 1024,
     writing: Writing::Plain,
     is_error: |body| body.starts_with(b"{\"code\""),
@@ -93,7 +94,9 @@ impl Story {
     async fn hit(&self) -> Option<Bytes> {
         match self.look_up().await {
             Lookup::Hit(entry) => Some(entry.body.clone()),
-            Lookup::Wait(_) | Lookup::Miss(_) | Lookup::Alone(_) | Lookup::Apart(_) => None,
+            Lookup::Wait(_) | Lookup::Miss(_) | Lookup::Alone(_) | Lookup::Apart(_) | Lookup::Stale(..) => {
+                None
+            }
         }
     }
 }

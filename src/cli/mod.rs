@@ -2,6 +2,8 @@
 
 pub mod check;
 mod demo;
+mod doctor;
+mod entries;
 mod exit;
 mod explain;
 mod lock;
@@ -47,6 +49,12 @@ enum Command {
     Lock(lock::Command),
     /// Show how much a running proxy answers from its cache, and by which rules
     Stats(stats::Flags),
+    /// Tell what works, what does not, and what to do: upstream, keys, clock, rules, store, fleet, machine
+    Doctor(Box<doctor::DoctorFlags>),
+    /// List what a running proxy remembers
+    Keys(entries::KeysFlags),
+    /// Show what a running proxy says about one key, and with --body what is stored
+    Get(entries::GetFlags),
     /// Make entries disappear, here and from every proxy that shares the store
     Purge(purge::Flags),
     /// Watch it work: a made-up Supabase, the proxy, visitors and a live table
@@ -77,6 +85,9 @@ pub fn run() -> Exit {
         Ok(Line { command: Command::Schema(command) }) => schema::run(&command),
         Ok(Line { command: Command::Lock(command) }) => lock::run(&command),
         Ok(Line { command: Command::Stats(flags) }) => stats::run(&flags),
+        Ok(Line { command: Command::Doctor(flags) }) => doctor::run(&flags),
+        Ok(Line { command: Command::Keys(flags) }) => entries::keys(&flags),
+        Ok(Line { command: Command::Get(flags) }) => entries::get(&flags),
         Ok(Line { command: Command::Purge(flags) }) => purge::run(&flags),
         Ok(Line { command: Command::Demo(flags) }) => demo::run(&flags),
         Err(error) => {

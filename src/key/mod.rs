@@ -9,6 +9,7 @@
 mod escape;
 mod fingerprint;
 mod fold;
+mod glob;
 mod label;
 mod lock_name;
 mod operation;
@@ -19,6 +20,7 @@ mod template;
 
 pub use escape::escape;
 pub use fingerprint::{Fingerprint, Question, Terms};
+pub use glob::{KeyGlob, KeyGlobMistake};
 pub use label::{Label, Labels};
 pub use lock_name::{LockName, LockNameMistake};
 pub use operation::OperationName;

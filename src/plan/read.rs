@@ -52,13 +52,27 @@ struct Dependence {
 impl ReadPlan {
     /// How long an answer that is complete now may be served.
     pub fn lifetime(&self, now_unix: u64) -> Duration {
-        let left =
-            self.expires.map_or(Duration::MAX, |end| Duration::from_secs(end.saturating_sub(now_unix)));
-        self.ttl.min(left)
+        self.ttl.min(self.token_left(now_unix))
+    }
+
+    /// The same with the rule's jitter, and how long after that it may be of use: never past the token.
+    pub fn keeping(&self, now_unix: u64, chance: u64) -> (Duration, Duration) {
+        let (freshness, left) = (&self.rule.freshness, self.token_left(now_unix));
+        let ttl = freshness.shorten(self.ttl, chance).min(left);
+        (ttl, freshness.useful_for().min(left.saturating_sub(ttl)))
+    }
+
+    fn token_left(&self, now_unix: u64) -> Duration {
+        self.expires.map_or(Duration::MAX, |end| Duration::from_secs(end.saturating_sub(now_unix)))
+    }
+
+    /// Whether some write may have its answer fetched again at once.
+    pub fn is_refilled(&self) -> bool {
+        self.rules.refills()
     }
 
     /// Whether its terms still hold: a plan may be remembered for longer than a token lives.
-    pub(super) fn is_alive(&self, now_unix: u64) -> bool {
+    pub fn is_alive(&self, now_unix: u64) -> bool {
         self.expires.is_none_or(|end| end > now_unix)
     }
 

@@ -16,6 +16,8 @@ pub(super) const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-statu
 pub(super) enum Outcome {
     /// Served from memory: how long it may still be served, and how large it is.
     Hit { left: Duration, bytes: u64, unsent: Unsent },
+    /// Served past its time: how long past it, how large it is, and why.
+    Stale { past: Duration, bytes: u64, staleness: Staleness, unsent: Unsent },
     /// Fetched, and kept if it arrives whole.
     Stored { unsent: Unsent },
     /// Shared a fetch that somebody else had begun.
@@ -34,11 +36,32 @@ pub(super) enum Outcome {
     Failed(&'static str),
 }
 
+/// Why an answer is served past its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Staleness {
+    /// Another one is being fetched.
+    Revalidating,
+    /// The upstream was asked and had none.
+    UpstreamFailed,
+    /// It had none a moment ago and is not asked with every request.
+    UpstreamResting,
+}
+
+impl Staleness {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Revalidating => "stale-while-revalidate",
+            Self::UpstreamFailed | Self::UpstreamResting => "stale-if-error",
+        }
+    }
+}
+
 impl Outcome {
     /// The kind, for the latency histogram.
     pub(super) fn kind(&self) -> Kind {
         match self {
-            Self::Hit { .. } => Kind::Hit,
+            Self::Stale { staleness: Staleness::UpstreamFailed, .. } => Kind::Miss,
+            Self::Hit { .. } | Self::Stale { .. } => Kind::Hit,
             Self::Stored { .. } | Self::Joined { .. } | Self::Unkept { .. } => Kind::Miss,
             Self::Passed(_) => Kind::Pass,
             Self::Written { .. } | Self::Replayed => Kind::Write,
@@ -50,6 +73,7 @@ impl Outcome {
     pub(super) fn as_str(&self) -> &'static str {
         match self {
             Self::Hit { .. } => "hit",
+            Self::Stale { .. } => "stale",
             Self::Stored { .. } => "miss",
             Self::Joined { .. } => "joined",
             Self::Unkept { .. } => "unkept",
@@ -64,7 +88,10 @@ impl Outcome {
     /// What of the answer's body was not sent.
     pub(super) fn unsent(&self) -> Unsent {
         match self {
-            Self::Hit { unsent, .. } | Self::Stored { unsent } | Self::Joined { unsent } => *unsent,
+            Self::Hit { unsent, .. }
+            | Self::Stale { unsent, .. }
+            | Self::Stored { unsent }
+            | Self::Joined { unsent } => *unsent,
             Self::Unkept { .. }
             | Self::Passed(_)
             | Self::Written { .. }
@@ -78,6 +105,7 @@ impl Outcome {
     pub(super) fn reason(&self) -> &'static str {
         match self {
             Self::Unkept { refusal } => refusal.as_str(),
+            Self::Stale { staleness, .. } => staleness.as_str(),
             Self::Refused(reason) | Self::Failed(reason) => reason,
             Self::Hit { .. }
             | Self::Stored { .. }
@@ -95,6 +123,12 @@ impl Outcome {
             Self::Hit { left, .. } => {
                 let ttl = number.format(left.as_secs());
                 ["larder; hit; ttl=", ttl, "; key=\"", key, "\""].concat()
+            }
+            Self::Stale { past, staleness, .. } => {
+                let found = if *staleness == Staleness::UpstreamFailed { "fwd=stale" } else { "hit" };
+                let past = number.format(past.as_secs());
+                let why = staleness.as_str();
+                ["larder; ", found, "; ttl=-", past, "; key=\"", key, "\"; detail=", why].concat()
             }
             Self::Stored { .. } => ["larder; fwd=miss; stored; key=\"", key, "\""].concat(),
             Self::Joined { .. } => ["larder; fwd=miss; collapsed; key=\"", key, "\""].concat(),

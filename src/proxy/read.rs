@@ -1,5 +1,6 @@
 //! GET: look up, wait or fetch, fill.
 
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,8 +10,7 @@ use tokio::sync::oneshot;
 use tracing::info;
 
 use crate::cache::{
-    Answer, Coding, Dependent, Entry, Filled, Flight, Landing, Lookup, Name, Refusal, Ticket, Wish, Writing,
-    judge,
+    Answer, Dependent, Filled, Flight, Landing, Lookup, Name, Refusal, Ticket, Wish, Writing, judge,
 };
 use crate::key::Tag;
 use crate::metrics::observe;
@@ -18,13 +18,14 @@ use crate::plan::ReadPlan;
 use crate::postgrest::is_error_object;
 use crate::upstream::{self, Outgoing};
 
-use super::accept_encoding::Accepted;
 use super::body::Body;
 use super::metered::Meter;
 use super::outcome::Outcome;
 use super::outlive::outlive;
 use super::reject::Rejection;
 use super::respond::{self, Reader};
+use super::serve::reader;
+use super::stale::Asking;
 use super::{Done, Proxy, conditional};
 
 /// How often a request looks up again because whoever fetched for it vanished.
@@ -32,14 +33,6 @@ use super::{Done, Proxy, conditional};
 const LOOK_UPS_MAX: usize = 3;
 
 impl Proxy {
-    /// Serves what is at hand, without waiting for anything.
-    pub(super) fn recall(&self, plan: &ReadPlan, request: &HeaderMap, now: Instant) -> Option<Done> {
-        let entry = self.cache.recall(&plan.fingerprint, now)?;
-        let reader = reader(plan, request);
-        let is_at_hand = must_be_made(&entry, reader).is_none();
-        is_at_hand.then(|| self.serve(plan, &entry, reader, now))
-    }
-
     /// Serves what is remembered; otherwise one caller fetches and the rest share.
     ///
     /// Cancel safe: a fetch is a task of its own and goes on for the others.
@@ -50,21 +43,17 @@ impl Proxy {
         mut meter: Option<&mut Meter>,
     ) -> Done {
         let answer = Planned(plan);
-        let name = Name {
-            key: &plan.key,
-            fingerprint: &plan.fingerprint,
-            answer: &answer,
-            consistency: plan.rule.consistency,
-            writing: writing(plan),
-        };
         for _ in 0..LOOK_UPS_MAX {
-            match self.cache.look_up(&name).await {
+            match self.cache.look_up(&name(plan, &answer)).await {
                 Lookup::Hit(entry) => {
-                    let reader = reader(plan, request);
-                    if let Some(coding) = must_be_made(&entry, reader) {
-                        self.cache.make(&plan.fingerprint, &entry, coding).await;
-                    }
+                    let reader = self.ready(plan, &entry, request).await;
                     return self.serve(plan, &entry, reader, self.clock.now());
+                }
+                Lookup::Stale(entry, errand) => {
+                    let asking = Asking { plan, request, meter: meter.as_deref_mut() };
+                    if let Some(done) = self.outdated(&entry, errand, asking).await {
+                        return done;
+                    }
                 }
                 Lookup::Miss(ticket) | Lookup::Alone(ticket) => {
                     self.admit_upstream(meter.as_deref_mut()).await?;
@@ -82,24 +71,19 @@ impl Proxy {
         self.ask_alone(plan, request, Refusal::TooLarge).await
     }
 
-    fn serve(&self, plan: &ReadPlan, entry: &Arc<Entry>, reader: Reader<'_>, now: Instant) -> Done {
-        let choice = reader.accepted.choose(entry);
-        let (response, unsent) = respond::from_entry(entry, choice.form, reader, now);
-        if let Some(coding) = choice.wanted
-            && response.status() != StatusCode::NOT_MODIFIED
-        {
-            self.cache.wish_for(&plan.fingerprint, entry, coding);
-        }
-        let (left, bytes) = (entry.lifetime.left(now), entry.body.len() as u64);
-        Ok((response, Outcome::Hit { left, bytes, unsent }))
-    }
-
     /// Fetches for everybody aboard, and answers with what comes. If this client
     /// leaves, or once it has its answer and more is to come, a task goes on.
-    async fn fetch(self: &Arc<Self>, ticket: Ticket, plan: &Arc<ReadPlan>, request: &HeaderMap) -> Done {
+    pub(super) async fn fetch(
+        self: &Arc<Self>,
+        ticket: Ticket,
+        plan: &Arc<ReadPlan>,
+        request: &HeaderMap,
+    ) -> Done {
         let (tell, mut told) = oneshot::channel();
         let (proxy, fetched) = (Arc::clone(self), Arc::clone(plan));
-        let mut filling = outlive(&self.tasks, async move { proxy.fill(ticket, &fetched, tell).await });
+        let mut filling = outlive(&self.tasks, async move {
+            let _told = proxy.fill(ticket, &fetched, tell).await;
+        });
         let fetched = tokio::select! {
             biased;
             () = &mut filling => told.try_recv().ok(),
@@ -126,12 +110,18 @@ impl Proxy {
     }
 
     /// The fetch itself, which outlives the client that caused it.
-    async fn fill(&self, ticket: Ticket, plan: &ReadPlan, tell: oneshot::Sender<Fetched>) {
+    pub(super) async fn fill(
+        &self,
+        ticket: Ticket,
+        plan: &ReadPlan,
+        tell: oneshot::Sender<Fetched>,
+    ) -> Ended {
         let answer = match self.ask(plan).await {
             Ok(answer) => answer,
             Err(failure) => {
                 let _gone = tell.send(Fetched::Failed(failure.status()));
-                return ticket.fail(failure.status());
+                ticket.fail(failure.status());
+                return Ended::Failed;
             }
         };
         let (head, body) = answer.into_parts();
@@ -141,21 +131,27 @@ impl Proxy {
                 if let Some(answer) = fill.answer() {
                     let _gone = tell.send(Fetched::Shared(answer));
                 }
+                let chance = RandomState::new().hash_one(());
+                let (ttl, useful_for) = plan.keeping(self.clock.unix_seconds(), chance);
                 let wish = Wish {
-                    ttl: plan.lifetime(self.clock.unix_seconds()),
+                    ttl,
+                    useful_for,
                     body_bytes_max: self.limits.body_bytes_max,
                     writing: writing(plan),
                     is_error: is_error_object,
                 };
                 let filled = fill.run(body, wish).await;
                 self.report_fill(plan, filled);
+                Ended::Filled(filled)
             }
             Err(refusal) => {
                 self.report_fill(plan, Filled::Refused(refusal));
+                let status = head.status;
                 // whoever began this takes the answer along; the others hear that there is none for them
                 let unshared = Unshared { answer: Response::from_parts(head, body), refusal };
                 let _gone = tell.send(Fetched::Unshared(unshared));
                 ticket.refuse();
+                Ended::Refused(status)
             }
         }
     }
@@ -172,7 +168,14 @@ impl Proxy {
         if reader.network.is_none() || is_valid().is_some() { reader } else { reader.in_doubt() }
     }
 
-    async fn join(&self, plan: &ReadPlan, flight: &Flight, reader: Reader<'_>) -> Joined {
+    /// A fetch that nobody waits for.
+    pub(super) async fn fill_unheard(&self, ticket: Ticket, plan: &ReadPlan) -> Ended {
+        let (tell, nobody) = oneshot::channel();
+        drop(nobody);
+        self.fill(ticket, plan, tell).await
+    }
+
+    pub(super) async fn join(&self, plan: &ReadPlan, flight: &Flight, reader: Reader<'_>) -> Joined {
         match flight.landing().await {
             Landing::Shared(head) => match head.answer() {
                 Some(answer) => {
@@ -243,8 +246,19 @@ fn writing(plan: &ReadPlan) -> Writing {
     if plan.rule.is_encrypted { Writing::Sealed } else { Writing::Plain }
 }
 
+/// What the cache is asked for.
+pub(super) fn name<'p>(plan: &'p ReadPlan, answer: &'p Planned<'p>) -> Name<'p> {
+    Name {
+        key: &plan.key,
+        fingerprint: &plan.fingerprint,
+        answer,
+        consistency: plan.rule.consistency,
+        writing: writing(plan),
+    }
+}
+
 /// The answer to a planned read.
-struct Planned<'p>(&'p ReadPlan);
+pub(super) struct Planned<'p>(pub(super) &'p ReadPlan);
 
 impl Dependent for Planned<'_> {
     fn tags(&self) -> &[Tag] {
@@ -254,13 +268,13 @@ impl Dependent for Planned<'_> {
 
 /// An answer that only the one who fetched it gets.
 #[derive(Debug)]
-struct Unshared {
+pub(super) struct Unshared {
     answer: upstream::Answer,
     refusal: Refusal,
 }
 
 /// What a fetch brings to the one who began it.
-enum Fetched {
+pub(super) enum Fetched {
     /// What everybody gets.
     Shared(Answer),
     /// What nobody else gets.
@@ -269,33 +283,26 @@ enum Fetched {
     Failed(StatusCode),
 }
 
-/// What waiting for somebody else's fetch comes to.
-enum Joined {
-    Done(Done),
-    LookAgain,
+/// How a fetch ended.
+pub(super) enum Ended {
+    /// The upstream's answer could be shared.
+    Filled(Filled),
+    /// It could not; this was its status.
+    Refused(StatusCode),
+    /// There was none.
+    Failed,
 }
 
-/// Who reads the answer to a planned read.
-fn reader<'r>(plan: &'r ReadPlan, request: &'r HeaderMap) -> Reader<'r> {
-    let downstream = &plan.rule.downstream;
-    let accepted = if downstream.is_compressed { Accepted::of(request) } else { Accepted::PLAIN };
-    let network = downstream.to_networks.as_ref().zip(plan.labels());
-    Reader { request, accepted, alone: &downstream.to_readers, network }
+/// What waiting for somebody else's fetch comes to.
+pub(super) enum Joined {
+    Done(Done),
+    LookAgain,
 }
 
 /// Whether it matters for a reader that all of an answer is there before its head is sent: to hear that they
 /// have it, or for a network to hear whether it is kept.
 fn waits_for_all(reader: Reader<'_>) -> bool {
     reader.network.is_some() || conditional::may_have_one(reader.request)
-}
-
-/// The form that has to be made first, for a reader that takes nothing else. Most take what is not coded, too.
-fn must_be_made(entry: &Entry, reader: Reader<'_>) -> Option<Coding> {
-    if reader.accepted.takes(None) {
-        return None;
-    }
-    let choice = reader.accepted.choose(entry);
-    choice.wanted.filter(|_| choice.form.is_none())
 }
 
 fn unkept(unshared: Unshared, reader: Reader<'_>) -> (Response<Body>, Outcome) {

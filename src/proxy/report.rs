@@ -114,6 +114,9 @@ impl Proxy {
         match (outcome, rule) {
             (Outcome::Hit { bytes, .. }, Some(rule)) => rules.hits.count(rule.index, took, *bytes),
             _ => {
+                if let Outcome::Stale { bytes, .. } = outcome {
+                    self.metrics.saved_bytes.inc_by(*bytes);
+                }
                 observe(&rules.latency[outcome.kind() as usize], took);
                 let is_stored = matches!(outcome, Outcome::Stored { .. });
                 let stored = rule.filter(|_| is_stored).and_then(|rule| rules.stored.get(rule.index));
@@ -167,7 +170,7 @@ impl Proxy {
 
 /// The line for a rule that says `debug: true`.
 fn tell_debug(key: &str, outcome: &Outcome, took: Duration) {
-    let word = if matches!(outcome, Outcome::Hit { .. }) { "HIT" } else { "MISS" };
+    let word = if matches!(outcome, Outcome::Hit { .. } | Outcome::Stale { .. }) { "HIT" } else { "MISS" };
     let ms = took.as_secs_f64() * 1000.0;
     info!(target: "larder::debug", key, ms, outcome = outcome.as_str(), reason = outcome.reason(), "{word}");
 }

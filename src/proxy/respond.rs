@@ -142,6 +142,8 @@ fn made(status: StatusCode, headers: HeaderMap, body: Body) -> Response<Body> {
 impl Reader<'_> {
     /// Adds what every answer of the rule says.
     fn add(self, headers: &mut HeaderMap, age: Duration, has_forms: bool) {
+        // what a network may keep is known to be what is so: its own time begins now
+        let age = if self.network.is_some() { Duration::ZERO } else { age };
         headers.insert(AGE, HeaderValue::from(age.as_secs()));
         let told = match self.network {
             Some((told, labels)) => {

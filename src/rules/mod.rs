@@ -12,6 +12,7 @@ mod document;
 mod downstream;
 mod duration;
 mod fields;
+mod freshness;
 mod guard_entries;
 mod guarding;
 mod learned;
@@ -28,6 +29,7 @@ mod yaml;
 
 pub use condition::QueryView;
 pub use downstream::{Downstream, Told};
+pub use freshness::{Freshness, Use};
 pub use guarding::{
     Busy, By, Counts, IdempotencyRule, LimitRule, LimitWithoutStore, LockRule, LockWithoutStore, Quota,
     Window,

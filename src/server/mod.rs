@@ -4,12 +4,13 @@
 //! [`Running`]. A connection is accepted in `listen`, bounded by `limits`, and
 //! lives in `connection`: its bytes pass `socket`, its requests `exchange`, and
 //! `activity` knows when it has been silent for too long. [`Shutdown`] owns
-//! every task.
+//! every task. `examine` looks at everything that the settings lead to.
 
 mod activity;
 mod advising;
 mod callers;
 mod connection;
+mod examine;
 mod exchange;
 mod files;
 mod jwks;
@@ -19,6 +20,7 @@ mod network;
 mod operators;
 mod ram;
 mod reload;
+mod reloader;
 mod rules_file;
 mod running;
 mod schema_watch;
@@ -31,6 +33,7 @@ mod streams;
 mod tls;
 
 pub use callers::{CallerFlags, Callers, IgnoredClaims, callers};
+pub use examine::{examine, unusable};
 pub use jwks::{KeySource, KeySourceMistake};
 pub use limits::Limits;
 pub use listen::{Entrance, serve};

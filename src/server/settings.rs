@@ -12,7 +12,7 @@ use clap::Args;
 use http::Method;
 use thiserror::Error;
 
-use crate::admin::{Token, TokenError};
+use crate::admin::{Bodies, Token, TokenError};
 use crate::log::LogFormat;
 use crate::schema::DatabaseUrl;
 use crate::units::{AmountError, ByteSize, parse_duration};
@@ -44,6 +44,7 @@ const LOG: &str = "text";
 /// A migration and its `schema pull` are minutes apart; a look takes the database some milliseconds.
 const SCHEMA_INTERVAL: &str = "1m";
 const SCHEMA_CHANGED: &str = "warn";
+const ADMIN_BODIES: &str = "hide";
 /// The word that switches the admin address off.
 const ADMIN_OFF: &str = "off";
 
@@ -66,6 +67,9 @@ pub struct Flags {
     /// File with the token for the admin address, 16 bytes or more; LARDER_ADMIN_TOKEN holds the token itself
     #[arg(long, env = "LARDER_ADMIN_TOKEN_FILE", value_name = "FILE")]
     pub admin_token_file: Option<String>,
+    /// Whether operators may read stored bodies, `show`, or only what is said about them, `hide`
+    #[arg(long, env = "LARDER_ADMIN_BODIES", value_name = "WORD", default_value = ADMIN_BODIES)]
+    pub admin_bodies: String,
     #[command(flatten)]
     pub store: StoreFlags,
     /// Memory for entries, such as 256MiB [default: a quarter of the memory, at most 256MiB]
@@ -127,6 +131,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     pub admin: Option<SocketAddr>,
     pub admin_token: Option<Token>,
+    /// Whether operators may read what is stored.
+    pub admin_bodies: Bodies,
     pub store: StoreSettings,
     pub memory: ByteSize,
     pub max_body: ByteSize,
@@ -197,6 +203,7 @@ impl Settings {
             listen: read.address("listen", text_or(&flags.listen, LISTEN)),
             admin,
             admin_token,
+            admin_bodies: read.bodies(text_or(&flags.admin_bodies, ADMIN_BODIES)),
             store: read.store(&flags.store),
             memory: read.memory(flags.memory.as_deref()),
             max_body: read.size("max-body", text_or(&flags.max_body, MAX_BODY)),
@@ -271,6 +278,17 @@ impl Reading<'_> {
             Err(error @ TokenError::TooShort) => {
                 self.mistake("admin-token-file", error.to_string());
                 None
+            }
+        }
+    }
+
+    fn bodies(&mut self, text: &str) -> Bodies {
+        match text {
+            "show" => Bodies::Shown,
+            "hide" => Bodies::Hidden,
+            other => {
+                self.mistake("admin-bodies", format!("`{other}` is neither `hide` nor `show`"));
+                Bodies::Hidden
             }
         }
     }

@@ -1,5 +1,7 @@
 //! What is a content delivery network in front told, and what may it keep?
 
+use std::time::Duration;
+
 use larder::server::NetworkFlags;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -67,6 +69,24 @@ async fn a_network_may_keep_what_is_public_and_knows_what_it_depends_on() {
     let answer = client.with("if-none-match", tag.to_str().unwrap()).get(TARGET).await.expect_status(304);
     expect_shared(answer).expect_header("cache-tag", contains("key:todos:of:5"));
     origin.saw(READ).times(1);
+}
+
+/// What is valid is known to be what is so, however long ago it was fetched: the network's time begins when it gets
+/// it. Past its time an answer is for its reader alone.
+#[tokio::test]
+async fn the_time_of_a_network_begins_when_it_is_told() {
+    let origin = todos().await;
+    let rules = SHARED.replace("ttl: 60s,", "ttl: 60s, stale: { while_revalidate: 60s },");
+    let proxy = verifying(&origin).rules(&rules).start().await;
+    let client = visitor(&proxy);
+    client.get(TARGET).await;
+    proxy.wait(Duration::from_secs(40));
+    expect_shared(client.get(TARGET).await).expect_header("age", "0");
+    proxy.wait(Duration::from_secs(40));
+    let held = origin.hold(READ);
+    let stale = client.get(TARGET).await.expect_status(200).expect_header("age", "80");
+    expect_private(stale);
+    held.release();
 }
 
 /// Without keys of the project an answer is for one token, whatever the rule says: nobody else may have it.

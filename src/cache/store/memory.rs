@@ -14,6 +14,7 @@ use crate::key::{Fingerprint, Tag};
 
 use super::super::entry::Entry;
 use super::super::generation::{Generations, Stamp};
+use super::super::listing::Walk;
 use super::doubts::Doubts;
 use super::{Announced, Change, Closed, Doing, Found, Name, Store, Usage, Writing};
 
@@ -77,10 +78,23 @@ impl MemoryStore {
     }
 }
 
+impl MemoryStore {
+    /// An entry that is of some use.
+    fn held(&self, fingerprint: &Fingerprint, now: Instant) -> Option<Arc<Entry>> {
+        let kept = self.entries.get(fingerprint)?;
+        if kept.entry.lifetime.is_alive(now) && kept.entry.stamp.is_current() {
+            return Some(kept.entry);
+        }
+        // Only this very entry: a newer one may have come in meanwhile.
+        self.entries.remove_if(fingerprint, |held| Arc::ptr_eq(&held.entry, &kept.entry));
+        None
+    }
+}
+
 /// What a store with others behind it does with the one in this process.
 impl MemoryStore {
     /// The generations of these tags, as this process knows them.
-    pub(super) fn stamp(&self, tags: &[Tag]) -> Stamp {
+    pub(in super::super) fn stamp(&self, tags: &[Tag]) -> Stamp {
         self.generations.stamp(tags)
     }
 
@@ -122,20 +136,23 @@ impl MemoryStore {
 
 impl Store for MemoryStore {
     fn recall(&self, fingerprint: &Fingerprint, now: Instant) -> Option<Arc<Entry>> {
-        let kept = self.entries.get(fingerprint)?;
-        if kept.entry.lifetime.is_alive(now) && kept.entry.stamp.is_current() {
-            return Some(kept.entry);
-        }
-        // Only this very entry: a newer one may have come in meanwhile.
-        self.entries.remove_if(fingerprint, |held| Arc::ptr_eq(&held.entry, &kept.entry));
-        None
+        self.held(fingerprint, now).filter(|entry| entry.lifetime.is_fresh(now))
     }
 
     fn look_up<'a>(&'a self, name: &'a Name<'a>, now: Instant) -> Doing<'a, Found> {
-        Box::pin(std::future::ready(match self.recall(name.fingerprint, now) {
-            Some(entry) => Found::Valid(entry),
+        Box::pin(std::future::ready(match self.held(name.fingerprint, now) {
+            Some(entry) if entry.lifetime.is_fresh(now) => Found::Valid(entry),
+            Some(entry) => Found::Stale(entry, self.stamp(name.answer.tags())),
             None => Found::Missing(self.stamp(name.answer.tags())),
         }))
+    }
+
+    fn stands(&self, entry: &Entry) -> bool {
+        entry.stamp.is_current()
+    }
+
+    fn renew<'a>(&'a self, name: &'a Name<'a>) -> Doing<'a, Option<Stamp>> {
+        Box::pin(std::future::ready(Some(self.stamp(name.answer.tags()))))
     }
 
     fn fill(&self, fingerprint: Fingerprint, entry: Entry, _: Writing) -> Doing<'_, ()> {
@@ -183,6 +200,17 @@ impl Store for MemoryStore {
         let settled = self.settled(now);
         self.bump(&settled);
         Box::pin(std::future::ready(settled))
+    }
+
+    fn walk(&self, walk: &mut Walk<'_>) {
+        // each step holds a shard for reading, for as long as it takes to copy one pointer
+        for (fingerprint, kept) in self.entries.iter() {
+            walk.meet(&fingerprint, &kept.entry);
+        }
+    }
+
+    fn tags_of(&self, entry: &Entry) -> Vec<(Tag, bool)> {
+        self.generations.tags_of(&entry.stamp)
     }
 
     fn usage(&self) -> Usage {

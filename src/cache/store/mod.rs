@@ -1,11 +1,15 @@
 //! Where entries live.
 
 mod doubts;
+mod listed;
 mod memory;
 pub mod record;
 mod shared;
 
+pub use listed::NoPage;
+pub(super) use listed::{Listing, Stored, StoredPage};
 pub use memory::MemoryStore;
+use record::Record;
 pub use shared::{Keeping, SharedStore, Sharing};
 
 use std::fmt::{self, Debug};
@@ -15,11 +19,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::consistency::Consistency;
-use crate::key::{Fingerprint, Key, Tag};
+use crate::key::{Fingerprint, Key, KeyGlob, Tag};
 
 use super::admission::Refusal;
 use super::entry::Entry;
 use super::generation::Stamp;
+use super::listing::Walk;
 
 /// A future behind the one seam where stores are exchanged.
 pub(super) type Doing<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -72,6 +77,9 @@ impl Debug for Name<'_> {
 pub enum Found {
     /// An entry that is alive and whose generations are all current.
     Valid(Arc<Entry>),
+    /// An entry whose generations are all current and whose time is over; these are the generations
+    /// that the next one must carry.
+    Stale(Arc<Entry>, Stamp),
     /// None; these are the generations a fill must carry.
     Missing(Stamp),
     /// None, and an answer that is fetched now may be neither kept nor shared.
@@ -94,7 +102,7 @@ pub struct Change<'a> {
 #[derive(Debug)]
 #[must_use = "what was announced is completed, withdrawn or left to its deadline"]
 pub struct Announced {
-    pub(super) id: u128,
+    pub(super) id: u64,
     pub(super) tags: Box<[Tag]>,
     pub(super) consistency: Consistency,
 }
@@ -178,6 +186,13 @@ pub trait Store: Send + Sync + Debug {
     /// remote store needs one round trip.
     fn look_up<'a>(&'a self, name: &'a Name<'a>, now: Instant) -> Doing<'a, Found>;
 
+    /// Whether an entry that was found a while ago is still what depends on nothing that has changed.
+    fn stands(&self, entry: &Entry) -> bool;
+
+    /// Asks for the right to fetch again what is still of use: one process of all has it, for a moment. With it
+    /// come the generations that the next entry must carry.
+    fn renew<'a>(&'a self, name: &'a Name<'a>) -> Doing<'a, Option<Stamp>>;
+
     /// Keeps an entry, which carries the generations read before its fetch. If one of
     /// them is no longer current the entry is simply never valid.
     fn fill(&self, fingerprint: Fingerprint, entry: Entry, writing: Writing) -> Doing<'_, ()>;
@@ -215,5 +230,22 @@ pub trait Store: Send + Sync + Debug {
     /// Who shares it; nobody where it is this process's own.
     fn fleet(&self) -> Option<Fleet> {
         None
+    }
+
+    /// Meets every entry that this process holds. No lock is held for longer than it takes to
+    /// copy one pointer.
+    fn walk(&self, walk: &mut Walk<'_>);
+
+    /// What an entry depends on, and whether that is as it was.
+    fn tags_of(&self, entry: &Entry) -> Vec<(Tag, bool)>;
+
+    /// Lists what a store that others share holds.
+    fn stored<'a>(&'a self, _: &'a KeyGlob, _: Option<&'a str>, _: usize) -> Listing<'a, StoredPage> {
+        Box::pin(std::future::ready(None))
+    }
+
+    /// The records of a key in a store that others share, and whether these are all.
+    fn records<'a>(&'a self, _: &'a Key, _: usize) -> Listing<'a, (Vec<(Stored, Record)>, bool)> {
+        Box::pin(std::future::ready(None))
     }
 }

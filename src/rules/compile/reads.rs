@@ -11,7 +11,7 @@ use super::super::path_glob::PathGlob;
 use super::super::rule::{Caching, Condition, ReadRule};
 use super::super::rule_set::Context;
 use super::presets::Presets;
-use super::{downstream, names, paths, placeholders, vary};
+use super::{downstream, freshness, names, paths, placeholders, vary};
 
 /// Most conditions in one file: each is a small machine of its own.
 const CONDITIONS_MAX: usize = 2_000;
@@ -64,6 +64,7 @@ fn read<'d>(
     let conditions = conditions(&entry.conditions, findings);
     let vary = vary::compile(&entry.vary, findings);
     let caching = caching(entry, presets, findings);
+    let freshness = freshness::compile(&entry.freshness, caching.as_ref(), findings);
     let scope = scope(entry.scope.as_ref(), findings);
     let consistency = consistency(entry.consistency.as_ref(), context, findings);
     let key = key(entry.key.as_ref(), findings);
@@ -90,6 +91,7 @@ fn read<'d>(
         consistency: consistency?,
         downstream,
         vary,
+        freshness,
         is_encrypted: entry.encrypt,
         conditions,
         debug: entry.debug,

@@ -63,6 +63,11 @@ impl Running {
         String::from_utf8(page.body.to_vec()).unwrap()
     }
 
+    /// Other rules in its file, which nobody has read yet.
+    pub(crate) fn rewrite_rules(&self, yaml: &str) {
+        std::fs::write(&self.rules.path, yaml).unwrap();
+    }
+
     pub(crate) async fn shutdown(self) -> Drained {
         let drained = self.running.shutdown().await;
         drop(self.rules);

@@ -153,6 +153,11 @@ impl Proxy {
         self.running.clock().advance(time);
     }
 
+    /// Writes other rules to its file; `version: 1` is put before them.
+    pub(crate) fn rewrite_rules(&self, yaml: &str) {
+        self.running.rewrite_rules(&format!("version: 1\n{yaml}"));
+    }
+
     /// Stops, and says whether everything that had begun was finished.
     pub(crate) async fn shutdown(self) -> Drained {
         self.running.shutdown().await

@@ -26,7 +26,7 @@ const TOLD_MAX: usize = 20_000;
 impl Announced {
     /// The identity of one that the store knows; none has the number 0.
     fn of(tags: Vec<Tag>, consistency: Consistency, id: u64) -> Self {
-        Self { id: id.into(), tags: tags.into(), consistency }
+        Self { id, tags: tags.into(), consistency }
     }
 
     /// Does the store know it?
@@ -281,7 +281,7 @@ impl SharedStore {
 /// An announcement as the store holds it.
 fn announced(pair: &[Value]) -> Option<Announced> {
     let [Value::BulkString(name), Value::BulkString(intended)] = pair else { return None };
-    let id = u128::from_str_radix(std::str::from_utf8(name).ok()?, 16).ok()?;
+    let id = u64::from_str_radix(std::str::from_utf8(name).ok()?, 16).ok()?;
     // what cannot be read was written by another version: it may be about anything
     let intended = heard::<Intended>(intended)
         .unwrap_or_else(|| Intended { is_marked: false, tags: texts(&[Tag::everything()]) });
