@@ -67,6 +67,8 @@ pub struct Metrics {
     pub flights: IntGauge,
     /// How it goes with a shared store.
     pub store: StoreGauges,
+    /// How it goes with a network in front.
+    pub cdn: CdnMetrics,
     /// Client connections open.
     pub connections: IntGauge,
     /// Log lines that were dropped.
@@ -248,6 +250,44 @@ impl StoreGauges {
     }
 }
 
+/// How it goes with a content delivery network in front.
+#[derive(Clone, Debug)]
+pub struct CdnMetrics {
+    calls: IntCounterVec,
+    /// Labels that it has not been told yet.
+    pub pending: IntGauge,
+    /// How often more waited than fits, so that it was told to forget everything.
+    pub overflows: IntCounter,
+}
+
+impl CdnMetrics {
+    fn declare(declare: &Declare<'_>) -> Self {
+        Self {
+            calls: declare.counters(
+                "larder_cdn_purges_total",
+                "Calls that tell the network in front what to forget, by result.",
+                &["result"],
+            ),
+            pending: declare
+                .gauge("larder_cdn_pending", "Labels that the network in front has not been told yet."),
+            overflows: declare.counter(
+                "larder_cdn_overflows_total",
+                "Times that so much waited to be told that it became everything.",
+            ),
+        }
+    }
+
+    /// Counts a call that was heard.
+    pub fn heard(&self) {
+        self.calls.with_label_values(&["ok"]).inc();
+    }
+
+    /// Counts one that was not.
+    pub fn unheard(&self) {
+        self.calls.with_label_values(&["failed"]).inc();
+    }
+}
+
 /// A histogram of latencies.
 fn buckets(name: &str, help: &str) -> HistogramOpts {
     HistogramOpts::new(name, help).buckets(LATENCY_BUCKETS.to_vec())
@@ -297,6 +337,7 @@ impl Metrics {
             ),
             flights: declare.gauge("larder_flights", "Fetches under way that others can join."),
             store: StoreGauges::declare(&declare),
+            cdn: CdnMetrics::declare(&declare),
             connections: declare.gauge("larder_connections", "Client connections open."),
             lost_log_lines: declare.gauge(
                 "larder_lost_log_lines",
@@ -442,6 +483,7 @@ impl Metrics {
         self.labelled.waited.with_label_values(&[NO_RULE]);
         self.latency("hit");
         self.unsent_bytes("not-modified");
+        self.cdn.calls.with_label_values(&["ok"]);
         self.registry.gather().iter().map(|family| family.name().to_owned()).collect()
     }
 

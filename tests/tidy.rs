@@ -35,8 +35,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("guard", &["redis", "clock", "key", "rules", "plan"]),
     ("upstream", &[]),
     ("schema", &["key", "rules", "upstream"]),
+    ("cdn", &["metrics", "key"]),
     // E: consequence
-    ("invalidation", &["lately", "metrics", "consistency", "key", "cache"]),
+    ("invalidation", &["lately", "metrics", "consistency", "key", "cache", "cdn"]),
     // F: entrances
     (
         "proxy",
@@ -98,6 +99,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "guard",
             "upstream",
             "schema",
+            "cdn",
             "invalidation",
             "proxy",
             "admin",

@@ -195,9 +195,10 @@ impl Cache {
         self.means.store.leave(announced, self.means.clock.now());
     }
 
-    /// Carries out what was announced and is past its deadline; the only way in is `invalidation`.
-    pub async fn sweep(&self) {
-        self.means.store.sweep(self.means.clock.now()).await;
+    /// Carries out what was announced and is past its deadline, and says what that was; the only way in is
+    /// `invalidation`.
+    pub async fn sweep(&self) -> Vec<Tag> {
+        self.means.store.sweep(self.means.clock.now()).await
     }
 
     /// What the store holds.

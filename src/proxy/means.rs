@@ -10,6 +10,7 @@ use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::guard::Guards;
 use crate::identity::Verifier;
+use crate::invalidation::Invalidator;
 use crate::metrics::Metrics;
 use crate::upstream::{TrustedProxies, Upstream};
 
@@ -38,6 +39,8 @@ pub struct Tasks {
 pub struct Means {
     /// Where answers are kept.
     pub cache: Arc<Cache>,
+    /// The door through which they disappear.
+    pub invalidator: Invalidator,
     /// Locks, operations and limits.
     pub guards: Arc<Guards>,
     /// Where they come from.

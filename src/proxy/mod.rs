@@ -95,11 +95,11 @@ pub struct Proxy {
 impl Proxy {
     /// A proxy that begins with these rules.
     pub fn new(rules: RuleSet, means: Means) -> Arc<Self> {
-        let Means { cache, guards, upstream, verifier, metrics, clock, limits, tasks } = means;
+        let Means { cache, invalidator, guards, upstream, verifier, metrics, clock, limits, tasks } = means;
         Arc::new(Self {
             rules: ArcSwap::from_pointee(Counted::new(rules, verifier.clone(), &metrics)),
             verifier,
-            invalidator: Invalidator::new(Arc::clone(&cache), metrics.clone()),
+            invalidator,
             refills: Refills::new(),
             cache,
             guards,

@@ -62,7 +62,7 @@ impl Proxy {
                 }
                 Lookup::Apart(refusal) => return self.ask_alone(plan, request, refusal).await,
                 Lookup::Wait(flight) => {
-                    if let Joined::Done(done) = self.join(&flight, reader(plan, request)).await {
+                    if let Joined::Done(done) = self.join(plan, &flight, reader(plan, request)).await {
                         return done;
                     }
                 }
@@ -93,13 +93,14 @@ impl Proxy {
         let reader = reader(plan, request);
         match fetched {
             Some(Fetched::Shared(answer)) => {
-                if conditional::may_have_one(request) {
+                if waits_for_all(reader) {
                     tokio::select! {
                         biased;
                         () = filling => {}
                         () = answer.settled() => {}
                     }
                 }
+                let reader = self.certain(plan, &answer, reader);
                 let (response, unsent) = respond::from_shared(answer, reader);
                 Ok((response, Outcome::Stored { unsent }))
             }
@@ -156,6 +157,18 @@ impl Proxy {
         }
     }
 
+    /// What may be said to a reader of an answer that was just fetched. A network keeps it, and hears of a change
+    /// once: so it is told to keep what is still valid now, and nothing that a change may have overtaken.
+    fn certain<'r>(&self, plan: &ReadPlan, answer: &Answer, reader: Reader<'r>) -> Reader<'r> {
+        let is_valid = || {
+            let whole = answer.whole()?;
+            let kept = self.cache.recall(&plan.fingerprint, self.clock.now())?;
+            // a newer one may have come in already
+            (kept.validator == whole.validator).then_some(())
+        };
+        if reader.network.is_none() || is_valid().is_some() { reader } else { reader.in_doubt() }
+    }
+
     /// A fetch that nobody waits for.
     pub(super) async fn fill_unheard(&self, ticket: Ticket, plan: &ReadPlan) -> Ended {
         let (tell, nobody) = oneshot::channel();
@@ -163,13 +176,14 @@ impl Proxy {
         self.fill(ticket, plan, tell).await
     }
 
-    pub(super) async fn join(&self, flight: &Flight, reader: Reader<'_>) -> Joined {
+    pub(super) async fn join(&self, plan: &ReadPlan, flight: &Flight, reader: Reader<'_>) -> Joined {
         match flight.landing().await {
             Landing::Shared(head) => match head.answer() {
                 Some(answer) => {
-                    if conditional::may_have_one(reader.request) {
+                    if waits_for_all(reader) {
                         answer.settled().await;
                     }
+                    let reader = self.certain(plan, &answer, reader);
                     let (response, unsent) = respond::from_shared(answer, reader);
                     Joined::Done(Ok((response, Outcome::Joined { unsent })))
                 }
@@ -289,6 +303,12 @@ pub(super) enum Ended {
 pub(super) enum Joined {
     Done(Done),
     LookAgain,
+}
+
+/// Whether it matters for a reader that all of an answer is there before its head is sent: to hear that they
+/// have it, or for a network to hear whether it is kept.
+fn waits_for_all(reader: Reader<'_>) -> bool {
+    reader.network.is_some() || conditional::may_have_one(reader.request)
 }
 
 fn unkept(unshared: Unshared, reader: Reader<'_>) -> (Response<Body>, Outcome) {

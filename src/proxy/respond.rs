@@ -11,7 +11,8 @@ use http::{Method, Response, StatusCode};
 
 use crate::cache::{Answer, Entry, Form, Validator, is_text};
 use crate::hit_counts::Unsent;
-use crate::rules::Downstream;
+use crate::key::Labels;
+use crate::rules::Told;
 use crate::upstream::{self, clean_response};
 
 use super::accept_encoding::Accepted;
@@ -28,8 +29,12 @@ const EXPOSED: HeaderValue = HeaderValue::from_static(
 /// What an answer says that is not kept and says nothing else.
 const UNKEPT: HeaderValue = HeaderValue::from_static("private, no-cache");
 
+/// By what networks call an answer to take it away.
+const CACHE_TAG: HeaderName = HeaderName::from_static("cache-tag");
+const SURROGATE_KEY: HeaderName = HeaderName::from_static("surrogate-key");
+
 /// Headers beside the stored ones: Age, Cache-Control, Cache-Status, Content-Encoding, ETag and Vary; browsers
-/// get two more.
+/// and networks get two more.
 const ADDED_HEADERS: usize = 6;
 
 /// Who reads an answer that a rule keeps.
@@ -39,8 +44,10 @@ pub(super) struct Reader<'r> {
     pub(super) request: &'r HeaderMap,
     /// Which codings they take of the rule's answers.
     pub(super) accepted: Accepted,
-    /// What the rule says to them.
-    pub(super) downstream: &'r Downstream,
+    /// What the rule says to them alone.
+    pub(super) alone: &'r Told,
+    /// What it says to a network on the way that may keep the answer for others, and what that may call it.
+    pub(super) network: Option<(&'r Told, &'r Labels)>,
 }
 
 /// An answer that is there, all of it.
@@ -135,10 +142,30 @@ fn made(status: StatusCode, headers: HeaderMap, body: Body) -> Response<Body> {
 impl Reader<'_> {
     /// Adds what every answer of the rule says.
     fn add(self, headers: &mut HeaderMap, age: Duration, has_forms: bool) {
+        // what a network may keep is known to be what is so: its own time begins now
+        let age = if self.network.is_some() { Duration::ZERO } else { age };
         headers.insert(AGE, HeaderValue::from(age.as_secs()));
-        headers.insert(CACHE_CONTROL, self.downstream.cache_control.clone());
-        headers.insert(VARY, self.downstream.vary(has_forms).clone());
-        allow_origin(headers, self.request);
+        let told = match self.network {
+            Some((told, labels)) => {
+                headers.insert(CACHE_TAG, labels.cache_tag.clone());
+                headers.insert(SURROGATE_KEY, labels.surrogate_key.clone());
+                // what is kept for a reader without an origin is sent to one with an origin, too
+                allow_any_origin(headers);
+                told
+            }
+            None => {
+                allow_origin(headers, self.request);
+                self.alone
+            }
+        };
+        headers.insert(CACHE_CONTROL, told.cache_control.clone());
+        headers.insert(VARY, told.vary(has_forms).clone());
+    }
+
+    /// The same reader, to whom nothing is said that others may keep: it is not certain that what they are
+    /// sent is still what is so.
+    pub(super) fn in_doubt(self) -> Self {
+        Self { network: None, ..self }
     }
 
     /// Adds to an answer that is not kept what a browser needs, as the gateway would: it was fetched

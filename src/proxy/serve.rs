@@ -70,7 +70,8 @@ impl Proxy {
         request: &HeaderMap,
         staleness: Staleness,
     ) -> Done {
-        let reader = self.ready(plan, entry, request).await;
+        // a network may not keep for others what is past its time here
+        let reader = self.ready(plan, entry, request).await.in_doubt();
         let now = self.clock.now();
         let (response, unsent) = self.present(plan, entry, reader, now);
         let (past, bytes) = (entry.lifetime.past(now), entry.body.len() as u64);
@@ -100,7 +101,8 @@ impl Proxy {
 pub(super) fn reader<'r>(plan: &'r ReadPlan, request: &'r HeaderMap) -> Reader<'r> {
     let downstream = &plan.rule.downstream;
     let accepted = if downstream.is_compressed { Accepted::of(request) } else { Accepted::PLAIN };
-    Reader { request, accepted, downstream }
+    let network = downstream.to_networks.as_ref().zip(plan.labels());
+    Reader { request, accepted, alone: &downstream.to_readers, network }
 }
 
 /// The form that has to be made first, for a reader that takes nothing else. Most take what is not coded, too.

@@ -57,7 +57,7 @@ impl Proxy {
             Use::IfError | Use::None => {}
         }
         let done = match errand {
-            Errand::Join(flight) => match self.join(&flight, reader(plan, request)).await {
+            Errand::Join(flight) => match self.join(plan, &flight, reader(plan, request)).await {
                 Joined::Done(done) => done,
                 Joined::LookAgain => return None,
             },

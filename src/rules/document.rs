@@ -18,7 +18,7 @@ const VERSION: &str = "1";
 
 /// Fields of the format that this version refuses, by the place they belong to.
 const LATER_AT_TOP: [&str; 1] = ["audit"];
-const LATER_IN_READS: [&str; 3] = ["downstream", "negative", "replica_quiet"];
+const LATER_IN_READS: [&str; 2] = ["negative", "replica_quiet"];
 
 /// A name with what it stands for.
 #[derive(Debug, Serialize)]
@@ -66,6 +66,8 @@ pub(super) struct ReadEntry {
     /// Of how an answer is sent, not of the answer.
     #[serde(skip)]
     pub(super) compress: bool,
+    #[serde(skip)]
+    pub(super) downstream: Option<At<String>>,
     /// Changes no answer, so a digest of the document does not contain it.
     #[serde(skip)]
     pub(super) debug: bool,
@@ -215,6 +217,7 @@ fn read_entry(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<Re
         cache: fields.text("cache", findings),
         consistency: fields.text("consistency", findings),
         encrypt: fields.flag("encrypt", findings),
+        downstream: fields.text("downstream", findings),
         freshness: FreshnessEntry::read(&mut fields, findings),
         compress: fields.flag_or("compress", true, findings),
         debug: fields.flag("debug", findings),

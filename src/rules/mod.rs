@@ -7,6 +7,7 @@
 
 mod compile;
 mod condition;
+mod directives;
 mod document;
 mod downstream;
 mod duration;
@@ -27,7 +28,7 @@ mod unknown_writes;
 mod yaml;
 
 pub use condition::QueryView;
-pub use downstream::Downstream;
+pub use downstream::{Downstream, Told};
 pub use freshness::{Freshness, Use};
 pub use guarding::{
     Busy, By, Counts, IdempotencyRule, LimitRule, LimitWithoutStore, LockRule, LockWithoutStore, Quota,

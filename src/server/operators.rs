@@ -7,7 +7,6 @@ use crate::admin::{Admin, Sources};
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::explain::{Explanation, limits_of, rules_of};
-use crate::invalidation::Invalidator;
 use crate::lately::Why;
 use crate::metrics::Metrics;
 use crate::proxy::Proxy;
@@ -40,8 +39,7 @@ impl Ground {
             explain: Box::new(move |asked| {
                 proxy.with_planner(|planner| Explanation::of(planner, asked, clock.unix_seconds()))
             }),
-            invalidator: Invalidator::new(Arc::clone(&self.cache), self.metrics.clone())
-                .because(Why::Operator),
+            invalidator: self.invalidator.clone().because(Why::Operator),
             tasks: self.shutdown.tasks().clone(),
             resolve: Box::new(move |wanted| purging.with_planner(|planner| wanted.resolve(planner.rules()))),
             guards: Arc::clone(&self.guards),

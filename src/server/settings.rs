@@ -19,6 +19,7 @@ use crate::units::{AmountError, ByteSize, parse_duration};
 use crate::upstream::{Origin, TrustedProxies};
 
 use super::callers::{CallerFlags, Callers, callers};
+use super::network::{Network, NetworkFlags, network};
 use super::ram;
 use super::schema_watch::{SchemaDb, WhenChanged};
 use super::store::{StoreFlags, StoreSettings, store};
@@ -118,6 +119,8 @@ pub struct Flags {
     pub log: String,
     #[command(flatten)]
     pub callers: CallerFlags,
+    #[command(flatten)]
+    pub network: NetworkFlags,
 }
 
 /// Everything a process needs to know before it starts.
@@ -147,6 +150,8 @@ pub struct Settings {
     /// What callers are verified with, where that is said.
     pub callers: Option<Callers>,
     pub ignored_claims: Vec<String>,
+    /// The content delivery network in front, if it is told what changes.
+    pub network: Option<Network>,
 }
 
 /// Where the certificate and its key lie.
@@ -218,6 +223,7 @@ impl Settings {
             schema_db: read.schema_db(flags),
             callers: read.callers(&flags.callers),
             ignored_claims: flags.callers.ignored_claims.names(),
+            network: read.network(&flags.network),
         };
         if read.mistakes.is_empty() { Ok(settings) } else { Err(read.mistakes) }
     }
@@ -301,6 +307,13 @@ impl Reading<'_> {
     fn callers(&mut self, flags: &CallerFlags) -> Option<Callers> {
         callers(flags, |name| self.variable(name)).unwrap_or_else(|mut mistakes| {
             self.mistakes.append(&mut mistakes);
+            None
+        })
+    }
+
+    fn network(&mut self, flags: &NetworkFlags) -> Option<Network> {
+        network(flags, |name| self.variable(name)).unwrap_or_else(|mistake| {
+            self.mistakes.push(mistake);
             None
         })
     }

@@ -97,10 +97,13 @@ impl Server {
         let (memory, max_body) = (settings.memory, settings.max_body);
         let within = Within { memory, max_body, prefix: rules.prefix(), clock: &clock };
         let store = settings.store.open(&within, &admin_shutdown);
+        let (cache, metrics) = (Arc::new(Cache::new(store, clock.clone())), Metrics::new());
+        let network = settings.network.as_ref().map(|network| network.open(&metrics, &admin_shutdown));
         let ground = Ground {
-            cache: Arc::new(Cache::new(store, clock.clone())),
+            invalidator: Invalidator::new(Arc::clone(&cache), metrics.clone()).telling(network),
+            cache,
             guards: Arc::new(settings.store.open_guards(rules.prefix(), &clock, &admin_shutdown)),
-            metrics: Metrics::new(),
+            metrics,
             health: Health::default(),
             shutdown,
         };
@@ -134,6 +137,7 @@ impl Server {
 /// What several parts share.
 pub(super) struct Ground {
     pub(super) cache: Arc<Cache>,
+    pub(super) invalidator: Invalidator,
     pub(super) guards: Arc<Guards>,
     pub(super) metrics: Metrics,
     pub(super) health: Health,
@@ -152,6 +156,7 @@ impl Ground {
         let tasks = Tasks { tracker: self.shutdown.tasks().clone(), stopping: self.shutdown.cut().clone() };
         let means = Means {
             cache: Arc::clone(&self.cache),
+            invalidator: self.invalidator.clone(),
             guards: Arc::clone(&self.guards),
             upstream: Upstream::new(settings.upstream.clone(), deadlines, client_tls()),
             verifier: settings.callers.as_ref().map(|callers| Arc::clone(&callers.verifier)),
@@ -165,7 +170,7 @@ impl Ground {
 
     /// Carries out again what nobody knows the outcome of, when it can no longer change.
     fn sweep(&self) {
-        let invalidator = Invalidator::new(Arc::clone(&self.cache), self.metrics.clone());
+        let invalidator = self.invalidator.clone();
         let draining = self.shutdown.draining().clone();
         self.shutdown.tasks().spawn(async move {
             while draining.run_until_cancelled(tokio::time::sleep(SWEEP_EVERY)).await.is_some() {
@@ -213,7 +218,7 @@ impl Ground {
         let Some(database) = settings.schema_db.clone() else { return };
         let watch = SchemaWatch {
             database,
-            invalidator: Invalidator::new(Arc::clone(&self.cache), self.metrics.clone()),
+            invalidator: self.invalidator.clone(),
             metrics: self.metrics.clone(),
             written_for: written_for.subscribe(),
             seen: None,

@@ -21,6 +21,7 @@ mod limiting;
 mod lock_api;
 mod locking;
 mod monitoring;
+mod networks;
 mod operating;
 mod passing;
 mod racing;

@@ -196,9 +196,10 @@ impl Store for MemoryStore {
         self.doubt(announced.tags, now);
     }
 
-    fn sweep(&self, now: Instant) -> Doing<'_, ()> {
-        self.bump(&self.settled(now));
-        Box::pin(std::future::ready(()))
+    fn sweep(&self, now: Instant) -> Doing<'_, Vec<Tag>> {
+        let settled = self.settled(now);
+        self.bump(&settled);
+        Box::pin(std::future::ready(settled))
     }
 
     fn walk(&self, walk: &mut Walk<'_>) {

@@ -221,8 +221,8 @@ pub trait Store: Send + Sync + Debug {
     /// Something may still come of what was announced: it is changed again at its deadline.
     fn leave(&self, announced: Announced, now: Instant);
 
-    /// Carries out what is past its deadline.
-    fn sweep(&self, now: Instant) -> Doing<'_, ()>;
+    /// Carries out what is past its deadline, and says what that was.
+    fn sweep(&self, now: Instant) -> Doing<'_, Vec<Tag>>;
 
     /// How full it is.
     fn usage(&self) -> Usage;

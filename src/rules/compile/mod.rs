@@ -3,6 +3,7 @@
 //! Every part is compiled even if another one is broken, so that one run tells
 //! all there is to tell.
 
+mod downstream;
 mod freshness;
 mod include;
 mod known;

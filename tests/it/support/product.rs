@@ -31,6 +31,7 @@ pub(crate) async fn start(builder: &Builder) -> Running {
         ..Flags::default()
     };
     flags.store.guard_store = Some(builder.guard_store.clone());
+    flags.network = builder.network.clone();
     (builder.flags)(&mut flags);
     let variable = |name: &str| {
         let mut set = builder.variables.iter();

@@ -255,8 +255,8 @@ impl SharedStore {
     }
 
     /// Carries out what is past its deadline, whoever announced it.
-    pub(super) async fn carry_out_overdue(&self, now: Instant) {
-        let settled = self.memory.settled(now);
+    pub(super) async fn carry_out_overdue(&self, now: Instant) -> Vec<Tag> {
+        let mut settled = self.memory.settled(now);
         if !settled.is_empty() {
             let change = Change { tags: &settled, announced: None, consistency: Consistency::Fresh };
             self.carry_out(change).await;
@@ -264,15 +264,17 @@ impl SharedStore {
         let keys = [self.names.intents.as_str(), &self.names.intended];
         let Ok((_, Value::Array(overdue))) = self.redis.script(&scripts::OVERDUE, &keys, &[SWEPT_MAX]).await
         else {
-            return;
+            return settled;
         };
         for pair in overdue.chunks_exact(2).filter(|_| !sabotage::is(Bug::IntentsNotSwept)) {
             if let Some(announced) = announced(pair) {
                 let tags = announced.tags.clone();
                 let consistency = announced.consistency;
                 self.carry_out(Change { tags: &tags, announced: Some(announced), consistency }).await;
+                settled.extend(tags);
             }
         }
+        settled
     }
 }
 

@@ -64,7 +64,7 @@ impl Store for SharedStore {
         }
     }
 
-    fn sweep(&self, now: Instant) -> Doing<'_, ()> {
+    fn sweep(&self, now: Instant) -> Doing<'_, Vec<Tag>> {
         Box::pin(self.carry_out_overdue(now))
     }
 
