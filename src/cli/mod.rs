@@ -4,6 +4,7 @@ pub mod check;
 mod demo;
 mod exit;
 mod explain;
+mod health;
 mod lock;
 mod purge;
 mod running;
@@ -47,6 +48,8 @@ enum Command {
     Lock(lock::Command),
     /// Show how much a running proxy answers from its cache, and by which rules
     Stats(stats::Flags),
+    /// Tell by the exit code whether a running proxy is ready: for probes
+    Health(health::Flags),
     /// Make entries disappear, here and from every proxy that shares the store
     Purge(purge::Flags),
     /// Watch it work: a made-up Supabase, the proxy, visitors and a live table
@@ -77,6 +80,7 @@ pub fn run() -> Exit {
         Ok(Line { command: Command::Schema(command) }) => schema::run(&command),
         Ok(Line { command: Command::Lock(command) }) => lock::run(&command),
         Ok(Line { command: Command::Stats(flags) }) => stats::run(&flags),
+        Ok(Line { command: Command::Health(flags) }) => health::run(&flags),
         Ok(Line { command: Command::Purge(flags) }) => purge::run(&flags),
         Ok(Line { command: Command::Demo(flags) }) => demo::run(&flags),
         Err(error) => {

@@ -107,6 +107,7 @@ fn every_query_names_what_is_served_and_documented() {
 }
 
 /// A program of Prometheus, if it is installed.
+#[allow(clippy::print_stderr, reason = "whoever runs the tests reads what was not tested")]
 fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).map(|folder| folder.join(name)).find(|program| program.exists());
