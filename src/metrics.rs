@@ -107,6 +107,7 @@ struct Labelled {
     locks: IntCounterVec,
     operations: IntCounterVec,
     limited: IntCounterVec,
+    changes: IntCounterVec,
     latency: HistogramVec,
 }
 
@@ -162,6 +163,11 @@ impl Labelled {
                 "larder_limited_total",
                 "Requests that a limit did not let through, by limit and result.",
                 &["limit", "result"],
+            ),
+            changes: declare.counters(
+                "larder_changes_total",
+                "Changes that the database told of, by what was done.",
+                &["deed"],
             ),
             latency: declare.register(HistogramVec::new(
                 buckets("larder_request_seconds", "Time until the head of the answer, by kind of outcome."),
@@ -346,6 +352,11 @@ impl Metrics {
         self.labelled.limited.with_label_values(&[limit, result]).inc();
     }
 
+    /// Counts a change that the database told of: `insert`, `update`, `delete`, `truncate`, or `unread`.
+    pub fn change(&self, deed: &str) {
+        self.labelled.changes.with_label_values(&[deed]).inc();
+    }
+
     /// Counts an invalidation of this many tags.
     pub fn invalidated(&self, tags: usize) {
         self.invalidations.inc();
@@ -365,6 +376,7 @@ impl Metrics {
         self.labelled.locks.with_label_values(&["taken"]);
         self.labelled.operations.with_label_values(&["first"]);
         self.labelled.limited.with_label_values(&[NO_RULE, "refused"]);
+        self.labelled.changes.with_label_values(&["insert"]);
         self.latency("hit");
         self.registry.gather().iter().map(|family| family.name().to_owned()).collect()
     }

@@ -57,9 +57,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "invalidation",
         ],
     ),
+    ("feed", &["metrics", "consistency", "postgrest", "key", "plan", "invalidation"]),
     (
         "admin",
         &[
+            "feed",
             "clock",
             "units",
             "consistency",
@@ -96,6 +98,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "schema",
             "invalidation",
             "proxy",
+            "feed",
             "admin",
         ],
     ),

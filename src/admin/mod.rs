@@ -6,6 +6,7 @@
 //! who shares the store; `pages` names them all. No cookies, no CORS.
 
 mod access;
+mod changes;
 mod clear;
 mod entries;
 mod explain;
@@ -30,10 +31,11 @@ use http_body::Body;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
+use access::Denial;
 use pages::Page;
 use reply::{Answer, JSON, answer, denied, refused, told};
 
-pub use access::{Token, TokenError};
+pub use access::{Token, TokenError, Tokens};
 pub use clear::{NoPurge, Purge, Wanted};
 pub use health::{Health, Phase};
 pub use sources::{
@@ -45,15 +47,15 @@ const PROMETHEUS_TEXT: HeaderValue = HeaderValue::from_static("text/plain; versi
 /// Answers operators.
 #[derive(Debug)]
 pub struct Admin {
-    token: Option<Token>,
+    tokens: Tokens,
     sources: Sources,
     examining: Semaphore,
 }
 
 impl Admin {
     /// Off loopback the token must be given: the settings see to that.
-    pub fn new(token: Option<Token>, sources: Sources) -> Admin {
-        Admin { token, sources, examining: Semaphore::new(1) }
+    pub fn new(tokens: Tokens, sources: Sources) -> Admin {
+        Admin { tokens, sources, examining: Semaphore::new(1) }
     }
 
     /// Answers one request. Nothing of it is looked at before it is allowed.
@@ -63,7 +65,7 @@ impl Admin {
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         let (head, body) = request.into_parts();
-        if let Err(denial) = access::check(&head, self.token.as_ref()) {
+        if let Err(denial) = self.check(&head) {
             return denied(denial);
         }
         let Some(page) = Page::at(head.uri.path()) else {
@@ -87,6 +89,7 @@ impl Admin {
                 answer(StatusCode::OK, PROMETHEUS_TEXT, metrics.render())
             }
             Page::Stats => self.stats(),
+            Page::Changes => changes::changes(&self.sources, &head, body).await,
             Page::Clear => clear::clear(&self.sources, &head, body).await,
             Page::Entries(rest) => entries::entries(&self.sources, rest, &head).await,
             Page::Explain => self.explain(&head, body).await,
@@ -96,6 +99,14 @@ impl Admin {
             Page::Reload => rules::reload(&self.sources).await,
             Page::Doctor => self.doctor().await,
             Page::Limits => answer(StatusCode::OK, JSON, format!("{:#}\n", (self.sources.limits)())),
+        }
+    }
+
+    /// The database has a token of its own, which opens one page and no other.
+    fn check(&self, head: &Parts) -> Result<(), Denial> {
+        match Page::at(head.uri.path()) {
+            Some(Page::Changes) => access::check_teller(head, self.tokens.changes.as_ref()),
+            _ => access::check(head, self.tokens.operator.as_ref()),
         }
     }
 

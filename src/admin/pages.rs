@@ -4,7 +4,7 @@ use http::Method;
 
 /// Every page, for people who look for one. Below `/api/cache/entries`, `/api/locks` and `/api/operations`, a name
 /// may follow.
-pub(super) const ALL: [&str; 15] = [
+pub(super) const ALL: [&str; 16] = [
     "/healthz",
     "/readyz",
     "/metrics",
@@ -13,6 +13,7 @@ pub(super) const ALL: [&str; 15] = [
     "/api/cache/stats",
     "/api/cache/clear",
     "/api/cache/entries",
+    "/api/changes",
     "/api/explain",
     "/api/locks",
     "/api/operations",
@@ -39,6 +40,8 @@ pub(super) enum Page<'p> {
     Stats,
     /// What should disappear.
     Clear,
+    /// What has changed behind the proxy's back.
+    Changes,
     /// What is remembered; what follows names one.
     Entries(&'p str),
     /// What would happen to a request?
@@ -70,6 +73,7 @@ impl<'p> Page<'p> {
             "/metrics" => Some(Self::Metrics),
             "/api/cache/stats" => Some(Self::Stats),
             "/api/cache/clear" => Some(Self::Clear),
+            "/api/changes" => Some(Self::Changes),
             "/api/explain" => Some(Self::Explain),
             "/api/limits" => Some(Self::Limits),
             "/api/rules" => Some(Self::Rules),
@@ -94,7 +98,7 @@ impl<'p> Page<'p> {
             | Self::Rules
             | Self::Limits
             | Self::Doctor => "GET, HEAD",
-            Self::Clear | Self::Reload => "POST",
+            Self::Clear | Self::Changes | Self::Reload => "POST",
             Self::Explain => "GET, HEAD, POST",
             Self::Entries("" | "/") => "GET, HEAD",
             Self::Entries(_) => "GET, HEAD, DELETE",

@@ -8,6 +8,7 @@ mod redis;
 mod stand_in;
 mod support;
 
+mod changes;
 mod doctor;
 mod entries;
 mod explaining;
@@ -24,8 +25,10 @@ mod reading;
 mod repeating;
 mod rules_api;
 mod sharing;
+mod shells;
 mod stores;
 mod targets;
 mod traps;
 mod upstreams;
+mod warming;
 mod writing;
