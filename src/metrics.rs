@@ -69,7 +69,7 @@ pub struct Metrics {
 }
 
 /// What was counted since the start, for people.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Counted {
     /// Requests by rule and outcome.
     pub requests: Vec<Requests>,
@@ -81,6 +81,19 @@ pub struct Counted {
     pub fills: u64,
     /// Changes that took something away.
     pub invalidations: u64,
+    /// How long answers took, by kind; `upstream` is the upstream's own.
+    pub latencies: Vec<Latency>,
+}
+
+/// How long the answers of one kind took until their heads.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Latency {
+    /// `hit`, `miss`, `pass`, `write`, `refused`, or `upstream`.
+    pub kind: String,
+    /// How many there were.
+    pub count: u64,
+    /// Bounds in seconds, and how many took no longer than each.
+    pub buckets: Vec<(f64, u64)>,
 }
 
 /// The requests of one rule that had one outcome.
@@ -401,7 +414,24 @@ impl Metrics {
             upstream_requests: self.upstream_requests.get(),
             fills: self.fills.get(),
             invalidations: self.invalidations.get(),
+            latencies: self.latencies(),
         }
+    }
+
+    fn latencies(&self) -> Vec<Latency> {
+        let by_kind = prometheus::core::Collector::collect(&self.labelled.latency);
+        let upstream = prometheus::core::Collector::collect(&self.upstream_seconds);
+        let series = by_kind.iter().chain(&upstream).flat_map(|family| family.get_metric());
+        let latencies = series.map(|series| {
+            let told = series.get_histogram();
+            let buckets = told.get_bucket().iter();
+            Latency {
+                kind: series.get_label().first().map_or("upstream", |label| label.value()).to_owned(),
+                count: told.get_sample_count(),
+                buckets: buckets.map(|bucket| (bucket.upper_bound(), bucket.cumulative_count())).collect(),
+            }
+        });
+        latencies.collect()
     }
 
     /// Hits are counted by each thread for itself.

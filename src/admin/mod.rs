@@ -13,6 +13,7 @@ mod explain;
 mod fleet;
 mod health;
 mod locks;
+mod openapi;
 mod pages;
 mod reply;
 mod rules;
@@ -97,6 +98,7 @@ impl Admin {
             Page::Operations(rest) => locks::operations(&self.sources.guards, rest, &head).await,
             Page::Rules => self.rules(),
             Page::Reload => rules::reload(&self.sources).await,
+            Page::OpenApi => answer(StatusCode::OK, JSON, openapi::text().to_owned()),
             Page::Doctor => self.doctor().await,
             Page::Limits => answer(StatusCode::OK, JSON, format!("{:#}\n", (self.sources.limits)())),
         }
@@ -142,8 +144,9 @@ impl Admin {
     }
 
     fn stats(&self) -> Answer {
-        let Sources { cache, metrics, clock, .. } = &self.sources;
-        told(StatusCode::OK, &stats::stats(&cache.usage(), &metrics.counted(), &clock.timestamp()))
+        let Sources { cache, metrics, clock, rules, .. } = &self.sources;
+        let stats = stats::stats(&cache.usage(), &metrics.counted(), &rules(), &clock.timestamp());
+        told(StatusCode::OK, &stats)
     }
 
     async fn explain<B>(&self, head: &Parts, body: B) -> Answer

@@ -4,7 +4,7 @@ use http::Method;
 
 /// Every page, for people who look for one. Below `/api/cache/entries`, `/api/locks` and `/api/operations`, a name
 /// may follow.
-pub(super) const ALL: [&str; 16] = [
+pub(super) const ALL: [&str; 17] = [
     "/healthz",
     "/readyz",
     "/metrics",
@@ -21,7 +21,11 @@ pub(super) const ALL: [&str; 16] = [
     "/api/rules",
     "/api/rules/reload",
     "/api/doctor",
+    "/api/openapi.json",
 ];
+
+/// Pages that are asked about one thing, by its name.
+pub(super) const BELOW: [&str; 3] = ["/api/cache/entries/{key}", "/api/locks/{key}", "/api/operations/{key}"];
 
 /// A page of the admin address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +62,8 @@ pub(super) enum Page<'p> {
     Limits,
     /// What works, and what does not?
     Doctor,
+    /// What can be asked here, for programs.
+    OpenApi,
 }
 
 impl<'p> Page<'p> {
@@ -79,6 +85,7 @@ impl<'p> Page<'p> {
             "/api/rules" => Some(Self::Rules),
             "/api/rules/reload" => Some(Self::Reload),
             "/api/doctor" => Some(Self::Doctor),
+            "/api/openapi.json" => Some(Self::OpenApi),
             _ => below("/api/locks")
                 .map(Self::Locks)
                 .or_else(|| below("/api/cache/entries").map(Self::Entries))
@@ -97,7 +104,8 @@ impl<'p> Page<'p> {
             | Self::Metrics
             | Self::Rules
             | Self::Limits
-            | Self::Doctor => "GET, HEAD",
+            | Self::Doctor
+            | Self::OpenApi => "GET, HEAD",
             Self::Clear | Self::Changes | Self::Reload => "POST",
             Self::Explain => "GET, HEAD, POST",
             Self::Entries("" | "/") => "GET, HEAD",

@@ -18,6 +18,7 @@ mod framing;
 mod limiting;
 mod lock_api;
 mod locking;
+mod openapi;
 mod operating;
 mod passing;
 mod racing;
