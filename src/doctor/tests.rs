@@ -6,7 +6,7 @@ use super::*;
 
 const MS: Duration = Duration::from_millis(1);
 
-fn verdict(finding: Finding) -> (Verdict, String) {
+fn verdict(finding: &Finding) -> (Verdict, String) {
     let told = finding.told();
     assert!(!told.message.is_empty() && !told.message.ends_with('.'), "{told:?}");
     assert_eq!(
@@ -29,7 +29,7 @@ fn the_upstream_is_judged_by_what_it_answers() {
         (503, 5, (Verdict::Fails, "unwell")),
         (540, 5, (Verdict::Fails, "unwell")),
     ] {
-        let found = verdict(Finding::Upstream(Upstream::of_answer(status, MS * took)));
+        let found = verdict(&Finding::Upstream(Upstream::of_answer(status, MS * took)));
         assert_eq!((found.0, found.1.as_str()), expected, "{status} in {took} ms");
     }
 }
@@ -69,21 +69,21 @@ fn keys_are_judged_without_repeating_them() {
         (Callers::of_keys(0), (Verdict::Warning, "verifies-nothing")),
         (Callers::SecretForeign, (Verdict::Fails, "secret-foreign")),
     ] {
-        let (verdict, code) = verdict(Finding::Callers(found));
+        let (verdict, code) = verdict(&Finding::Callers(found));
         assert_eq!((verdict, code.as_str()), expected);
     }
 }
 
 #[test]
 fn a_store_is_judged_by_its_pace_and_by_what_it_says() {
-    let pace = |took: u32| verdict(Finding::Store(Store::of_pace("redis://h".into(), MS * took, MS * 50))).0;
+    let pace = |took: u32| verdict(&Finding::Store(Store::of_pace("redis://h".into(), MS * took, MS * 50))).0;
     assert_eq!((pace(25), pace(26)), (Verdict::Works, Verdict::Warning));
 
     let info = "redis_version:7.0.15\r\nused_memory:1048576\r\nmaxmemory:0\r\nmaxmemory_policy:noeviction\r\n\
                 aof_enabled:0\r\nrdb_last_bgsave_status:ok\r\nrole:slave\r\n";
     let found: Vec<String> = Store::of_info(info, advice(info))
         .into_iter()
-        .map(|found| verdict(Finding::Store(found)).1)
+        .map(|found| verdict(&Finding::Store(found)).1)
         .collect();
     assert_eq!(found, ["store-version", "store-memory", "store-saves", "store-is-a-replica", "store-setup"]);
     assert!(Store::forgets(info) && !Store::forgets(&info.replace("aof_enabled:0", "aof_enabled:1")));
@@ -108,20 +108,20 @@ fn memory_and_files_are_held_against_the_machine() {
         (100, None, Verdict::Warning),
     ] {
         assert_eq!(
-            verdict(Finding::Machine(Machine::of_memory(entries, of))).0,
+            verdict(&Finding::Machine(Machine::of_memory(entries, of))).0,
             expected,
             "{entries} of {of:?}"
         );
     }
     for (files, expected) in [(20_000, Verdict::Works), (19_998, Verdict::Warning)] {
-        assert_eq!(verdict(Finding::Machine(Machine::of_files(files, 10_000))).0, expected, "{files}");
+        assert_eq!(verdict(&Finding::Machine(Machine::of_files(files, 10_000))).0, expected, "{files}");
     }
 }
 
 #[test]
 fn a_fleet_that_hears_nothing_does_not_work() {
     let codes = |found: Vec<Sharing>| -> Vec<String> {
-        found.into_iter().map(|found| verdict(Finding::Sharing(found)).1).collect()
+        found.into_iter().map(|found| verdict(&Finding::Sharing(found)).1).collect()
     };
     assert_eq!(codes(Sharing::of(1, MS, 0)), ["alone"]);
     assert_eq!(codes(Sharing::of(3, MS, 2)), ["members", "owed"]);
