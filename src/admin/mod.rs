@@ -59,7 +59,7 @@ impl Admin {
         Admin { tokens, sources, examining: Semaphore::new(1) }
     }
 
-    /// Answers one request. Nothing of it is looked at before it is allowed.
+    /// Answers one request. Nothing of it but its path is looked at before it is allowed.
     pub async fn handle<B>(&self, request: Request<B>) -> Answer
     where
         B: Body<Data = Bytes>,
