@@ -70,7 +70,7 @@ impl Admin {
         self.live.look(&self.sources, &ending).await;
     }
 
-    /// Answers one request. Nothing of it is looked at before it is allowed.
+    /// Answers one request. Nothing of it but its path is looked at before it is allowed.
     pub async fn handle<B>(&self, request: Request<B>) -> Answer
     where
         B: Body<Data = Bytes>,

@@ -51,6 +51,12 @@ pub(super) fn answer(status: StatusCode, content_type: HeaderValue, body: String
     response
 }
 
+/// Is this an object, if it is JSON at all? Serde also reads a list as the fields of a struct, in
+/// their order, which nobody means.
+pub(super) fn is_object(json: &[u8]) -> bool {
+    json.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{')
+}
+
 /// What was asked for, as JSON that a person can read, too.
 pub(super) fn told(status: StatusCode, value: &Value) -> Answer {
     answer(status, JSON, format!("{value:#}\n"))

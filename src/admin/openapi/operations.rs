@@ -23,9 +23,7 @@ pub(super) fn operation(page: Page<'_>, method: &Method) -> Value {
         Page::Fleet => read("Who shares the store?", "Fleet"),
         Page::Dashboard => page_of("What a person sees at a glance", "The page", "text/html"),
         Page::Live => page_of("How it goes, once a second", "Frames, without an end", "text/event-stream"),
-        Page::Metrics => {
-            page_of("Everything that is counted, for Prometheus", "The metrics", "text/plain")
-        }
+        Page::Metrics => page_of("Everything that is counted, for Prometheus", "The metrics", "text/plain"),
         Page::Stats => read("How much is answered from the cache?", "Stats"),
         Page::Clear => order("What should disappear", "Clear", "Cleared"),
         Page::Entries("" | "/") => entries(),
@@ -64,14 +62,16 @@ pub(super) fn operation(page: Page<'_>, method: &Method) -> Value {
 
 /// Says what `{key}` is.
 pub(super) fn name_key(operation: &mut Value, page: Page<'_>) {
-    let (description, example) = match page {
-        Page::Entries(_) => ("As Cache-Status shows it", "properties:detail:5"),
-        Page::Operations(_) => ("The idempotency key", "8e1c-77"),
-        _ => ("The lock's name", "payment:5"),
+    let (description, example, pattern) = match page {
+        Page::Entries(_) => {
+            ("As Cache-Status shows it", "properties:detail:5", "^[A-Za-z0-9_]+:[A-Za-z0-9:_.-]+$")
+        }
+        Page::Operations(_) => ("The idempotency key", "8e1c-77", "."),
+        _ => ("The lock's name", "payment:5", "."),
     };
     let key = json!({
         "name": "key", "in": "path", "required": true, "description": description, "example": example,
-        "schema": { "type": "string", "minLength": 1 },
+        "schema": { "type": "string", "minLength": 1, "pattern": pattern },
     });
     match operation["parameters"].as_array_mut() {
         Some(parameters) => parameters.push(key),
@@ -166,7 +166,7 @@ fn explain(method: &Method) -> Value {
         return order("What would happen to a request?", "Question", "Explanation");
     }
     let mut explain = read("What would happen to a request without headers?", "Explanation");
-    let (text, target) = (json!({ "type": "string" }), "/rest/v1/properties");
+    let (text, target) = (json!({ "type": "string", "pattern": "^[A-Za-z/]" }), "/rest/v1/properties");
     let mut asked = parameter("target", "Path and query", target, &text);
     asked["required"] = true.into();
     explain["parameters"] = json!([parameter("method", "Its method", "GET", &text), asked]);

@@ -300,7 +300,7 @@ fn limit() -> Value {
 fn guards() -> Named {
     let lock = object([("key", text()), ("fence", count()), ("expires_in", number())]);
     let operation = object([("key", text()), ("status", perhaps(count())), ("expires_in", number())]);
-    let hold = json!({ "type": "string", "examples": ["30s"], "description": "From 1s to 1h" });
+    let hold = json!({ "type": "string", "pattern": "^[0-9]+(ms|s|m|h)$", "examples": ["30s"], "description": "From 1s to 1h" });
     vec![
         ("Limits", object([("limits", list(&limit()))])),
         ("Locks", object([("locks", list(&lock))])),
@@ -363,8 +363,10 @@ fn others() -> Named {
         ("store?", object([("look_ups", count()), ("hits", count()), ("failures", count())])),
     ]);
     let lines = json!({ "type": "object", "additionalProperties": { "anyOf": [text(), list(&text())] } });
+    let method = json!({ "type": "string", "pattern": "^[A-Za-z]+$" });
+    let target = json!({ "type": "string", "pattern": "^/" });
     let mut question =
-        object([("method?", text()), ("target", text()), ("headers?", lines), ("body?", perhaps(text()))]);
+        object([("method?", method), ("target", target), ("headers?", lines), ("body?", perhaps(text()))]);
     question["example"] = json!({ "target": "/rest/v1/properties?id=eq.5" });
     vec![
         ("Stats", object([("stats", stats), ("timestamp", moment())])),
