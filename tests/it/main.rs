@@ -19,6 +19,7 @@ mod freshness;
 mod limiting;
 mod lock_api;
 mod locking;
+mod negative;
 mod networks;
 mod operating;
 mod passing;
