@@ -160,7 +160,7 @@ impl Cache {
         }
     }
 
-    /// Takes the turn to try something with an entry that can wait: one in [`REST`], whatever comes of it.
+    /// Takes the turn to try something with an entry that can wait: one in `REST`, whatever comes of it.
     pub fn take_turn(&self, fingerprint: &Fingerprint) -> bool {
         let now = self.means.clock.now();
         let is_resting = self.is_resting(fingerprint);
