@@ -39,6 +39,8 @@ pub struct Metrics {
     pub saved_bytes: IntCounter,
     /// Answers without a body, because the client has it.
     pub not_modified: IntCounter,
+    /// Entries that came into the store and say that there is nothing.
+    pub negative_fills: IntCounter,
     /// Requests that were sent upstream.
     pub upstream_requests: IntCounter,
     /// Requests to the upstream that got no answer.
@@ -294,14 +296,9 @@ impl CdnMetrics {
         }
     }
 
-    /// Counts a call that was heard.
-    pub fn heard(&self) {
-        self.calls.with_label_values(&["ok"]).inc();
-    }
-
-    /// Counts one that was not.
-    pub fn unheard(&self) {
-        self.calls.with_label_values(&["failed"]).inc();
+    /// Counts a call: `ok` or `failed`.
+    pub fn call(&self, result: &str) {
+        self.calls.with_label_values(&[result]).inc();
     }
 }
 
@@ -330,10 +327,10 @@ impl Metrics {
             ))),
             saved_bytes: declare
                 .counter("larder_saved_bytes_total", "Bytes of bodies served without asking the upstream."),
-            not_modified: declare.counter(
-                "larder_not_modified_total",
-                "Answers without a body, because the client has it already.",
-            ),
+            not_modified: declare
+                .counter("larder_not_modified_total", "Answers without a body: clients have it."),
+            negative_fills: declare
+                .counter("larder_negative_fills_total", "Answers kept that there is nothing."),
             upstream_requests: declare.counter("larder_upstream_requests_total", "Requests sent upstream."),
             upstream_failures: declare
                 .counter("larder_upstream_failures_total", "Requests sent upstream that got no answer."),
@@ -348,10 +345,8 @@ impl Metrics {
             tags: declare.gauge("larder_tags", "Tags that some entry depends on."),
             evictions: declare.gauge("larder_evictions", "Entries pushed out to make room since the start."),
             forms: declare.gauge("larder_forms", "Compressed forms of answers made since the start."),
-            forms_put_off: declare.gauge(
-                "larder_forms_put_off",
-                "Compressed forms that were not made at once because too many waited to be.",
-            ),
+            forms_put_off: declare
+                .gauge("larder_forms_put_off", "Compressed forms that could not be made at once."),
             flights: declare.gauge("larder_flights", "Fetches under way that others can join."),
             store: StoreGauges::declare(&declare),
             cdn: CdnMetrics::declare(&declare),

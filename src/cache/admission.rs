@@ -85,6 +85,9 @@ pub struct Admitted {
     pub headers: Arc<[(HeaderName, HeaderValue)]>,
 }
 
+/// How PostgREST names its error, beside the body.
+const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
+
 /// Room for the headers of most answers that are data.
 const TYPICAL_HEADERS: usize = 4;
 
@@ -111,19 +114,36 @@ fn is_data(name: &str) -> bool {
     }
 }
 
+/// Which answers are kept at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Largest body.
+    pub body_bytes_max: u64,
+    /// Whether those are kept, too, that say that there is nothing.
+    pub keeps_negative: bool,
+}
+
 /// Judges an answer by its head.
-pub fn judge(head: &response::Parts, terms: &Terms, body_bytes_max: u64) -> Result<Admitted, Refusal> {
+pub fn judge(head: &response::Parts, terms: &Terms, bounds: Bounds) -> Result<Admitted, Refusal> {
     let headers = &head.headers;
-    refuse_if(!is_kept_status(head.status, terms), Refusal::Status)?;
+    let is_negative = bounds.keeps_negative && may_be_negative(head);
+    refuse_if(!is_negative && !is_kept_status(head.status, terms), Refusal::Status)?;
     let mut kept = Vec::with_capacity(TYPICAL_HEADERS);
     for (name, value) in headers {
+        if is_negative && name == PROXY_STATUS {
+            kept.push((name.clone(), own(value)));
+            continue;
+        }
         judge_header(name, value, headers, terms)?;
         if is_data(name.as_str()) {
             kept.push((name.clone(), own(value)));
         }
     }
     refuse_if(is_unframed(head), Refusal::Unframed)?;
-    refuse_if(content_length(headers).is_some_and(|length| length > body_bytes_max), Refusal::TooLarge)?;
+    refuse_if(
+        content_length(headers).is_some_and(|length| length > bounds.body_bytes_max),
+        Refusal::TooLarge,
+    )?;
     Ok(Admitted { status: head.status, headers: kept.into() })
 }
 
@@ -170,6 +190,19 @@ fn is_kept_status(status: StatusCode, terms: &Terms) -> bool {
     // PostgREST answers 206 for a Range and for a count that exceeds the page
     let asked_for_part = || terms.headers().iter().any(|(name, _)| name == "range" || name == "prefer");
     status == StatusCode::OK || (status == StatusCode::PARTIAL_CONTENT && asked_for_part())
+}
+
+/// Whether it may say that there is nothing; a 406 says in its body whether it does. PostgREST says on which
+/// of its errors an answer rests, which is then part of what it says.
+fn may_be_negative(head: &response::Parts) -> bool {
+    match head.status {
+        StatusCode::NOT_FOUND => true,
+        StatusCode::NOT_ACCEPTABLE => {
+            let about = head.headers.get(PROXY_STATUS).map(|value| value.as_bytes());
+            about.is_none_or(|about| about.ends_with(b"PGRST116"))
+        }
+        _ => false,
+    }
 }
 
 fn is_edge_cookie(cookie: &HeaderValue) -> bool {
@@ -247,13 +280,15 @@ mod tests {
         Terms::new(headers, Vec::new(), String::new(), vary)
     }
 
+    const BOUNDS: Bounds = Bounds { body_bytes_max: 100, keeps_negative: false };
+
     fn verdict(status: u16, headers: &[(&str, &str)], asked: &Terms) -> Result<Vec<String>, Refusal> {
         let mut response = Response::builder().status(status).header("content-length", "2");
         for (name, value) in headers {
             response = response.header(*name, *value);
         }
         let (head, ()) = response.body(()).unwrap().into_parts();
-        judge(&head, asked, 100)
+        judge(&head, asked, BOUNDS)
             .map(|admitted| admitted.headers.iter().map(|(name, _)| name.to_string()).collect())
     }
 
@@ -302,6 +337,34 @@ mod tests {
     }
 
     #[test]
+    fn what_may_say_that_there_is_nothing_is_kept_where_that_is_wanted() {
+        let wanted = Bounds { keeps_negative: true, ..BOUNDS };
+        let no_row = ("proxy-status", "PostgREST; error=PGRST116");
+        for (status, header, expected) in [
+            (404, None, Ok(())),
+            (404, Some(("proxy-status", "PostgREST; error=PGRST205")), Ok(())),
+            (404, Some(("cache-control", "no-store")), Err(Refusal::CacheControl)),
+            (404, Some(("set-cookie", "a=1")), Err(Refusal::SetCookie)),
+            (404, Some(("content-type", "text/html")), Err(Refusal::MediaType)),
+            (406, None, Ok(())),
+            (406, Some(no_row), Ok(())),
+            (406, Some(("proxy-status", "PostgREST; error=PGRST106")), Err(Refusal::Status)),
+            (400, None, Err(Refusal::Status)),
+            (410, None, Err(Refusal::Status)),
+            (503, None, Err(Refusal::Status)),
+            (200, Some(no_row), Err(Refusal::ProxyStatus)),
+        ] {
+            let mut response = Response::builder().status(status).header("content-length", "2");
+            if let Some((name, value)) = header {
+                response = response.header(name, value);
+            }
+            let (head, ()) = response.body(()).unwrap().into_parts();
+            let judged = judge(&head, &terms(&[], &[]), wanted).map(|_| ());
+            assert_eq!(judged, expected, "{status} {header:?}");
+        }
+    }
+
+    #[test]
     fn a_declared_header_may_vary() {
         let declared = terms(&[], &["x-app-version"]);
         assert!(verdict(200, &[("vary", "X-App-Version")], &declared).is_ok());
@@ -334,7 +397,7 @@ mod tests {
             }
             response.body(()).unwrap().into_parts().0
         };
-        let judged = |version, length| judge(&head(version, length), &asked, 100).map(|_| ());
+        let judged = |version, length| judge(&head(version, length), &asked, BOUNDS).map(|_| ());
         assert_eq!(judged(Version::HTTP_11, Some("100")), Ok(()));
         assert_eq!(judged(Version::HTTP_11, Some("101")), Err(Refusal::TooLarge));
         assert_eq!(judged(Version::HTTP_11, None), Err(Refusal::Unframed));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use http::StatusCode;
 use http_body::Body;
 use http_body_util::BodyExt;
 use quick_cache::sync::Cache as Memory;
@@ -70,8 +71,8 @@ pub struct Wish {
     pub body_bytes_max: usize,
     /// How it is written where others can reach it.
     pub writing: Writing,
-    /// Recognises a body that is an error whatever its status says.
-    pub is_error: fn(&[u8]) -> bool,
+    /// Recognises a body that is an error to be passed on and not to be kept, whatever its status says.
+    pub is_error: fn(StatusCode, &[u8]) -> bool,
 }
 
 impl Wish {
@@ -158,7 +159,7 @@ impl Fill {
     /// answer and asks again is answered from memory.
     async fn keep(self, began: Instant, validator: Validator, wish: Wish) -> Filled {
         let whole = self.head.body.whole();
-        if (wish.is_error)(&whole) {
+        if (wish.is_error)(self.head.status, &whole) {
             self.ticket.means.remember_refusal(self.ticket.fingerprint);
             self.head.body.finish(Ok(()));
             return Filled::Refused(Refusal::ErrorObject);

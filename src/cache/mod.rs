@@ -19,7 +19,7 @@ mod listing;
 mod store;
 mod validator;
 
-pub use admission::{Admitted, Refusal, judge};
+pub use admission::{Admitted, Bounds, Refusal, judge};
 pub use body::{BodyReader, Interrupted};
 pub use entry::{Entry, Lifetime};
 pub use fill::{Fill, Filled, Wish};
@@ -160,7 +160,7 @@ impl Cache {
         }
     }
 
-    /// Takes the turn to try something with an entry that can wait: one in [`REST`], whatever comes of it.
+    /// Takes the turn to try something with an entry that can wait: one in `REST`, whatever comes of it.
     pub fn take_turn(&self, fingerprint: &Fingerprint) -> bool {
         let now = self.means.clock.now();
         let is_resting = self.is_resting(fingerprint);

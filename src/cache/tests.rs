@@ -22,7 +22,7 @@ const WISH: Wish = Wish {
     useful_for: Duration::ZERO,
     body_bytes_max: 1024,
     writing: Writing::Plain,
-    is_error: |body| body.starts_with(b"{\"code\""),
+    is_error: |_, body| body.starts_with(b"{\"code\""),
 };
 
 /// A question with its names, and a cache to ask it.

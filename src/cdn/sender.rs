@@ -95,13 +95,13 @@ impl Sender {
                     if pause > PAUSE {
                         info!(network = self.service.host(), "the network in front hears again");
                     }
-                    self.pending.metrics.heard();
+                    self.pending.metrics.call("ok");
                     info!(network = self.service.host(), labels = batch.labels.len(), "PURGE");
                     batch.heard();
                     pause = PAUSE;
                 }
                 Err(unheard) => {
-                    self.pending.metrics.unheard();
+                    self.pending.metrics.call("failed");
                     drop(batch);
                     if pause == PAUSE {
                         let error = &unheard as &dyn std::error::Error;

@@ -62,6 +62,11 @@ impl ReadPlan {
         (ttl, freshness.useful_for().min(left.saturating_sub(ttl)))
     }
 
+    /// How long an answer is kept that says that there is nothing, where the rule keeps those.
+    pub fn negative(&self, now_unix: u64) -> Option<Duration> {
+        Some(self.rule.negative?.min(self.token_left(now_unix)))
+    }
+
     fn token_left(&self, now_unix: u64) -> Duration {
         self.expires.map_or(Duration::MAX, |end| Duration::from_secs(end.saturating_sub(now_unix)))
     }

@@ -34,6 +34,16 @@ pub fn is_error_object(body: &[u8]) -> bool {
     ErrorObject::read(body).is_some_and(|error| error.code.is_some())
 }
 
+/// Does an answer say that what was asked for is not there? A 404, and the 406 of one who asked for exactly
+/// one row. Other 406s are about how was asked.
+pub fn says_nothing_there(status: StatusCode, body: &[u8]) -> bool {
+    let is_no_row = || {
+        let code = ErrorObject::read(body).and_then(|error| error.code);
+        code.is_some_and(|code| code.get() == "\"PGRST116\"")
+    };
+    status == StatusCode::NOT_FOUND || (status == StatusCode::NOT_ACCEPTABLE && is_no_row())
+}
+
 /// Is it certain that a write with this answer changed nothing?
 ///
 /// PostgREST's own 4xx are sent after a rollback. A gateway's 408, 425, 429 and
@@ -63,6 +73,24 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(is_error_object(body.as_bytes()), is_error, "{body}");
+        }
+    }
+
+    #[test]
+    fn nothing_there_is_told_from_a_question_asked_wrongly() {
+        let no_row = r#"{"code":"PGRST116","details":"The result contains 0 rows","hint":null,"message":"Cannot coerce the result to a single JSON object"}"#;
+        let no_schema = no_row.replace("PGRST116", "PGRST106");
+        for (status, body, nothing) in [
+            (404, no_row, true),
+            (404, "", true),
+            (406, no_row, true),
+            (406, &no_schema, false),
+            (406, "", false),
+            (400, no_row, false),
+            (200, no_row, false),
+        ] {
+            let status = StatusCode::from_u16(status).unwrap();
+            assert_eq!(says_nothing_there(status, body.as_bytes()), nothing, "{status} {body}");
         }
     }
 

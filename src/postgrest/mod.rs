@@ -29,7 +29,7 @@ mod tables;
 
 pub use body::{Columns, Payload, Row, Values};
 pub use cursor::Opaque;
-pub use error::{is_error_object, is_refusal};
+pub use error::{is_error_object, is_refusal, says_nothing_there};
 pub use filter::{Branch, Filter, Logic, LogicOperator, Tree};
 pub use name::{Column, Operand, Step};
 pub use operator::{Expression, FtsOperator, IsValue, Operation, QuantOperator, Quantifier, SimpleOperator};

@@ -208,6 +208,20 @@ mod tests {
         assert_eq!(sent(&["gzip", "identity;q=0"]), [Some(Coding::Gzip)], "no line is overlooked");
     }
 
+    proptest::proptest! {
+        /// Whatever a client says, it is sent something, and nothing that it refuses while there is a choice.
+        #[test]
+        fn any_line_is_read(line in "([a-z*-]{0,8}( ?; ?q ?= ?[0-9.x]{0,6})?,? ?){0,6}|\\PC{0,40}") {
+            let accepted = Accepted::parse(std::iter::once(line.as_str()));
+            for coding in accepted.preferred() {
+                proptest::prop_assert!(accepted.takes(Some(coding)));
+            }
+            for weight in [accepted.identity, accepted.gzip, accepted.zstd] {
+                proptest::prop_assert!(weight <= FULL);
+            }
+        }
+    }
+
     #[test]
     fn what_is_recognised_as_a_whole_means_what_it_says() {
         for (words, usual) in USUAL {

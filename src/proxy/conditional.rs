@@ -70,6 +70,16 @@ mod tests {
         tags(line.as_bytes()).map(|tag| std::str::from_utf8(tag).unwrap()).collect()
     }
 
+    proptest::proptest! {
+        /// Any bytes end, and no tag has a quote in it.
+        #[test]
+        fn any_line_is_read(line in proptest::collection::vec(proptest::sample::select(b"W/\"*, abc\xff".to_vec()), 0..64)) {
+            for tag in tags(&line) {
+                proptest::prop_assert!(!tag.contains(&b'"'));
+            }
+        }
+    }
+
     #[test]
     fn lists_of_tags() {
         for (line, expected) in [

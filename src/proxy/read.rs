@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::{HeaderMap, Method, Response, StatusCode, Uri};
 use http_body::Body as _;
@@ -10,12 +10,12 @@ use tokio::sync::oneshot;
 use tracing::info;
 
 use crate::cache::{
-    Answer, Dependent, Filled, Flight, Landing, Lookup, Name, Refusal, Ticket, Wish, Writing, judge,
+    Answer, Bounds, Dependent, Filled, Flight, Landing, Lookup, Name, Refusal, Ticket, Wish, Writing, judge,
 };
 use crate::key::Tag;
 use crate::metrics::observe;
 use crate::plan::ReadPlan;
-use crate::postgrest::is_error_object;
+use crate::postgrest::{is_error_object, says_nothing_there};
 use crate::upstream::{self, Outgoing};
 
 use super::body::Body;
@@ -126,22 +126,33 @@ impl Proxy {
             }
         };
         let (head, body) = answer.into_parts();
-        match judge(&head, &plan.question.terms, self.limits.body_bytes_max as u64) {
+        let bounds = Bounds {
+            body_bytes_max: self.limits.body_bytes_max as u64,
+            keeps_negative: plan.rule.negative.is_some(),
+        };
+        match judge(&head, &plan.question.terms, bounds) {
             Ok(admitted) => {
+                let is_negative = !admitted.status.is_success();
                 let fill = ticket.share(admitted, body.size_hint().exact());
                 if let Some(answer) = fill.answer() {
                     let _gone = tell.send(Fetched::Shared(answer));
                 }
                 let chance = RandomState::new().hash_one(());
-                let (ttl, useful_for) = plan.keeping(self.clock.unix_seconds(), chance);
+                let now_unix = self.clock.unix_seconds();
+                let negative = plan.negative(now_unix).filter(|_| is_negative);
+                let (ttl, useful_for) =
+                    negative.map_or_else(|| plan.keeping(now_unix, chance), |ttl| (ttl, Duration::ZERO));
                 let wish = Wish {
                     ttl,
                     useful_for,
                     body_bytes_max: self.limits.body_bytes_max,
                     writing: writing(plan),
-                    is_error: is_error_object,
+                    is_error: is_unfit,
                 };
                 let filled = fill.run(body, wish).await;
+                if is_negative && matches!(filled, Filled::Kept(_)) {
+                    self.metrics.negative_fills.inc();
+                }
                 self.report_fill(plan, filled);
                 Ended::Filled(filled)
             }
@@ -246,6 +257,11 @@ impl Proxy {
             }
         }
     }
+}
+
+/// Whether an answer that could be kept by its head is an error by its body.
+fn is_unfit(status: StatusCode, body: &[u8]) -> bool {
+    if status.is_success() { is_error_object(body) } else { !says_nothing_there(status, body) }
 }
 
 fn writing(plan: &ReadPlan) -> Writing {

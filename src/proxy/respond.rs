@@ -92,7 +92,11 @@ pub(super) fn from_shared(answer: Answer, reader: Reader<'_>) -> (Response<Body>
 }
 
 fn from_there(there: &There<'_>, reader: Reader<'_>) -> (Response<Body>, Unsent) {
-    if let Some(held) = held(reader.request, there.validator, |form| reader.accepted.takes(form)) {
+    // conditions are about answers that there are, and a network believes of nothing that it is not there
+    let is_there = there.status.is_success();
+    let reader = if is_there { reader } else { reader.in_doubt() };
+    if is_there && let Some(held) = held(reader.request, there.validator, |form| reader.accepted.takes(form))
+    {
         let unsent = Unsent::NotModified(there.body.len() as u64);
         return (not_modified(there, held, reader), unsent);
     }

@@ -53,7 +53,7 @@ impl Proxy {
     ) -> Done {
         let (response, unsent) = self.present(plan, entry, reader, now);
         let (left, bytes) = (entry.lifetime.left(now), entry.body.len() as u64);
-        if left < plan.rule.freshness.refresh_ahead {
+        if left < plan.rule.freshness.refresh_ahead && entry.status.is_success() {
             self.freshen(plan);
         }
         if plan.is_refilled() {

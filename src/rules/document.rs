@@ -18,7 +18,7 @@ const VERSION: &str = "1";
 
 /// Fields of the format that this version refuses, by the place they belong to.
 const LATER_AT_TOP: [&str; 1] = ["audit"];
-const LATER_IN_READS: [&str; 2] = ["negative", "replica_quiet"];
+const LATER_IN_READS: [&str; 1] = ["replica_quiet"];
 
 /// A name with what it stands for.
 #[derive(Debug, Serialize)]
@@ -60,6 +60,7 @@ pub(super) struct ReadEntry {
     pub(super) consistency: Option<At<String>>,
     /// Where it is not, what was kept before is not read: a digest of the document contains it.
     pub(super) encrypt: bool,
+    pub(super) negative: Option<At<String>>,
     /// How long an answer is kept, not which one.
     #[serde(skip)]
     pub(super) freshness: FreshnessEntry,
@@ -217,6 +218,7 @@ fn read_entry(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<Re
         cache: fields.text("cache", findings),
         consistency: fields.text("consistency", findings),
         encrypt: fields.flag("encrypt", findings),
+        negative: fields.text("negative", findings),
         downstream: fields.text("downstream", findings),
         freshness: FreshnessEntry::read(&mut fields, findings),
         compress: fields.flag_or("compress", true, findings),

@@ -55,6 +55,8 @@ pub struct ReadRule {
     pub vary: Vec<HeaderName>,
     /// What may be served past its time, and what is fetched before it is over.
     pub freshness: Freshness,
+    /// How long answers are kept that say that there is nothing; by default they are not.
+    pub negative: Option<Duration>,
     /// What everybody between larder and a reader is told.
     pub downstream: Downstream,
     /// `encrypt: true`: sealed in a store that others can reach.

@@ -22,6 +22,7 @@ mod limiting;
 mod lock_api;
 mod locking;
 mod monitoring;
+mod negative;
 mod networks;
 mod openapi;
 mod operating;

@@ -3,6 +3,7 @@
 //! Every part is compiled even if another one is broken, so that one run tells
 //! all there is to tell.
 
+mod digest;
 mod downstream;
 mod freshness;
 mod include;
@@ -38,9 +39,6 @@ use super::yaml;
 /// Most rules, reads and writes together. A set is asked on every request, and
 /// a table rarely has more than five rules.
 const RULES_MAX: usize = 1_000;
-
-/// Changes whenever the same file gets another meaning.
-const DIGEST_DOMAIN: &str = "larder rules 1";
 
 /// The file that a text includes, if it can be read that far.
 pub(super) fn included(text: &str) -> Option<String> {
@@ -81,7 +79,7 @@ pub(super) fn empty(context: &Context) -> RuleSet {
         refills: false,
         schema: Schema { default_schema: context.default_schema.as_str().into(), ..Schema::default() },
         unknown_writes: UnknownWrites::default(),
-        digest: digest(&Document::default(), None, context),
+        digest: digest::of(&Document::default(), None, context),
         strictest: context.consistency,
     }
 }
@@ -142,7 +140,7 @@ fn compile(
         refills,
         schema,
         unknown_writes,
-        digest: digest(document, learned, context),
+        digest: digest::of(document, learned, context),
         strictest,
     })
 }
@@ -156,20 +154,4 @@ fn matcher(paths: &[PathGlob], list: &str, findings: &mut Findings<'_>) -> Optio
             None
         }
     }
-}
-
-/// Digests the meaning of a document: places and comments are no part of it.
-fn digest(document: &Document, learned: Option<&Learned>, context: &Context) -> [u8; 32] {
-    let mut hasher = blake3::Hasher::new();
-    for part in [DIGEST_DOMAIN, &context.upstream, &context.default_schema] {
-        hasher.update(&(part.len() as u64).to_le_bytes());
-        hasher.update(part.as_bytes());
-    }
-    // A document holds nothing but texts and lists, which JSON can always tell;
-    // should it ever fail, the failure must not make two documents equal.
-    let meaning = (document, learned);
-    if serde_json::to_writer(&mut hasher, &meaning).is_err() {
-        hasher.update(format!("{meaning:?}").as_bytes());
-    }
-    *hasher.finalize().as_bytes()
 }

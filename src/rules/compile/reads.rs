@@ -1,5 +1,7 @@
 //! The entries of `reads`.
 
+use std::time::Duration;
+
 use crate::consistency::Consistency;
 use crate::key::{Scope, Template};
 
@@ -65,6 +67,7 @@ fn read<'d>(
     let vary = vary::compile(&entry.vary, findings);
     let caching = caching(entry, presets, findings);
     let freshness = freshness::compile(&entry.freshness, caching.as_ref(), findings);
+    let negative = negative(entry, caching.as_ref(), presets, findings);
     let scope = scope(entry.scope.as_ref(), findings);
     let consistency = consistency(entry.consistency.as_ref(), context, findings);
     let key = key(entry.key.as_ref(), findings);
@@ -89,6 +92,7 @@ fn read<'d>(
         caching: caching?,
         scope: scope?,
         consistency: consistency?,
+        negative,
         downstream,
         vary,
         freshness,
@@ -128,11 +132,30 @@ fn caching(entry: &ReadEntry, presets: &mut Presets<'_>, findings: &mut Findings
         entry.vary.first().map(|field| &field.spot),
         entry.consistency.as_ref().map(|field| &field.spot),
         entry.downstream.as_ref().map(|field| &field.spot),
+        entry.negative.as_ref().map(|field| &field.spot),
     ];
     for spot in meaningless.into_iter().flatten() {
         findings.mistake_with_hint(spot, "has no meaning beside `cache: never`", "keep one of them");
     }
     Some(Caching::Never)
+}
+
+/// How long answers are kept that say that there is nothing.
+fn negative(
+    entry: &ReadEntry,
+    caching: Option<&Caching>,
+    presets: &mut Presets<'_>,
+    findings: &mut Findings<'_>,
+) -> Option<Duration> {
+    let written = entry.negative.as_ref()?;
+    let negative = presets.resolve(written, findings)?;
+    if let Some(Caching::Keep { ttl }) = caching
+        && negative > *ttl
+    {
+        let message = "longer than `ttl`: what is not there would be believed for longer than what is";
+        findings.mistake_with_hint(&written.spot, message, "some seconds do, as in `negative: 10s`");
+    }
+    Some(negative)
 }
 
 fn consistency(
