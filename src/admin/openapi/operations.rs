@@ -188,7 +188,7 @@ fn lock(method: &Method) -> Value {
         }
         Method::DELETE => {
             let mut release = read("The lock is given back, or taken away from whoever holds it", "Released");
-            release["requestBody"] = requested("LockProof");
+            release["requestBody"] = requested("LockRelease");
             release["requestBody"]["required"] = false.into();
             release["responses"]["409"] = refusal("It is not held by that token any more");
             let forced = json!({ "enum": ["true"] });

@@ -313,7 +313,8 @@ fn guards() -> Named {
             order["example"] = json!({ "hold": "30s" });
             order
         }),
-        ("LockProof", object([("token", text()), ("hold?", hold)])),
+        ("LockProof", object([("token", text()), ("hold?", hold.clone())])),
+        ("LockRelease", object([("token?", text()), ("hold?", hold)])),
         ("Held", object([("key", text()), ("token", text()), ("fence", count()), ("expires_in", number())])),
         ("Renewed", object([("key", text()), ("expires_in", number())])),
         ("Released", object([("released", truth())])),
