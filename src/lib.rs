@@ -31,7 +31,7 @@
 //!    ------------ async above, pure below ------------
 //! C  decision     rules/   plan/   explain/
 //! B  words        postgrest/  identity/  key/
-//! A  ground       log/  redis/  lately/  hit_counts.rs  metrics.rs  stripe.rs  clock.rs  units.rs  sabotage.rs
+//! A  ground       log/  redis/  lately/  trace/  hit_counts.rs  metrics.rs  stripe.rs  clock.rs  units.rs  sabotage.rs
 //! ```
 //!
 //! # Words
@@ -84,5 +84,6 @@ pub mod sabotage;
 pub mod schema;
 pub mod server;
 pub mod stripe;
+pub mod trace;
 pub mod units;
 pub mod upstream;

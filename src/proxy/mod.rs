@@ -6,6 +6,7 @@
 //! through `invalidation`.
 
 mod answering;
+mod arrival;
 mod body;
 mod decide;
 mod glimpse;
@@ -27,7 +28,6 @@ pub use body::{Body, BodyBroken};
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
 
 use arc_swap::{ArcSwap, Guard};
 use http::header::ORIGIN;
@@ -105,6 +105,8 @@ pub struct Means {
     pub limits: Limits,
     /// Who owns what outlives a request.
     pub tasks: Tasks,
+    /// Takes spans, where somebody wants them.
+    pub tracer: Option<crate::trace::Tracer>,
 }
 
 /// The proxy: everything that one request needs.
@@ -122,12 +124,13 @@ pub struct Proxy {
     limits: Limits,
     tasks: TaskTracker,
     stopping: CancellationToken,
+    tracer: Option<crate::trace::Tracer>,
 }
 
 impl Proxy {
     /// A proxy that begins with these rules.
     pub fn new(rules: RuleSet, means: Means) -> Arc<Self> {
-        let Means { cache, guards, upstream, verifier, metrics, clock, limits, tasks } = means;
+        let Means { cache, guards, upstream, verifier, metrics, clock, limits, tasks, tracer } = means;
         Arc::new(Self {
             rules: ArcSwap::from_pointee(Counted::new(rules, verifier.clone(), &metrics)),
             verifier,
@@ -140,6 +143,7 @@ impl Proxy {
             limits,
             tasks: tasks.tracker,
             stopping: tasks.stopping,
+            tracer,
         })
     }
 
@@ -154,16 +158,16 @@ impl Proxy {
     /// else in a future of its own, which hyper drops when the client leaves; each step
     /// says what that means.
     pub fn handle(self: &Arc<Self>, request: Request<Incoming>, peer: Peer) -> Answering {
-        let arrived = self.clock.now();
         let rules = self.rules.load();
         let (mut head, body) = request.into_parts();
+        let arrived = self.arrive(&mut head.headers);
         let planned = self.plan(&rules, &mut head, &body, peer);
         let meter = self.meter(&rules, &planned, &head, peer);
         if let Ok(Plan::Read(plan)) = &planned
             && Meter::lets_pass(meter.as_deref())
-            && let Some(done) = self.recall(plan, &head.headers, arrived)
+            && let Some(done) = self.recall(plan, &head.headers, arrived.at)
         {
-            let seen = Seen { meter: meter.as_deref(), ..Seen::hit(&head, plan, arrived) };
+            let seen = Seen { meter: meter.as_deref(), ..Seen::hit(&head, plan, &arrived) };
             return Answering::Now(Some(self.finish(&rules, &seen, done)));
         }
         let (proxy, rules) = (Arc::clone(self), Guard::into_inner(rules));
@@ -176,7 +180,7 @@ impl Proxy {
         rules: Arc<Counted>,
         (planned, mut meter): (Result<Plan, Fault>, Option<Box<Meter>>),
         (head, body): (Parts, Incoming),
-        arrived: Instant,
+        arrived: arrival::Arrived,
     ) -> Response<Body> {
         let (method, uri) = (head.method.clone(), head.uri.clone());
         let is_cross_origin = head.headers.contains_key(ORIGIN);
@@ -191,7 +195,7 @@ impl Proxy {
                 Plan::Refuse(path) => Err(Rejection::Path(path)),
             },
         };
-        let (plan, meter) = (read.as_deref(), meter.as_deref());
+        let (plan, meter, arrived) = (read.as_deref(), meter.as_deref(), &arrived);
         let seen = Seen { method: &method, uri: &uri, plan, arrived, is_cross_origin, meter };
         self.finish(&rules, &seen, done)
     }

@@ -21,6 +21,7 @@ use crate::upstream::{Origin, TrustedProxies};
 use super::callers::{CallerFlags, Callers, callers};
 use super::ram;
 use super::schema_watch::{SchemaDb, WhenChanged};
+use super::spans::{TraceFlags, TraceSettings, traces};
 use super::store::{StoreFlags, StoreSettings, store};
 
 const RULES: &str = "rules.yaml";
@@ -114,6 +115,8 @@ pub struct Flags {
     pub log: String,
     #[command(flatten)]
     pub callers: CallerFlags,
+    #[command(flatten)]
+    pub traces: TraceFlags,
 }
 
 /// Everything a process needs to know before it starts.
@@ -141,6 +144,8 @@ pub struct Settings {
     /// What callers are verified with, where that is said.
     pub callers: Option<Callers>,
     pub ignored_claims: Vec<String>,
+    /// Where spans go; nothing is traced without.
+    pub traces: Option<TraceSettings>,
 }
 
 /// Where the certificate and its key lie.
@@ -211,6 +216,7 @@ impl Settings {
             schema_db: read.schema_db(flags),
             callers: read.callers(&flags.callers),
             ignored_claims: flags.callers.ignored_claims.names(),
+            traces: read.traces(&flags.traces),
         };
         if read.mistakes.is_empty() { Ok(settings) } else { Err(read.mistakes) }
     }
@@ -239,6 +245,13 @@ impl Reading<'_> {
                 format!("`{text}` is not an address with a port, as in 0.0.0.0:8080 or [::1]:8080"),
             );
             SocketAddr::from(([127, 0, 0, 1], 0))
+        })
+    }
+
+    fn traces(&mut self, flags: &TraceFlags) -> Option<TraceSettings> {
+        traces(flags, self.environment).unwrap_or_else(|(setting, problem)| {
+            self.mistake(setting, problem);
+            None
         })
     }
 

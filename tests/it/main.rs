@@ -25,6 +25,7 @@ mod repeating;
 mod sharing;
 mod stores;
 mod targets;
+mod tracing;
 mod traps;
 mod upstreams;
 mod writing;
