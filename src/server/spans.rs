@@ -45,9 +45,10 @@ pub struct TraceFlags {
     /// OpenTelemetry collector, as in http://127.0.0.1:4318; OTEL_EXPORTER_OTLP_ENDPOINT is read where this is not given
     #[arg(long, env = "LARDER_OTLP", value_name = "URL", hide_env_values = true)]
     pub otlp: Option<String>,
-    /// Share of requests to trace, of those whose callers do not say themselves
-    #[arg(long, env = "OTEL_TRACES_SAMPLER_ARG", value_name = "RATIO", default_value = RATIO)]
-    pub trace_ratio: String,
+    /// Share of requests to trace, of those that bring no traceparent; OTEL_TRACES_SAMPLER_ARG is read where this is
+    /// not given [default: 0.05]
+    #[arg(long, env = "LARDER_TRACE_RATIO", value_name = "RATIO")]
+    pub trace_ratio: Option<String>,
 }
 
 /// Where spans go.
@@ -81,7 +82,8 @@ pub(super) fn traces(
         url.filter(|url| matches!(url.scheme_str(), Some("http" | "https")) && url.authority().is_some());
     // it may hold a password, so it is not repeated
     let url = url.ok_or(("otlp", "not a URL, as in http://127.0.0.1:4318".to_owned()))?;
-    let written = if flags.trace_ratio.is_empty() { RATIO } else { &flags.trace_ratio };
+    let written = flags.trace_ratio.clone().or_else(|| variable("OTEL_TRACES_SAMPLER_ARG"));
+    let written = written.unwrap_or_else(|| RATIO.to_owned());
     let ratio = written.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio));
     let ratio = ratio.ok_or_else(|| ("trace-ratio", format!("`{written}` is not a number from 0 to 1")))?;
     let mut headers = HeaderMap::new();
@@ -189,7 +191,7 @@ mod tests {
     use super::*;
 
     fn read(otlp: &str, ratio: &str, headers: &str) -> Result<Option<TraceSettings>, Mistake> {
-        let flags = TraceFlags { otlp: Some(otlp.to_owned()), trace_ratio: ratio.to_owned() };
+        let flags = TraceFlags { otlp: Some(otlp.to_owned()), trace_ratio: Some(ratio.to_owned()) };
         let headers = headers.to_owned();
         traces(&flags, &|name| (name == "OTEL_EXPORTER_OTLP_HEADERS").then(|| headers.clone()))
     }

@@ -58,7 +58,7 @@ fn todos() -> OriginBuilder {
 #[tokio::test]
 async fn a_request_is_one_span_of_its_callers_trace() {
     let (origin, mut collector) = (todos().start().await, Collector::start().await);
-    let proxy = traced(&origin, &collector, |flags| flags.traces.trace_ratio = "0".to_owned()).await;
+    let proxy = traced(&origin, &collector, |flags| flags.traces.trace_ratio = Some("0".to_owned())).await;
     let caller = proxy.client().with("traceparent", CALLER).with("authorization", "Bearer canary");
     caller.get("/rest/v1/todos?name=eq.canary").await.expect_status(200);
     caller.get("/rest/v1/todos?name=eq.canary").await.expect_header("cache-status", contains("; hit;"));
@@ -103,7 +103,7 @@ async fn a_request_is_one_span_of_its_callers_trace() {
 #[tokio::test]
 async fn whoever_brings_no_trace_gets_one_of_its_own_and_the_last_spans_are_sent_at_the_end() {
     let (origin, mut collector) = (todos().start().await, Collector::start().await);
-    let proxy = traced(&origin, &collector, |flags| flags.traces.trace_ratio = "1".to_owned()).await;
+    let proxy = traced(&origin, &collector, |flags| flags.traces.trace_ratio = Some("1".to_owned())).await;
     for _ in 0..3 {
         proxy.client().get("/rest/v1/todos").await.expect_status(200);
     }
@@ -121,7 +121,7 @@ async fn whoever_brings_no_trace_gets_one_of_its_own_and_the_last_spans_are_sent
 async fn a_collector_that_is_away_costs_spans_and_nothing_else() {
     let origin = todos().start().await;
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let builder = proxy(&origin).rules(RULES).flags(|flags| flags.traces.trace_ratio = "1".to_owned());
+    let builder = proxy(&origin).rules(RULES).flags(|flags| flags.traces.trace_ratio = Some("1".to_owned()));
     let proxy = builder.variable("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("http://{nobody}")).start().await;
     for _ in 0..5 {
         proxy.client().get("/rest/v1/todos").await.expect_status(200);
