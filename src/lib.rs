@@ -27,9 +27,9 @@
 //! G  process      main.rs  cli/  server/
 //! F  entrances    proxy/   admin/
 //! E  consequence           invalidation/
-//! D  means        cache/   guard/   upstream/   schema/
+//! D  means        cache/   guard/   upstream/   schema/   cdn/
 //!    ------------ async above, pure below ------------
-//! C  decision     rules/   plan/   explain/
+//! C  decision     rules/   plan/   explain/   doctor/
 //! B  words        postgrest/  identity/  key/
 //! A  ground       log/  redis/  lately/  trace/  hit_counts.rs  metrics.rs  stripe.rs  clock.rs  units.rs  sabotage.rs
 //! ```
@@ -52,6 +52,8 @@
 //! | lock, fence | the right to write one thing at a time; the number that rises with each time it is taken |
 //! | operation | a write that its client names, so that a repeat gets the first answer |
 //! | limit, budget | how many requests pass in a time; out of what one caller's are counted |
+//! | form | an answer's body in a coding: as it came, gzip, zstd |
+//! | validator, label | what tells an answer from others for whoever keeps a copy; what a network in front calls it by |
 //! | ticket | the right to fill one question, given to exactly one fetch |
 //!
 //! # What is deliberately absent
@@ -63,9 +65,11 @@
 
 pub mod admin;
 pub mod cache;
+pub mod cdn;
 pub mod cli;
 pub mod clock;
 pub mod consistency;
+pub mod doctor;
 pub mod explain;
 pub mod guard;
 pub mod hit_counts;

@@ -13,7 +13,7 @@ use prometheus::{
     TextEncoder,
 };
 
-use crate::hit_counts::HitCounts;
+use crate::hit_counts::{HitCounts, OfAllRules};
 use crate::lately::Lately;
 
 /// Bounds of the latency histograms, in seconds: from a memory hit's tens of
@@ -37,6 +37,8 @@ pub struct Metrics {
     pub upstream_seconds: Histogram,
     /// Bytes of bodies that were served without asking the upstream.
     pub saved_bytes: IntCounter,
+    /// Answers without a body, because the client has it.
+    pub not_modified: IntCounter,
     /// Requests that were sent upstream.
     pub upstream_requests: IntCounter,
     /// Requests to the upstream that got no answer.
@@ -57,10 +59,16 @@ pub struct Metrics {
     pub tags: IntGauge,
     /// Entries pushed out to make room.
     pub evictions: IntGauge,
+    /// Forms of entries made for callers that take less.
+    pub forms: IntGauge,
+    /// Forms that could not be made when they were asked for.
+    pub forms_put_off: IntGauge,
     /// Fetches under way that others can join.
     pub flights: IntGauge,
     /// How it goes with a shared store.
     pub store: StoreGauges,
+    /// How it goes with a network in front.
+    pub cdn: CdnMetrics,
     /// Client connections open.
     pub connections: IntGauge,
     /// Log lines that were dropped.
@@ -120,12 +128,15 @@ struct Labelled {
     locks: IntCounterVec,
     operations: IntCounterVec,
     limited: IntCounterVec,
+    refreshes: IntCounterVec,
+    unsent_bytes: IntCounterVec,
     waited: CounterVec,
     latency: HistogramVec,
 }
 
 impl Labelled {
     fn declare(declare: &Declare<'_>) -> Self {
+        let by_result = |name, help| declare.counters(name, help, &["result"]);
         Self {
             requests: declare.counters(
                 "larder_requests_total",
@@ -137,11 +148,7 @@ impl Labelled {
                 "Answers that a rule wanted kept but that could not be, by reason.",
                 &["reason"],
             ),
-            reloads: declare.counters(
-                "larder_rules_reloads_total",
-                "Reloads of the rules file by result.",
-                &["result"],
-            ),
+            reloads: by_result("larder_rules_reloads_total", "Reloads of the rules file by result."),
             unverified: declare.counters(
                 "larder_unverified_callers_total",
                 "Reads that passed through because their caller could not be verified, by reason.",
@@ -152,30 +159,26 @@ impl Labelled {
                 "Answers kept that depend on every table, because no schema knows something they read.",
                 &["rule"],
             ),
-            key_fetches: declare.counters(
-                "larder_jwks_fetches_total",
-                "Fetches of issuers' key sets by result.",
-                &["result"],
-            ),
-            schema_looks: declare.counters(
+            key_fetches: by_result("larder_jwks_fetches_total", "Fetches of issuers' key sets by result."),
+            schema_looks: by_result(
                 "larder_schema_looks_total",
                 "Looks at the database's definitions by result.",
-                &["result"],
             ),
-            locks: declare.counters(
-                "larder_locks_total",
-                "Locks that writes asked for, by result.",
-                &["result"],
-            ),
-            operations: declare.counters(
-                "larder_operations_total",
-                "Writes with an idempotency key, by result.",
-                &["result"],
-            ),
+            locks: by_result("larder_locks_total", "Locks that writes asked for, by result."),
+            operations: by_result("larder_operations_total", "Writes with an idempotency key, by result."),
             limited: declare.counters(
                 "larder_limited_total",
                 "Requests that a limit did not let through, by limit and result.",
                 &["limit", "result"],
+            ),
+            refreshes: by_result(
+                "larder_refreshes_total",
+                "Answers to be fetched again before or after their time, or after a write, by result.",
+            ),
+            unsent_bytes: declare.counters(
+                "larder_unsent_bytes_total",
+                "Bytes of bodies that did not have to be sent to clients, by what spared them.",
+                &["by"],
             ),
             waited: declare.register(CounterVec::new(
                 Opts::new(
@@ -249,6 +252,44 @@ impl StoreGauges {
     }
 }
 
+/// How it goes with a content delivery network in front.
+#[derive(Clone, Debug)]
+pub struct CdnMetrics {
+    calls: IntCounterVec,
+    /// Labels that it has not been told yet.
+    pub pending: IntGauge,
+    /// How often more waited than fits, so that it was told to forget everything.
+    pub overflows: IntCounter,
+}
+
+impl CdnMetrics {
+    fn declare(declare: &Declare<'_>) -> Self {
+        Self {
+            calls: declare.counters(
+                "larder_cdn_purges_total",
+                "Calls that tell the network in front what to forget, by result.",
+                &["result"],
+            ),
+            pending: declare
+                .gauge("larder_cdn_pending", "Labels that the network in front has not been told yet."),
+            overflows: declare.counter(
+                "larder_cdn_overflows_total",
+                "Times that so much waited to be told that it became everything.",
+            ),
+        }
+    }
+
+    /// Counts a call that was heard.
+    pub fn heard(&self) {
+        self.calls.with_label_values(&["ok"]).inc();
+    }
+
+    /// Counts one that was not.
+    pub fn unheard(&self) {
+        self.calls.with_label_values(&["failed"]).inc();
+    }
+}
+
 /// A histogram of latencies.
 fn buckets(name: &str, help: &str) -> HistogramOpts {
     HistogramOpts::new(name, help).buckets(LATENCY_BUCKETS.to_vec())
@@ -274,6 +315,10 @@ impl Metrics {
             ))),
             saved_bytes: declare
                 .counter("larder_saved_bytes_total", "Bytes of bodies served without asking the upstream."),
+            not_modified: declare.counter(
+                "larder_not_modified_total",
+                "Answers without a body, because the client has it already.",
+            ),
             upstream_requests: declare.counter("larder_upstream_requests_total", "Requests sent upstream."),
             upstream_failures: declare
                 .counter("larder_upstream_failures_total", "Requests sent upstream that got no answer."),
@@ -287,8 +332,14 @@ impl Metrics {
             entry_bytes_max: declare.gauge("larder_entry_bytes_max", "Bytes that may be held (--memory)."),
             tags: declare.gauge("larder_tags", "Tags that some entry depends on."),
             evictions: declare.gauge("larder_evictions", "Entries pushed out to make room since the start."),
+            forms: declare.gauge("larder_forms", "Compressed forms of answers made since the start."),
+            forms_put_off: declare.gauge(
+                "larder_forms_put_off",
+                "Compressed forms that were not made at once because too many waited to be.",
+            ),
             flights: declare.gauge("larder_flights", "Fetches under way that others can join."),
             store: StoreGauges::declare(&declare),
+            cdn: CdnMetrics::declare(&declare),
             connections: declare.gauge("larder_connections", "Client connections open."),
             lost_log_lines: declare.gauge(
                 "larder_lost_log_lines",
@@ -316,10 +367,23 @@ impl Metrics {
         self.labelled.latency.with_label_values(&[kind])
     }
 
+    /// The counter of bytes that were not sent to clients: because they have them, `not-modified`, or because
+    /// of a `coding`.
+    fn unsent_bytes(&self, by: &str) -> IntCounter {
+        self.labelled.unsent_bytes.with_label_values(&[by])
+    }
+
     /// What counts the hits of these rules.
     pub fn hit_counts<'r>(&self, rules: impl Iterator<Item = &'r str>) -> Arc<HitCounts> {
         let by_rule: Vec<IntCounter> = rules.map(|rule| self.requests(rule, "hit")).collect();
-        let counts = Arc::new(HitCounts::new(&by_rule, &self.saved_bytes, &self.latency("hit")));
+        let all = OfAllRules {
+            saved_bytes: self.saved_bytes.clone(),
+            not_modified: self.not_modified.clone(),
+            unsent_not_modified: self.unsent_bytes("not-modified"),
+            unsent_coded: self.unsent_bytes("coding"),
+            seconds: self.latency("hit"),
+        };
+        let counts = Arc::new(HitCounts::new(&by_rule, &all));
         let mut all = self.hits.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|counts| counts.strong_count() > 0);
         all.push(Arc::downgrade(&counts));
@@ -372,6 +436,12 @@ impl Metrics {
         self.labelled.limited.with_label_values(&[limit, result]).inc();
     }
 
+    /// Counts an answer that was to be fetched again: `kept`, `gone`, `failed`, `overtaken`
+    /// by a write, `ended` with its token, or `left` to somebody else.
+    pub fn refreshed(&self, result: &str) {
+        self.labelled.refreshes.with_label_values(&[result]).inc();
+    }
+
     /// Counts the time that a read of this rule waited because it was no hit.
     pub fn waited(&self, rule: &str, took: Duration) {
         self.labelled.waited.with_label_values(&[rule]).inc_by(took.as_secs_f64());
@@ -412,8 +482,11 @@ impl Metrics {
         self.labelled.locks.with_label_values(&["taken"]);
         self.labelled.operations.with_label_values(&["first"]);
         self.labelled.limited.with_label_values(&[NO_RULE, "refused"]);
+        self.labelled.refreshes.with_label_values(&["kept"]);
         self.labelled.waited.with_label_values(&[NO_RULE]);
         self.latency("hit");
+        self.unsent_bytes("not-modified");
+        self.cdn.calls.with_label_values(&["ok"]);
         self.registry.gather().iter().map(|family| family.name().to_owned()).collect()
     }
 

@@ -188,7 +188,15 @@ where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let purge = match wanted(head, body).await.and_then(|wanted| (sources.resolve)(&wanted)) {
+    match wanted(head, body).await {
+        Ok(wanted) => take_away(sources, &wanted).await,
+        Err(no) => refused_with(no.status(), &no.to_string(), Some(&no.hint())),
+    }
+}
+
+/// Takes this away, and returns when no later read can see it.
+pub(super) async fn take_away(sources: &Sources, wanted: &Wanted) -> Answer {
+    let purge = match (sources.resolve)(wanted) {
         Ok(purge) => purge,
         Err(no) => return refused_with(no.status(), &no.to_string(), Some(&no.hint())),
     };
@@ -287,7 +295,7 @@ fn read_pattern(pattern: &str) -> Result<Wanted, NoPurge> {
     read_key(pattern).map(|key| Wanted::Keys(vec![key]))
 }
 
-fn read_key(written: &str) -> Result<Key, NoPurge> {
+pub(super) fn read_key(written: &str) -> Result<Key, NoPurge> {
     let is_key = written.split_once(':').is_some_and(|(namespace, _)| !namespace.is_empty())
         && written.bytes().all(|byte| byte.is_ascii_graphic() && !b"*#{}".contains(&byte));
     if is_key { Ok(Key::of(written)) } else { Err(NoPurge::NoKey(shown(written))) }

@@ -8,12 +8,14 @@
 mod access;
 mod clear;
 mod dashboard;
+mod entries;
 mod explain;
 mod fleet;
 mod health;
 mod locks;
 mod pages;
 mod reply;
+mod rules;
 mod sources;
 mod stats;
 #[cfg(test)]
@@ -28,6 +30,7 @@ use http::request::Parts;
 use http::{Request, StatusCode};
 use http_body::Body;
 use serde_json::json;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use access::Denial;
@@ -38,7 +41,9 @@ use reply::{Answer, JSON, answer, denied, refused, told};
 pub use access::{Token, TokenError};
 pub use clear::{NoPurge, Purge, Wanted};
 pub use health::{Health, Phase};
-pub use sources::{Explain, Refresh, Resolve, ShowLimits, Sources};
+pub use sources::{
+    Bodies, Examine, Explain, Finding, Refresh, Reload, Reloaded, Resolve, ShowLimits, ShowRules, Sources,
+};
 
 const PROMETHEUS_TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
@@ -47,6 +52,7 @@ const PROMETHEUS_TEXT: HeaderValue = HeaderValue::from_static("text/plain; versi
 pub struct Admin {
     token: Option<Token>,
     sources: Sources,
+    examining: Semaphore,
     live: Arc<Live>,
 }
 
@@ -54,7 +60,7 @@ impl Admin {
     /// Off loopback the token must be given: the settings see to that.
     pub fn new(token: Option<Token>, sources: Sources) -> Admin {
         let live = Arc::new(Live::new(sources.clock.now()));
-        Admin { token, sources, live }
+        Admin { token, sources, examining: Semaphore::new(1), live }
     }
 
     /// Looks once a second how it goes, for the dashboard, until the process ends.
@@ -100,11 +106,24 @@ impl Admin {
             }
             Page::Stats => self.stats(),
             Page::Clear => clear::clear(&self.sources, &head, body).await,
+            Page::Entries(rest) => entries::entries(&self.sources, rest, &head).await,
             Page::Explain => self.explain(&head, body).await,
             Page::Locks(rest) => locks::locks(&self.sources.guards, rest, &head, body).await,
             Page::Operations(rest) => locks::operations(&self.sources.guards, rest, &head).await,
+            Page::Rules => self.rules(),
+            Page::Reload => rules::reload(&self.sources).await,
+            Page::Doctor => self.doctor().await,
             Page::Limits => answer(StatusCode::OK, JSON, format!("{:#}\n", (self.sources.limits)())),
         }
+    }
+
+    /// Examines, one operator at a time: each look asks the upstream and the store.
+    async fn doctor(&self) -> Answer {
+        let Ok(_only) = self.examining.try_acquire() else {
+            return refused(StatusCode::TOO_MANY_REQUESTS, "an examination is under way: ask again");
+        };
+        let report = (self.sources.examine)().await;
+        told(StatusCode::OK, &serde_json::to_value(&report).unwrap_or_default())
     }
 
     fn ready(&self) -> Answer {
@@ -122,6 +141,11 @@ impl Admin {
     fn fleet(&self) -> Answer {
         let Sources { cache, clock, .. } = &self.sources;
         told(StatusCode::OK, &fleet::fleet(&cache.usage(), cache.fleet(), &clock.timestamp()))
+    }
+
+    fn rules(&self) -> Answer {
+        let Sources { rules, metrics, clock, .. } = &self.sources;
+        told(StatusCode::OK, &rules::in_use(&rules(), &metrics.counted(), &clock.timestamp()))
     }
 
     fn stats(&self) -> Answer {

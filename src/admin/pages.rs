@@ -2,8 +2,9 @@
 
 use http::Method;
 
-/// Every page, for people who look for one. Below `/api/locks` and `/api/operations`, a name may follow.
-pub(super) const ALL: [&str; 13] = [
+/// Every page, for people who look for one. Below `/api/cache/entries`, `/api/locks` and `/api/operations`, a name
+/// may follow.
+pub(super) const ALL: [&str; 17] = [
     "/",
     "/api/live",
     "/healthz",
@@ -13,10 +14,14 @@ pub(super) const ALL: [&str; 13] = [
     "/api/fleet",
     "/api/cache/stats",
     "/api/cache/clear",
+    "/api/cache/entries",
     "/api/explain",
     "/api/locks",
     "/api/operations",
     "/api/limits",
+    "/api/rules",
+    "/api/rules/reload",
+    "/api/doctor",
 ];
 
 /// A page of the admin address.
@@ -40,14 +45,22 @@ pub(super) enum Page<'p> {
     Stats,
     /// What should disappear.
     Clear,
+    /// What is remembered; what follows names one.
+    Entries(&'p str),
     /// What would happen to a request?
     Explain,
     /// Locks; what follows names one.
     Locks(&'p str),
     /// Operations; what follows names one.
     Operations(&'p str),
+    /// The rules in use.
+    Rules,
+    /// The rules on disk are to take their place.
+    Reload,
     /// The limits of the rules in use.
     Limits,
+    /// What works, and what does not?
+    Doctor,
 }
 
 impl<'p> Page<'p> {
@@ -67,8 +80,12 @@ impl<'p> Page<'p> {
             "/api/cache/clear" => Some(Self::Clear),
             "/api/explain" => Some(Self::Explain),
             "/api/limits" => Some(Self::Limits),
+            "/api/rules" => Some(Self::Rules),
+            "/api/rules/reload" => Some(Self::Reload),
+            "/api/doctor" => Some(Self::Doctor),
             _ => below("/api/locks")
                 .map(Self::Locks)
+                .or_else(|| below("/api/cache/entries").map(Self::Entries))
                 .or_else(|| below("/api/operations").map(Self::Operations)),
         }
     }
@@ -84,9 +101,13 @@ impl<'p> Page<'p> {
             | Self::Fleet
             | Self::Stats
             | Self::Metrics
-            | Self::Limits => "GET, HEAD",
-            Self::Clear => "POST",
+            | Self::Rules
+            | Self::Limits
+            | Self::Doctor => "GET, HEAD",
+            Self::Clear | Self::Reload => "POST",
             Self::Explain => "GET, HEAD, POST",
+            Self::Entries("" | "/") => "GET, HEAD",
+            Self::Entries(_) => "GET, HEAD, DELETE",
             Self::Locks("" | "/") | Self::Operations("" | "/") => "GET, HEAD",
             Self::Locks(_) => "GET, HEAD, POST, PUT, DELETE",
             Self::Operations(_) => "DELETE",

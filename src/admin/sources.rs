@@ -1,6 +1,7 @@
 //! What are operators told from?
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -8,10 +9,12 @@ use tokio_util::task::TaskTracker;
 
 use crate::cache::Cache;
 use crate::clock::Clock;
+use crate::doctor::Report;
 use crate::explain::{Asked, Explanation};
 use crate::guard::Guards;
 use crate::invalidation::Invalidator;
 use crate::metrics::Metrics;
+use crate::rules::Remark;
 
 use super::clear::{NoPurge, Purge, Wanted};
 use super::health::Health;
@@ -27,6 +30,49 @@ pub type ShowLimits = Box<dyn Fn() -> Value + Send + Sync>;
 
 /// Says what there is to take away, under the rules in use.
 pub type Resolve = Box<dyn Fn(&Wanted) -> Result<Purge, NoPurge> + Send + Sync>;
+
+/// Something that is being found out.
+pub type Finding<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Says which rules are in use.
+pub type ShowRules = Box<dyn Fn() -> Value + Send + Sync>;
+
+/// What came of reading the rules again.
+#[derive(Clone, Debug)]
+pub enum Reloaded {
+    /// They are in use.
+    Applied {
+        /// Those that were in use before.
+        before: Value,
+        /// Those that are now.
+        after: Value,
+        /// What works, but hardly as its author thinks.
+        warnings: Vec<Remark>,
+    },
+    /// They cannot be used; those from before stay.
+    Refused {
+        /// Why, in a sentence.
+        message: String,
+        /// Each mistake.
+        mistakes: Vec<Remark>,
+    },
+}
+
+/// Reads the rules again; nothing comes of it where that takes too long.
+pub type Reload = Box<dyn Fn() -> Finding<Option<Reloaded>> + Send + Sync>;
+
+/// Finds out what works.
+pub type Examine = Box<dyn Fn() -> Finding<Report> + Send + Sync>;
+
+/// May operators see what is stored, or only what is said about it?
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Bodies {
+    /// Never: rows are nobody's but their readers'.
+    #[default]
+    Hidden,
+    /// To whoever asks for one.
+    Shown,
+}
 
 /// What operators are told from.
 pub struct Sources {
@@ -50,8 +96,16 @@ pub struct Sources {
     pub resolve: Resolve,
     /// Locks and operations.
     pub guards: Arc<Guards>,
+    /// Finds out what works.
+    pub examine: Examine,
+    /// The rules in use.
+    pub rules: ShowRules,
+    /// Reads them again.
+    pub reload: Reload,
     /// The limits in use.
     pub limits: ShowLimits,
+    /// Whether stored bodies may be shown.
+    pub bodies: Bodies,
 }
 
 impl fmt::Debug for Sources {

@@ -9,19 +9,22 @@ use serde_json::{Value, json};
 use crate::cache::Usage;
 use crate::metrics::{Counted, NO_RULE};
 
+/// Outcomes of reads that the cache answered.
+const HITS: [&str; 2] = ["hit", "stale"];
+
 /// Outcomes of reads that a rule wanted to answer from the cache and could not.
 const MISSES: [&str; 3] = ["miss", "joined", "unkept"];
 
 /// Reads of one rule, or of all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Reads {
-    hits: u64,
-    misses: u64,
+pub(super) struct Reads {
+    pub(super) hits: u64,
+    pub(super) misses: u64,
 }
 
 impl Reads {
-    fn add(&mut self, outcome: &str, requests: u64) {
-        if outcome == "hit" {
+    pub(super) fn add(&mut self, outcome: &str, requests: u64) {
+        if HITS.contains(&outcome) {
             self.hits += requests;
         } else if MISSES.contains(&outcome) {
             self.misses += requests;
@@ -29,7 +32,7 @@ impl Reads {
     }
 
     /// The share of hits, to a hundredth of a percent; none where nobody has read yet.
-    fn hit_rate(self) -> Option<f64> {
+    pub(super) fn hit_rate(self) -> Option<f64> {
         let reads = self.hits + self.misses;
         (reads > 0).then(|| (self.hits as f64 / reads as f64 * 10_000.0).round() / 10_000.0)
     }

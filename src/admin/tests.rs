@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::cache::{Cache, MemoryStore};
 use crate::clock::Clock;
+use crate::doctor::{Examined, Report};
 use crate::explain::{Asked, Explanation};
 use crate::guard::Guards;
 use crate::invalidation::Invalidator;
@@ -41,7 +42,11 @@ fn admin() -> Admin {
         refresh: Box::new(|_| {}),
         explain: Box::new(move |asked| Explanation::of(&planner, asked, 1_000)),
         guards: Arc::new(Guards::in_memory(&Clock::default())),
+        examine: Box::new(|| Box::pin(async { Report::new(Examined::Proxy, &[], "now".into()) })),
+        rules: Box::new(|| Value::Null),
+        reload: Box::new(|| Box::pin(async { None })),
         limits: Box::new(|| Value::Null),
+        bodies: Bodies::Hidden,
     };
     Admin::new(Some(Token::new(TOKEN).unwrap()), sources)
 }

@@ -124,6 +124,8 @@ impl SharedBody {
         let mut inner = self.lock();
         inner.kept = Kept::Nothing;
         inner.let_go_of_read();
+        // some wait to hear whether it is kept
+        inner.wake_readers();
     }
 
     /// Ends the body for every reader.
@@ -199,6 +201,16 @@ impl Inner {
         }
     }
 
+    /// Ready once the body has ended, or can no longer be kept.
+    fn poll_settled(&mut self, slot: usize, context: &Context<'_>) -> Poll<()> {
+        let Some(place) = self.readers[slot].as_mut() else { return Poll::Ready(()) };
+        if self.end.is_some() || matches!(self.kept, Kept::Nothing) {
+            return Poll::Ready(());
+        }
+        place.waker = Some(context.waker().clone());
+        Poll::Pending
+    }
+
     fn poll_chunk(&mut self, slot: usize, context: &Context<'_>) -> Poll<Option<Result<Bytes, Interrupted>>> {
         let Some(place) = self.readers[slot].as_mut() else { return Poll::Ready(None) };
         if place.cut {
@@ -240,6 +252,13 @@ pub struct BodyReader {
     read: u64,
 }
 
+impl BodyReader {
+    /// Waits until the body has ended, or can no longer be kept.
+    pub(super) async fn settled(&self) {
+        std::future::poll_fn(|context| self.body.lock().poll_settled(self.slot, context)).await;
+    }
+}
+
 impl Body for BodyReader {
     type Data = Bytes;
     type Error = Interrupted;
@@ -273,8 +292,20 @@ impl Drop for BodyReader {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::Wake;
+
     use super::*;
     use http_body_util::BodyExt;
+
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
 
     async fn next(reader: &mut BodyReader) -> Option<Result<Bytes, Interrupted>> {
         reader.frame().await.map(|frame| frame.map(|frame| frame.into_data().unwrap()))
@@ -311,6 +342,28 @@ mod tests {
         assert_eq!(next(&mut quick).await, Some(Ok("cd".into())));
         drop(quick);
         assert_eq!(body.room(1).await, Room::Deserted);
+    }
+
+    #[tokio::test]
+    async fn a_body_is_settled_once_it_has_ended_or_outgrown_what_is_kept() {
+        for settle in [
+            (|body| body.finish(Ok(()))) as fn(&SharedBody),
+            |body| body.finish(Err(Interrupted)),
+            SharedBody::stop_keeping,
+        ] {
+            let body = SharedBody::new(None);
+            let reader = body.reader().unwrap();
+            let woken = Arc::new(Woken::default());
+            let waker = Arc::clone(&woken).into();
+            let mut settled = std::pin::pin!(reader.settled());
+            let mut is_settled = || settled.as_mut().poll(&mut Context::from_waker(&waker)).is_ready();
+            assert!(!is_settled());
+            body.push("ab".into());
+            assert!(!is_settled(), "more may come");
+            woken.0.store(false, Ordering::Relaxed);
+            settle(&body);
+            assert!(woken.0.load(Ordering::Relaxed) && is_settled());
+        }
     }
 
     #[tokio::test]

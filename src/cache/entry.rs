@@ -8,25 +8,39 @@ use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::key::Key;
 
+use super::form::Forms;
 use super::generation::Stamp;
+use super::validator::Validator;
 
 /// What an entry costs beside its parts: its slot in the store, its own fields,
 /// the counts around its shared pointers. Measured generously.
-const ENTRY_BYTES: usize = 320;
+const ENTRY_BYTES: usize = 448;
 
 /// From when until when an answer may be served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetime {
     /// When it was complete.
     pub stored: Instant,
-    /// From when on it is dead.
+    /// Until when it is as good as a new one.
     pub expires: Instant,
+    /// From when on it is of no use even where nothing better is to be had.
+    pub ends: Instant,
 }
 
 impl Lifetime {
-    /// Alive at this moment?
-    pub fn is_alive(&self, now: Instant) -> bool {
+    /// As good as a new one at this moment?
+    pub fn is_fresh(&self, now: Instant) -> bool {
         now < self.expires
+    }
+
+    /// Of any use at this moment?
+    pub fn is_alive(&self, now: Instant) -> bool {
+        now < self.ends
+    }
+
+    /// How long its time has been over.
+    pub fn past(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.expires)
     }
 
     /// How long it has been kept.
@@ -34,7 +48,7 @@ impl Lifetime {
         now.saturating_duration_since(self.stored)
     }
 
-    /// How long it may still be served.
+    /// How much of its time is left.
     pub fn left(&self, now: Instant) -> Duration {
         self.expires.saturating_duration_since(now)
     }
@@ -51,6 +65,10 @@ pub struct Entry {
     pub headers: Arc<[(HeaderName, HeaderValue)]>,
     /// The whole body.
     pub body: Bytes,
+    /// What tells it from others, for whoever keeps a copy.
+    pub validator: Validator,
+    /// Other forms of the body.
+    pub forms: Forms,
     /// From when until when.
     pub lifetime: Lifetime,
     /// The state of the world in which it was fetched.
@@ -65,6 +83,11 @@ impl Entry {
             .iter()
             .map(|(name, value)| size_of::<(HeaderName, HeaderValue)>() + name.as_str().len() + value.len())
             .sum();
-        ENTRY_BYTES + self.stamp.bytes() + self.key.as_str().len() + headers + self.body.len()
+        ENTRY_BYTES
+            + self.stamp.bytes()
+            + self.key.as_str().len()
+            + headers
+            + self.body.len()
+            + self.forms.bytes()
     }
 }

@@ -14,8 +14,10 @@ use crate::key::Fingerprint;
 use super::admission::Refusal;
 use super::body::{Interrupted, Room};
 use super::entry::{Entry, Lifetime};
-use super::flight::{Answer, Flights, SharedHead, Ticket};
+use super::flight::{Answer, Flights, SharedHead, Ticket, Whole};
+use super::form::{Forms, Press};
 use super::store::{Store, Writing};
+use super::validator::{Making, Validator};
 
 /// How long "this cannot be kept" is remembered: long enough that a burst of
 /// such requests never queues, short enough that a repaired answer is kept soon.
@@ -41,7 +43,10 @@ pub(super) struct Means {
     pub(super) flights: Flights,
     /// What was refused lately, and until when that is remembered.
     pub(super) refused: Memory<Fingerprint, Instant>,
+    /// What was tried lately before or after its time, and until when it is not tried again.
+    pub(super) resting: Memory<Fingerprint, Instant>,
     pub(super) clock: Clock,
+    pub(super) press: Press,
 }
 
 impl Means {
@@ -59,12 +64,22 @@ impl Means {
 pub struct Wish {
     /// How long the answer may be served.
     pub ttl: Duration,
+    /// How long after that it may be of use where nothing better is to be had.
+    pub useful_for: Duration,
     /// Largest body that is kept.
     pub body_bytes_max: usize,
     /// How it is written where others can reach it.
     pub writing: Writing,
     /// Recognises a body that is an error whatever its status says.
     pub is_error: fn(&[u8]) -> bool,
+}
+
+impl Wish {
+    /// Of an answer that began at this moment.
+    fn lifetime(&self, began: Instant) -> Lifetime {
+        let expires = began + self.ttl;
+        Lifetime { stored: began, expires, ends: expires + self.useful_for }
+    }
 }
 
 /// How a fill ended.
@@ -104,7 +119,7 @@ impl Fill {
     {
         let began = self.ticket.means.clock.now();
         match self.receive(body, wish.body_bytes_max).await {
-            Received::Whole => self.keep(began, wish).await,
+            Received::Whole(validator) => self.keep(began, validator, wish).await,
             Received::Broken => {
                 self.head.body.finish(Err(Interrupted));
                 Filled::Broken
@@ -118,14 +133,16 @@ impl Fill {
         B: Body<Data = Bytes> + Unpin,
     {
         let mut total = 0;
+        let mut validator = Making::new(self.head.status, &self.head.headers);
         let give_up = tokio::time::Instant::now() + WHOLE_WAIT;
         loop {
             match next_piece(&mut body).await {
                 Piece::Data(chunk) => {
                     total += chunk.len();
+                    validator.add(&chunk);
                     self.head.body.push(chunk);
                 }
-                Piece::End => return Received::Whole,
+                Piece::End => return Received::Whole(validator.done()),
                 Piece::Broken => return Received::Broken,
             }
             if total > body_bytes_max {
@@ -139,7 +156,7 @@ impl Fill {
 
     /// Stores first and ends the body after, so that a client who has the whole
     /// answer and asks again is answered from memory.
-    async fn keep(self, began: Instant, wish: Wish) -> Filled {
+    async fn keep(self, began: Instant, validator: Validator, wish: Wish) -> Filled {
         let whole = self.head.body.whole();
         if (wish.is_error)(&whole) {
             self.ticket.means.remember_refusal(self.ticket.fingerprint);
@@ -148,17 +165,23 @@ impl Fill {
         }
         let bytes = whole.len();
         let means = &self.ticket.means;
+        let forms = Forms::of(&self.head.headers, &whole);
+        let has_forms = forms.can_be_coded();
+        let shared = Whole { body: whole.clone(), validator: validator.clone(), has_forms };
         let entry = Entry {
             key: self.ticket.key.clone(),
             status: self.head.status,
             headers: self.head.headers.clone(),
+            forms,
             body: whole,
+            validator,
             // the answer is as old as its beginning, however long its body took
-            lifetime: Lifetime { stored: began, expires: began + wish.ttl },
+            lifetime: wish.lifetime(began),
             stamp: self.ticket.flight.stamp().to_keep(),
         };
         means.store.fill(self.ticket.fingerprint, entry, wish.writing).await;
         means.refused.remove(&self.ticket.fingerprint);
+        let _first = self.head.whole.set(shared);
         self.head.body.finish(Ok(()));
         Filled::Kept(bytes)
     }
@@ -204,7 +227,7 @@ impl Drop for Fill {
 }
 
 enum Received<B> {
-    Whole,
+    Whole(Validator),
     Broken,
     Outgrown(Refusal, B),
 }

@@ -4,8 +4,9 @@
 //! write has seen other generations and can never join a fetch from before it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use bytes::Bytes;
 use foldhash::fast::RandomState;
 use http::{HeaderName, HeaderValue, StatusCode};
 use tokio::sync::SetOnce;
@@ -18,6 +19,7 @@ use super::body::{BodyReader, SharedBody};
 use super::fill::{Fill, Means};
 use super::generation::Stamp;
 use super::store::Name;
+use super::validator::Validator;
 
 /// Most fetches under way at once that others may join. Each may hold a body of
 /// the largest size that is kept; beyond this, requests fetch alone.
@@ -44,6 +46,19 @@ pub struct SharedHead {
     pub(super) status: StatusCode,
     pub(super) headers: Arc<[(HeaderName, HeaderValue)]>,
     pub(super) body: Arc<SharedBody>,
+    /// Known before the body ends, if it is kept.
+    pub(super) whole: OnceLock<Whole>,
+}
+
+/// All of an answer that was fetched.
+#[derive(Clone, Debug)]
+pub struct Whole {
+    /// Its body in one piece.
+    pub body: Bytes,
+    /// What tells it from others, for whoever keeps a copy.
+    pub validator: Validator,
+    /// Whether it may be sent in other forms once it is kept.
+    pub has_forms: bool,
 }
 
 /// What one waiter gets of a shared answer.
@@ -55,6 +70,21 @@ pub struct Answer {
     pub headers: Arc<[(HeaderName, HeaderValue)]>,
     /// From the first byte on.
     pub body: BodyReader,
+    head: Arc<SharedHead>,
+}
+
+impl Answer {
+    /// Waits until all of it is there, or it is known that it is not kept; what follows then is sent as it comes.
+    ///
+    /// Cancel safe: nothing is read meanwhile.
+    pub async fn settled(&self) {
+        self.body.settled().await;
+    }
+
+    /// All of it, if it has come and is kept.
+    pub fn whole(&self) -> Option<&Whole> {
+        self.head.whole.get()
+    }
 }
 
 /// A fetch under way.
@@ -90,9 +120,9 @@ impl Flight {
 impl SharedHead {
     /// A reader of one's own; `None` if the answer has outgrown what is kept,
     /// so that its beginning is gone.
-    pub fn answer(&self) -> Option<Answer> {
-        let body = self.body.reader()?;
-        Some(Answer { status: self.status, headers: self.headers.clone(), body })
+    pub fn answer(self: &Arc<Self>) -> Option<Answer> {
+        let (body, head) = (self.body.reader()?, Arc::clone(self));
+        Some(Answer { status: self.status, headers: self.headers.clone(), body, head })
     }
 }
 
@@ -187,9 +217,9 @@ impl Ticket {
 
     /// Shares the answer from its head on; the body follows through the [`Fill`].
     pub fn share(self, admitted: Admitted, length: Option<u64>) -> Fill {
-        let head =
-            SharedHead { status: admitted.status, headers: admitted.headers, body: SharedBody::new(length) };
-        let head = Arc::new(head);
+        let Admitted { status, headers } = admitted;
+        let (body, whole) = (SharedBody::new(length), OnceLock::new());
+        let head = Arc::new(SharedHead { status, headers, body, whole });
         self.flight.land(Landing::Shared(Arc::clone(&head)));
         Fill::new(self, head)
     }

@@ -236,6 +236,22 @@ impl Generations {
         self.bump(&[Tag::everything()]);
     }
 
+    /// What a stamp is of, and whether each is as it was. Looks through all tags, so it is for
+    /// people who ask about one entry: hits need none of these locks, misses one at a time.
+    pub(super) fn tags_of(&self, stamp: &Stamp) -> Vec<(Tag, bool)> {
+        let mut tags: Vec<Option<(Tag, bool)>> = vec![None; stamp.here.len()];
+        let places: HashMap<_, _> =
+            stamp.here.iter().enumerate().map(|(place, seen)| (Arc::as_ptr(&seen.cell), place)).collect();
+        for shard in &self.shards {
+            for (tag, cell) in &lock(shard).cells {
+                if let Some(&place) = places.get(&Arc::as_ptr(cell)) {
+                    tags[place] = Some((tag.clone(), stamp.here[place].is_current()));
+                }
+            }
+        }
+        tags.into_iter().flatten().collect()
+    }
+
     /// How many tags are remembered.
     pub(super) fn len(&self) -> usize {
         self.shards.iter().map(|shard| lock(shard).cells.len()).sum()

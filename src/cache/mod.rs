@@ -13,22 +13,28 @@ mod body;
 mod entry;
 mod fill;
 mod flight;
+mod form;
 mod generation;
+mod listing;
 mod store;
+mod validator;
 
 pub use admission::{Admitted, Refusal, judge};
 pub use body::{BodyReader, Interrupted};
 pub use entry::{Entry, Lifetime};
 pub use fill::{Fill, Filled, Wish};
-pub use flight::{Answer, Flight, Landing, Ticket};
+pub use flight::{Answer, Flight, Landing, Ticket, Whole};
+pub use form::{Coding, Form, Forms, is_text};
+pub use listing::{Inspected, Inspection, Listed, Page, Standing, VARIANTS_MAX, Validity, Which};
 pub use store::record;
 pub use store::{
-    Announced, Change, Closed, Dependent, Fleet, Keeping, Member, MemoryStore, Name, SharedStore,
+    Announced, Change, Closed, Dependent, Fleet, Keeping, Member, MemoryStore, Name, NoPage, SharedStore,
     SharedUsage, Sharing, Store, Usage, Writing,
 };
+pub use validator::Validator;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use quick_cache::sync::Cache as Memory;
 
@@ -38,10 +44,16 @@ use crate::key::{Fingerprint, Tag};
 
 use fill::Means;
 use flight::{Boarding, Flights};
+use form::Press;
+use generation::Stamp;
 use store::Found;
 
 /// Most questions remembered as refused; the oldest are forgotten first.
 const REFUSED_MAX: usize = 10_000;
+
+/// Between two tries to replace an entry that is still of use: an upstream that has no answer is not asked
+/// for it with every hit.
+const REST: Duration = Duration::from_secs(1);
 
 /// What a look-up says to do.
 #[derive(Debug)]
@@ -54,8 +66,19 @@ pub enum Lookup {
     Miss(Ticket),
     /// Fetch it alone: it could not be kept a moment ago, or too much is under way.
     Alone(Ticket),
+    /// Its time is over, but nothing that it depends on has changed. Serve it where that is allowed.
+    Stale(Arc<Entry>, Errand),
     /// Fetch it for this caller; what comes is neither kept nor shared.
     Apart(Refusal),
+}
+
+/// How an answer that is past its time can be replaced.
+#[derive(Debug)]
+pub enum Errand {
+    /// Fetch it; others may share this fetch.
+    Lead(Ticket),
+    /// Somebody is fetching it.
+    Join(Arc<Flight>),
 }
 
 /// The cache: a store, the fetches under way, and what was refused lately.
@@ -67,8 +90,10 @@ pub struct Cache {
 impl Cache {
     /// A cache over a store.
     pub fn new(store: Arc<dyn Store>, clock: Clock) -> Self {
-        let (flights, refused) = (Flights::default(), Memory::new(REFUSED_MAX));
-        Self { means: Arc::new(Means { store, flights, refused, clock }) }
+        let (flights, refused, resting) =
+            (Flights::default(), Memory::new(REFUSED_MAX), Memory::new(REFUSED_MAX));
+        let press = Press::new(Arc::clone(&store), clock.clone());
+        Self { means: Arc::new(Means { store, flights, refused, resting, clock, press }) }
     }
 
     /// An entry that is at hand and valid: a hit that needs no waiting.
@@ -76,14 +101,33 @@ impl Cache {
         self.means.store.recall(fingerprint, now)
     }
 
+    /// Somebody would rather have an entry in this coding: the next who asks may get it.
+    pub fn wish_for(&self, fingerprint: &Fingerprint, entry: &Arc<Entry>, coding: Coding) {
+        self.means.press.order(fingerprint, entry, coding);
+    }
+
+    /// Somebody takes an entry in this coding or not at all: waits until it is made, if it can be.
+    pub async fn make(&self, fingerprint: &Fingerprint, entry: &Arc<Entry>, coding: Coding) {
+        self.means.press.make(fingerprint, entry, coding).await;
+    }
+
     /// Says what to do about a question.
     pub async fn look_up(&self, name: &Name<'_>) -> Lookup {
         let now = self.means.clock.now();
-        let stamp = match self.means.store.look_up(name, now).await {
-            Found::Valid(entry) => return Lookup::Hit(entry),
-            Found::Apart(refusal) => return Lookup::Apart(refusal),
-            Found::Missing(stamp) => stamp,
-        };
+        match self.means.store.look_up(name, now).await {
+            Found::Valid(entry) => Lookup::Hit(entry),
+            Found::Apart(refusal) => Lookup::Apart(refusal),
+            Found::Missing(stamp) => self.board(name, stamp),
+            Found::Stale(entry, stamp) => match self.board(name, stamp) {
+                Lookup::Miss(ticket) | Lookup::Alone(ticket) => Lookup::Stale(entry, Errand::Lead(ticket)),
+                Lookup::Wait(flight) => Lookup::Stale(entry, Errand::Join(flight)),
+                found @ (Lookup::Hit(_) | Lookup::Stale(..) | Lookup::Apart(_)) => found,
+            },
+        }
+    }
+
+    /// Joins a fetch of this state of the world, or leads one.
+    fn board(&self, name: &Name<'_>, stamp: Stamp) -> Lookup {
         if self.means.was_refused(name.fingerprint) {
             return Lookup::Alone(Ticket::new(name, Flight::alone(stamp), &self.means));
         }
@@ -99,6 +143,36 @@ impl Cache {
                 }
             }
         }
+    }
+
+    /// Is an entry that was found a while ago still true?
+    pub fn stands(&self, entry: &Entry) -> bool {
+        self.means.store.stands(entry)
+    }
+
+    /// Asks to fetch again what is still of use. Whoever gets a ticket is the only one, here and
+    /// among all who share the store.
+    pub async fn renew(&self, name: &Name<'_>) -> Option<Ticket> {
+        let stamp = self.means.store.renew(name).await?;
+        match self.means.flights.board(name.fingerprint, stamp) {
+            Boarding::Leads(flight) => Some(Ticket::new(name, flight, &self.means)),
+            Boarding::Joined(_) | Boarding::Full(_) => None,
+        }
+    }
+
+    /// Takes the turn to try something with an entry that can wait: one in [`REST`], whatever comes of it.
+    pub fn take_turn(&self, fingerprint: &Fingerprint) -> bool {
+        let now = self.means.clock.now();
+        let is_resting = self.is_resting(fingerprint);
+        if !is_resting {
+            self.means.resting.insert(*fingerprint, now + REST);
+        }
+        !is_resting
+    }
+
+    /// Was it tried a moment ago?
+    pub fn is_resting(&self, fingerprint: &Fingerprint) -> bool {
+        self.means.resting.get(fingerprint).is_some_and(|until| self.means.clock.now() < until)
     }
 
     /// Notes that a write is about to be forwarded; the only way in is `invalidation`.
@@ -121,14 +195,16 @@ impl Cache {
         self.means.store.leave(announced, self.means.clock.now());
     }
 
-    /// Carries out what was announced and is past its deadline; the only way in is `invalidation`.
-    pub async fn sweep(&self) {
-        self.means.store.sweep(self.means.clock.now()).await;
+    /// Carries out what was announced and is past its deadline, and says what that was; the only way in is
+    /// `invalidation`.
+    pub async fn sweep(&self) -> Vec<Tag> {
+        self.means.store.sweep(self.means.clock.now()).await
     }
 
     /// What the store holds.
     pub fn usage(&self) -> Usage {
-        self.means.store.usage()
+        let (forms_made, forms_put_off) = self.means.press.counts();
+        Usage { forms_made, forms_put_off, ..self.means.store.usage() }
     }
 
     /// Who shares the store; nobody where it is this process's own.

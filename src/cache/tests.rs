@@ -19,6 +19,7 @@ use crate::key::{Key, Question, Terms};
 const TTL: Duration = Duration::from_secs(60);
 const WISH: Wish = Wish {
     ttl: TTL,
+    useful_for: Duration::ZERO,
     body_bytes_max: 1024,
     writing: Writing::Plain,
     is_error: |body| body.starts_with(b"{\"code\""),
@@ -93,7 +94,9 @@ impl Story {
     async fn hit(&self) -> Option<Bytes> {
         match self.look_up().await {
             Lookup::Hit(entry) => Some(entry.body.clone()),
-            Lookup::Wait(_) | Lookup::Miss(_) | Lookup::Alone(_) | Lookup::Apart(_) => None,
+            Lookup::Wait(_) | Lookup::Miss(_) | Lookup::Alone(_) | Lookup::Apart(_) | Lookup::Stale(..) => {
+                None
+            }
         }
     }
 }
@@ -286,4 +289,79 @@ async fn memory_stays_within_its_bound_and_tags_go_with_their_entries() {
     assert!(usage.entries > 100, "{usage:?}");
     assert_eq!(usage.entries + usage.evictions, 5_000, "{usage:?}");
     assert!(usage.tags < 20_000, "{usage:?}");
+}
+
+/// Fills with rows that shrink to a tenth.
+async fn fill_rows(ticket: Ticket, rows: usize) -> Filled {
+    let body = Bytes::from(format!("[{}]", vec!["{\"city\":\"Dakar\"}"; rows].join(",")));
+    ticket.share(admitted(), None).run(Full::new(body), Wish { body_bytes_max: 1 << 20, ..WISH }).await
+}
+
+impl Story {
+    async fn entry(&self) -> Arc<Entry> {
+        match self.look_up().await {
+            Lookup::Hit(entry) => entry,
+            other => panic!("not a hit: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_form_is_made_for_whoever_asks_next_and_weighs_what_it_weighs() {
+    let story = story();
+    fill_rows(story.miss().await, 1_000).await;
+    let (entry, before) = (story.entry().await, story.cache.usage());
+    story.cache.wish_for(&story.fingerprint, &entry, Coding::Gzip);
+    // made in their order, so this one is there after that one
+    story.cache.make(&story.fingerprint, &entry, Coding::Zstd).await;
+    let hit = story.entry().await;
+    assert!(Arc::ptr_eq(&hit, &entry), "the entry itself has them");
+    let forms: usize = Coding::ALL.iter().map(|coding| hit.forms.get(*coding).unwrap().body.len()).sum();
+    assert!(forms < entry.body.len() / 5, "{forms} of {}", entry.body.len());
+    let after = story.cache.usage();
+    assert_eq!(after.bytes, entry.bytes() as u64);
+    assert!(after.bytes >= before.bytes + forms as u64, "{before:?} {after:?}");
+    assert_eq!((after.forms_made, after.entries, after.evictions), (2, 1, 0));
+}
+
+#[tokio::test]
+async fn no_form_is_made_of_what_is_gone() {
+    let story = story();
+    fill_rows(story.miss().await, 1_000).await;
+    let entry = story.entry().await;
+    story.change(&["a"]).await;
+    fill_rows(story.miss().await, 1_001).await;
+    let newer = story.entry().await;
+    story.cache.wish_for(&story.fingerprint, &entry, Coding::Gzip);
+    story.cache.make(&story.fingerprint, &newer, Coding::Gzip).await;
+    assert!(entry.forms.get(Coding::Gzip).is_none());
+    assert!(Arc::ptr_eq(&story.entry().await, &newer), "and it did not come back");
+    // whoever holds it in their hand and takes nothing else gets it, and nobody else
+    story.cache.make(&story.fingerprint, &entry, Coding::Gzip).await;
+    assert!(entry.forms.get(Coding::Gzip).is_some());
+    assert!(Arc::ptr_eq(&story.entry().await, &newer));
+}
+
+#[tokio::test]
+async fn forms_keep_memory_within_its_bound() {
+    let mut story = story_within(256 * 1024);
+    for i in 0..200 {
+        story.key = Key::new("t", &i.to_string());
+        story.fingerprint = fingerprint(&format!("/{i}"));
+        fill_rows(story.miss().await, 200).await;
+    }
+    let full = story.cache.usage();
+    for i in 0..200 {
+        story.fingerprint = fingerprint(&format!("/{i}"));
+        if let Some(entry) = story.cache.recall(&story.fingerprint, story.clock.now()) {
+            for coding in Coding::ALL {
+                story.cache.make(&story.fingerprint, &entry, coding).await;
+                let usage = story.cache.usage();
+                assert!(usage.bytes <= usage.bytes_max, "{usage:?}");
+            }
+        }
+    }
+    let usage = story.cache.usage();
+    assert!(usage.forms_made > 50 && usage.entries < full.entries, "{usage:?} {full:?}");
+    assert_eq!(usage.entries + usage.evictions, 200, "{usage:?}");
 }

@@ -2,6 +2,8 @@
 
 pub mod check;
 mod demo;
+mod doctor;
+mod entries;
 mod exit;
 mod explain;
 mod health;
@@ -48,6 +50,12 @@ enum Command {
     Lock(lock::Command),
     /// Show how much a running proxy answers from its cache, and by which rules
     Stats(stats::Flags),
+    /// Tell what works, what does not, and what to do: upstream, keys, clock, rules, store, fleet, machine
+    Doctor(Box<doctor::DoctorFlags>),
+    /// List what a running proxy remembers
+    Keys(entries::KeysFlags),
+    /// Show what a running proxy says about one key, and with --body what is stored
+    Get(entries::GetFlags),
     /// Tell by the exit code whether a running proxy is ready: for probes
     Health(health::Flags),
     /// Make entries disappear, here and from every proxy that shares the store
@@ -80,6 +88,9 @@ pub fn run() -> Exit {
         Ok(Line { command: Command::Schema(command) }) => schema::run(&command),
         Ok(Line { command: Command::Lock(command) }) => lock::run(&command),
         Ok(Line { command: Command::Stats(flags) }) => stats::run(&flags),
+        Ok(Line { command: Command::Doctor(flags) }) => doctor::run(&flags),
+        Ok(Line { command: Command::Keys(flags) }) => entries::keys(&flags),
+        Ok(Line { command: Command::Get(flags) }) => entries::get(&flags),
         Ok(Line { command: Command::Health(flags) }) => health::run(&flags),
         Ok(Line { command: Command::Purge(flags) }) => purge::run(&flags),
         Ok(Line { command: Command::Demo(flags) }) => demo::run(&flags),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::identity::APIKEY;
 use crate::plan::{Derived, Evidence, Plan, Planner, ReadPlan, WriteAction, WritePlan};
 use crate::postgrest::{Embed, Path, Payload, Query, Reads, Resource};
-use crate::rules::{RuleSet, Schema};
+use crate::rules::{Freshness, RuleSet, Schema};
 use crate::units::display_duration;
 
 use super::asked::Asked;
@@ -84,6 +84,9 @@ pub struct Read {
     /// At most the ttl: no answer outlives its caller's token.
     pub lifetime: String,
     pub ends_with_token: bool,
+    /// What may be served past that time, and what is fetched before it is over.
+    #[serde(default)]
+    pub freshness: Vec<Noted>,
     pub tags: Vec<Noted>,
     pub unresolved: Vec<Noted>,
 }
@@ -156,6 +159,7 @@ fn read(plan: &ReadPlan, rules: &RuleSet, asked: &Asked, now_unix: u64) -> Read 
         ttl: display_duration(plan.ttl),
         lifetime: display_duration(lifetime),
         ends_with_token: lifetime < plan.ttl,
+        freshness: freshness(plan.rule.freshness),
         tags: plan
             .tags()
             .iter()
@@ -163,6 +167,25 @@ fn read(plan: &ReadPlan, rules: &RuleSet, asked: &Asked, now_unix: u64) -> Read 
             .collect(),
         unresolved: plan.unresolved().iter().map(|word| unresolved(word, asked, rules.schema())).collect(),
     }
+}
+
+fn freshness(freshness: Freshness) -> Vec<Noted> {
+    let Freshness { while_revalidate, if_error, jitter_percent, refresh_ahead } = freshness;
+    let times = [
+        (while_revalidate, "served past its time", "while it is fetched again"),
+        (if_error, "served past its time", "where the upstream has no answer"),
+        (refresh_ahead, "fetched before its end", "when it is asked for then"),
+    ];
+    let times = times.into_iter().filter(|(time, ..)| !time.is_zero());
+    let times = times.map(|(time, what, when)| Noted {
+        name: what.to_owned(),
+        note: format!("{}, {when}", display_duration(time)),
+    });
+    let jitter = (jitter_percent > 0).then(|| Noted {
+        name: "shortened".to_owned(),
+        note: format!("by up to {jitter_percent}%, by chance"),
+    });
+    times.chain(jitter).collect()
 }
 
 /// The target without an API key that somebody put into it.

@@ -7,8 +7,10 @@
 mod asked;
 mod explanation;
 mod guards;
+mod rules;
 mod tags;
 
 pub use asked::{Asked, NoRequest, header_line};
 pub use explanation::{Explanation, Noted, Outcome, Read, Reason, RuleName, Write};
 pub use guards::limits_of;
+pub use rules::rules_of;

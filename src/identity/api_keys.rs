@@ -6,6 +6,7 @@
 use std::fmt;
 
 use super::claim::{Claim, read_claims};
+use super::keys::Keys;
 use super::opaque::claims_privilege;
 use super::reason::Reason;
 use super::token::Token;
@@ -34,6 +35,16 @@ pub enum PublicKind {
     Publishable,
     /// A JWT with the role `anon`, believed because the operator configured it.
     LegacyAnon,
+}
+
+impl PublicKind {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Publishable => "publishable",
+            Self::LegacyAnon => "anon",
+        }
+    }
 }
 
 /// A public key and what is known about it.
@@ -68,6 +79,22 @@ impl ApiKeys {
     /// The key with which signed-out reads are made: the first that was configured.
     pub fn first(&self) -> Option<&str> {
         self.keys.first().map(|key| key.text.as_str())
+    }
+
+    /// What is known of each: its kind, and when it ends, in seconds since 1970.
+    pub fn known(&self) -> impl Iterator<Item = (PublicKind, Option<u64>)> {
+        self.keys.iter().map(|key| (key.kind, key.expires))
+    }
+
+    /// Whether these keys signed the first legacy key; nothing where there is none, or no key of its kind.
+    pub fn are_signed_by(&self, keys: &Keys) -> Option<bool> {
+        let legacy = self.keys.iter().find(|key| key.is_token())?;
+        let token = Token::parse(&legacy.text).ok()?;
+        match keys.verify(&token) {
+            Ok(_) => Some(true),
+            Err(Reason::Signature) => Some(false),
+            Err(_) => None,
+        }
     }
 
     /// These keys stand in every visitor's browser, so how long a comparison takes gives nothing away.

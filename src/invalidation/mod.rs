@@ -10,6 +10,7 @@
 use std::sync::Arc;
 
 use crate::cache::{Announced, Cache, Change, Closed};
+use crate::cdn::Purges;
 use crate::consistency::Consistency;
 use crate::key::Tag;
 use crate::lately::{Happened, Why};
@@ -21,17 +22,26 @@ pub struct Invalidator {
     cache: Arc<Cache>,
     metrics: Metrics,
     why: Why,
+    /// A network in front, which is told after everybody else.
+    network: Option<Purges>,
 }
 
 impl Invalidator {
     /// The door to one cache, for writes.
     pub fn new(cache: Arc<Cache>, metrics: Metrics) -> Self {
-        Self { cache, metrics, why: Why::default() }
+        Self { cache, metrics, network: None, why: Why::default() }
     }
 
     /// The same door, for whoever else learns of changes.
+    #[must_use]
     pub fn because(self, why: Why) -> Self {
         Self { why, ..self }
+    }
+
+    /// The same, with a network in front that hears of every change. Nobody waits for it.
+    #[must_use]
+    pub fn telling(self, network: Option<Purges>) -> Self {
+        Self { network, ..self }
     }
 
     /// Notes that a write which may change these is about to be forwarded.
@@ -50,7 +60,8 @@ impl Invalidator {
 
     /// Carries out what was announced, by whomever, and is past its deadline.
     pub async fn sweep(&self) {
-        self.cache.sweep().await;
+        let changed = self.cache.sweep().await;
+        self.tell(&changed);
     }
 
     async fn carry_out(&self, change: Change<'_>) {
@@ -61,9 +72,17 @@ impl Invalidator {
         let (began, at_millis) = (clock.now(), clock.unix_millis());
         self.cache.change(change).await;
         self.metrics.invalidated(tags.len());
+        self.tell(tags);
         let took = clock.now().saturating_duration_since(began);
         let names = tags.iter().map(Tag::as_str);
         self.metrics.lately.changed(Happened::new(self.why, names, at_millis, took));
+    }
+
+    /// The network may ask again at once: by now it is answered with what is so.
+    fn tell(&self, tags: &[Tag]) {
+        if let Some(network) = &self.network {
+            network.note(tags);
+        }
     }
 }
 

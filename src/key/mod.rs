@@ -9,6 +9,8 @@
 mod escape;
 mod fingerprint;
 mod fold;
+mod glob;
+mod label;
 mod lock_name;
 mod operation;
 mod pattern;
@@ -18,6 +20,8 @@ mod template;
 
 pub use escape::escape;
 pub use fingerprint::{Fingerprint, Question, Terms};
+pub use glob::{KeyGlob, KeyGlobMistake};
+pub use label::{Label, Labels};
 pub use lock_name::{LockName, LockNameMistake};
 pub use operation::OperationName;
 pub use pattern::{Pattern, PatternMistake};

@@ -16,6 +16,7 @@ use http::{HeaderName, Method};
 use quick_cache::sync::Cache;
 use quick_cache::{Equivalent, Weighter};
 
+use crate::key::Labels;
 use crate::rules::RuleSet;
 
 use super::Framing;
@@ -312,6 +313,9 @@ impl Weighter<Meeting, Told> for ByLength {
 impl Weighter<Read, Arc<ReadPlan>> for ByLength {
     fn weight(&self, read: &Read, plan: &Arc<ReadPlan>) -> u64 {
         let texts = [&*read.target, &plan.question.target, plan.key.as_str()];
-        ONE_BYTES + texts.map(|text| text.len() as u64).iter().sum::<u64>()
+        // told of later, so weighed before: at most the two headers, and the tags that they are made of
+        let labels =
+            if plan.rule.downstream.to_networks.is_some() { 4 * Labels::BYTES_MAX as u64 } else { 0 };
+        ONE_BYTES + labels + texts.map(|text| text.len() as u64).iter().sum::<u64>()
     }
 }

@@ -7,11 +7,12 @@ use std::time::Duration;
 use http::{HeaderMap, Method};
 
 use crate::identity::APIKEY;
-use crate::key::{Fingerprint, Key, Placeholder, Question, Tag};
+use crate::key::{Fingerprint, Key, Labels, Placeholder, Question, Tag};
 use crate::postgrest::{Path, Query, Resource};
 use crate::rules::{Caching, LimitRule, QueryView, ReadMatch, ReadRule, RuleSet};
 
 use super::memo::Manner;
+use super::sharing::EVERYBODY;
 use super::terms::{Told, terms};
 use super::{Framing, Pass, Planner, Request, tables};
 
@@ -34,6 +35,8 @@ pub struct ReadPlan {
     patterns: Box<[Tag]>,
     /// Found out when it is first needed, which for a hit is never.
     dependence: OnceLock<Dependence>,
+    /// Found out when it is first needed, and only where networks may keep the answer.
+    labels: OnceLock<Option<Labels>>,
     rules: Arc<RuleSet>,
     /// The limits that count it.
     pub(super) limits: Box<[Arc<LimitRule>]>,
@@ -49,13 +52,27 @@ struct Dependence {
 impl ReadPlan {
     /// How long an answer that is complete now may be served.
     pub fn lifetime(&self, now_unix: u64) -> Duration {
-        let left =
-            self.expires.map_or(Duration::MAX, |end| Duration::from_secs(end.saturating_sub(now_unix)));
-        self.ttl.min(left)
+        self.ttl.min(self.token_left(now_unix))
+    }
+
+    /// The same with the rule's jitter, and how long after that it may be of use: never past the token.
+    pub fn keeping(&self, now_unix: u64, chance: u64) -> (Duration, Duration) {
+        let (freshness, left) = (&self.rule.freshness, self.token_left(now_unix));
+        let ttl = freshness.shorten(self.ttl, chance).min(left);
+        (ttl, freshness.useful_for().min(left.saturating_sub(ttl)))
+    }
+
+    fn token_left(&self, now_unix: u64) -> Duration {
+        self.expires.map_or(Duration::MAX, |end| Duration::from_secs(end.saturating_sub(now_unix)))
+    }
+
+    /// Whether some write may have its answer fetched again at once.
+    pub fn is_refilled(&self) -> bool {
+        self.rules.refills()
     }
 
     /// Whether its terms still hold: a plan may be remembered for longer than a token lives.
-    pub(super) fn is_alive(&self, now_unix: u64) -> bool {
+    pub fn is_alive(&self, now_unix: u64) -> bool {
         self.expires.is_none_or(|end| end > now_unix)
     }
 
@@ -67,6 +84,16 @@ impl ReadPlan {
     /// Embeds that no schema knows; because of them it depends on every table.
     pub fn unresolved(&self) -> &[String] {
         &self.dependence().unresolved
+    }
+
+    /// What a network that may keep the answer for others is told to call it by. `None` where it may not: the
+    /// rule does not say so, the answer is not fetched for everybody alike, or it has more names than fit.
+    pub fn labels(&self) -> Option<&Labels> {
+        let is_shared = self.rule.downstream.to_networks.is_some();
+        if !is_shared || self.question.terms.sharing() != EVERYBODY {
+            return None;
+        }
+        self.labels.get_or_init(|| Labels::of(self.tags())).as_ref()
     }
 
     fn dependence(&self) -> &Dependence {
@@ -135,6 +162,7 @@ impl Planner {
             expires: told.expires,
             patterns: rule.patterns.iter().flat_map(|pattern| pattern.tags_of_key(&full_key)).collect(),
             dependence: OnceLock::new(),
+            labels: OnceLock::new(),
             limits: rules.limits(&Method::GET, request.path.decoded()).into(),
             rules: Arc::clone(rules),
         })

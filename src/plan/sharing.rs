@@ -16,6 +16,9 @@ use crate::key::Scope;
 use super::Pass;
 use super::terms::verbatim;
 
+/// What tells answers for everybody apart from those for some.
+pub(super) const EVERYBODY: &str = "public";
+
 /// Who shares an answer.
 #[derive(Debug, Default)]
 pub(super) struct Sharing {
@@ -87,7 +90,7 @@ fn signed_out(verifier: &Verifier) -> Sharing {
     {
         headers = vec![(AUTHORIZATION, bearer), (HeaderName::from_static(APIKEY), apikey)];
     }
-    Sharing { headers, told_apart_by: "public".into(), ..Sharing::default() }
+    Sharing { headers, told_apart_by: EVERYBODY.into(), ..Sharing::default() }
 }
 
 fn told_apart(scope: &Scope, user: &User) -> String {

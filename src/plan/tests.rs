@@ -1,5 +1,7 @@
 //! Head in, plan out: what is kept, what passes, and what a write takes away.
 
+use std::time::Duration;
+
 use http::{HeaderMap, Request};
 
 use super::*;
@@ -248,6 +250,27 @@ fn a_token_ends_the_life_of_its_answers() {
     assert_eq!(plan.lifetime(1_000).as_secs(), 10);
     assert_eq!(plan.lifetime(1_010).as_secs(), 0);
     assert_eq!(read("/rest/v1/properties?id=eq.5", &[]).lifetime(1_000).as_secs(), 3600);
+}
+
+#[test]
+fn no_answer_is_served_past_its_time_for_longer_than_its_token_lives() {
+    use base64::Engine;
+    let rules =
+        "version: 1\nreads: [{ match: /rest/v1/a, ttl: 10s, stale: { if_error: 1m, while_revalidate: 5s } }]";
+    let plan = |claims: &str| {
+        let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(claims);
+        let token = format!("Bearer e30.{payload}.c2ln");
+        let (rules, _warnings) = RuleSet::parse(rules, &Context::default()).unwrap();
+        let head = head("GET", "/rest/v1/a", &[("authorization", token.as_str())]);
+        Planner::new(rules, None).plan(&head, Framing::default(), 1_000)
+    };
+    for (claims, ttl, useful_for) in
+        [("{}", 10, 60), (r#"{"exp":1100}"#, 10, 60), (r#"{"exp":1030}"#, 10, 20), (r#"{"exp":1005}"#, 5, 0)]
+    {
+        let Plan::Read(plan) = plan(claims) else { panic!("{claims}") };
+        let seconds = Duration::from_secs;
+        assert_eq!(plan.keeping(1_000, 0), (seconds(ttl), seconds(useful_for)), "{claims}");
+    }
 }
 
 /// What a write takes away: its method and target, its Prefer, its body and the returned rows.

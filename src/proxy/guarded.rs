@@ -4,6 +4,7 @@
 //! ends it in between leaves the lock until its hold ends and the operation in
 //! doubt, because the upstream may have been asked already.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -53,7 +54,7 @@ enum Ending {
 
 impl Proxy {
     /// Carries out a write once its guards allow it.
-    pub(super) async fn guarded(&self, plan: WritePlan, mut request: WriteRequest) -> Done {
+    pub(super) async fn guarded(self: &Arc<Self>, plan: WritePlan, mut request: WriteRequest) -> Done {
         if !plan.is_guarded() {
             return self.carry_out(plan, request).await;
         }

@@ -5,26 +5,33 @@
 //! every outcome is told in `outcome`, and everything that disappears goes
 //! through `invalidation`.
 
+mod accept_encoding;
 mod answering;
 mod arrival;
 mod body;
+mod conditional;
 mod decide;
 mod glimpse;
 mod guarded;
+mod means;
 mod metered;
 mod outcome;
 mod outlive;
 mod pass;
 mod read;
+mod refill;
 mod refusal;
 mod reject;
 mod report;
 mod respond;
+mod serve;
+mod stale;
 mod vet;
 mod write;
 
 pub use answering::Answering;
 pub use body::{Body, BodyBroken};
+pub use means::{Limits, Means, Tasks};
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -32,7 +39,7 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Guard};
 use http::header::ORIGIN;
 use http::request::Parts;
-use http::{Method, Request, Response};
+use http::{Request, Response};
 use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -45,10 +52,12 @@ use crate::invalidation::Invalidator;
 use crate::metrics::Metrics;
 use crate::plan::Plan;
 use crate::rules::RuleSet;
-use crate::upstream::{TrustedProxies, Upstream};
+use crate::trace::Tracer;
+use crate::upstream::Upstream;
 
 use metered::Meter;
 use outcome::Outcome;
+use refill::Refills;
 use reject::Rejection;
 use report::{Counted, Seen};
 use vet::Fault;
@@ -66,49 +75,6 @@ pub struct Peer {
     pub is_tls: bool,
 }
 
-/// What bounds a request.
-#[derive(Clone, Debug)]
-pub struct Limits {
-    /// Largest body that is kept, in bytes.
-    pub body_bytes_max: usize,
-    /// Methods that are forwarded beside the usual ones.
-    pub extra_methods: Vec<Method>,
-    /// Whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: TrustedProxies,
-}
-
-/// The owner of every task that outlives its request.
-#[derive(Clone, Debug, Default)]
-pub struct Tasks {
-    /// Awaited before the process ends.
-    pub tracker: TaskTracker,
-    /// Cancelled when the process ends: what could wait for ever stops waiting.
-    pub stopping: CancellationToken,
-}
-
-/// What a proxy is made of.
-#[derive(Debug)]
-pub struct Means {
-    /// Where answers are kept.
-    pub cache: Arc<Cache>,
-    /// Locks, operations and limits.
-    pub guards: Arc<Guards>,
-    /// Where they come from.
-    pub upstream: Upstream,
-    /// Tells who asks; without it every answer is for the very same credentials.
-    pub verifier: Option<Arc<Verifier>>,
-    /// What is counted.
-    pub metrics: Metrics,
-    /// What time it is.
-    pub clock: Clock,
-    /// What bounds a request.
-    pub limits: Limits,
-    /// Who owns what outlives a request.
-    pub tasks: Tasks,
-    /// Takes spans, where somebody wants them.
-    pub tracer: Option<crate::trace::Tracer>,
-}
-
 /// The proxy: everything that one request needs.
 #[derive(Debug)]
 pub struct Proxy {
@@ -119,22 +85,25 @@ pub struct Proxy {
     upstream: Upstream,
     verifier: Option<Arc<Verifier>>,
     invalidator: Invalidator,
+    refills: Refills,
     metrics: Metrics,
     clock: Clock,
     limits: Limits,
     tasks: TaskTracker,
     stopping: CancellationToken,
-    tracer: Option<crate::trace::Tracer>,
+    tracer: Option<Tracer>,
 }
 
 impl Proxy {
     /// A proxy that begins with these rules.
     pub fn new(rules: RuleSet, means: Means) -> Arc<Self> {
-        let Means { cache, guards, upstream, verifier, metrics, clock, limits, tasks, tracer } = means;
+        let Means { cache, invalidator, guards, upstream, verifier, metrics, clock, limits, tasks, tracer } =
+            means;
         Arc::new(Self {
             rules: ArcSwap::from_pointee(Counted::new(rules, verifier.clone(), &metrics)),
             verifier,
-            invalidator: Invalidator::new(Arc::clone(&cache), metrics.clone()),
+            invalidator,
+            refills: Refills::new(),
             cache,
             guards,
             upstream,

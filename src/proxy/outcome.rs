@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue};
 
 use crate::cache::Refusal;
+use crate::hit_counts::Unsent;
 use crate::plan::Pass;
 
 /// The header of RFC 9211.
@@ -14,11 +15,13 @@ pub(super) const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-statu
 #[derive(Debug)]
 pub(super) enum Outcome {
     /// Served from memory: how long it may still be served, and how large it is.
-    Hit { left: Duration, bytes: u64 },
+    Hit { left: Duration, bytes: u64, unsent: Unsent },
+    /// Served past its time: how long past it, how large it is, and why.
+    Stale { past: Duration, bytes: u64, staleness: Staleness, unsent: Unsent },
     /// Fetched, and kept if it arrives whole.
-    Stored,
+    Stored { unsent: Unsent },
     /// Shared a fetch that somebody else had begun.
-    Joined,
+    Joined { unsent: Unsent },
     /// Fetched for a rule, but not to be kept.
     Unkept { refusal: Refusal },
     /// Passed through.
@@ -33,12 +36,33 @@ pub(super) enum Outcome {
     Failed(&'static str),
 }
 
+/// Why an answer is served past its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Staleness {
+    /// Another one is being fetched.
+    Revalidating,
+    /// The upstream was asked and had none.
+    UpstreamFailed,
+    /// It had none a moment ago and is not asked with every request.
+    UpstreamResting,
+}
+
+impl Staleness {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Revalidating => "stale-while-revalidate",
+            Self::UpstreamFailed | Self::UpstreamResting => "stale-if-error",
+        }
+    }
+}
+
 impl Outcome {
     /// The kind, for the latency histogram.
     pub(super) fn kind(&self) -> Kind {
         match self {
-            Self::Hit { .. } => Kind::Hit,
-            Self::Stored | Self::Joined | Self::Unkept { .. } => Kind::Miss,
+            Self::Stale { staleness: Staleness::UpstreamFailed, .. } => Kind::Miss,
+            Self::Hit { .. } | Self::Stale { .. } => Kind::Hit,
+            Self::Stored { .. } | Self::Joined { .. } | Self::Unkept { .. } => Kind::Miss,
             Self::Passed(_) => Kind::Pass,
             Self::Written { .. } | Self::Replayed => Kind::Write,
             Self::Refused(_) | Self::Failed(_) => Kind::Refused,
@@ -49,8 +73,9 @@ impl Outcome {
     pub(super) fn as_str(&self) -> &'static str {
         match self {
             Self::Hit { .. } => "hit",
-            Self::Stored => "miss",
-            Self::Joined => "joined",
+            Self::Stale { .. } => "stale",
+            Self::Stored { .. } => "miss",
+            Self::Joined { .. } => "joined",
             Self::Unkept { .. } => "unkept",
             Self::Passed(pass) => pass.as_str(),
             Self::Written { .. } => "write",
@@ -60,14 +85,31 @@ impl Outcome {
         }
     }
 
+    /// What of the answer's body was not sent.
+    pub(super) fn unsent(&self) -> Unsent {
+        match self {
+            Self::Hit { unsent, .. }
+            | Self::Stale { unsent, .. }
+            | Self::Stored { unsent }
+            | Self::Joined { unsent } => *unsent,
+            Self::Unkept { .. }
+            | Self::Passed(_)
+            | Self::Written { .. }
+            | Self::Replayed
+            | Self::Refused(_)
+            | Self::Failed(_) => Unsent::Nothing,
+        }
+    }
+
     /// Why, where the outcome alone does not say.
     pub(super) fn reason(&self) -> &'static str {
         match self {
             Self::Unkept { refusal } => refusal.as_str(),
+            Self::Stale { staleness, .. } => staleness.as_str(),
             Self::Refused(reason) | Self::Failed(reason) => reason,
             Self::Hit { .. }
-            | Self::Stored
-            | Self::Joined
+            | Self::Stored { .. }
+            | Self::Joined { .. }
             | Self::Passed(_)
             | Self::Written { .. }
             | Self::Replayed => "",
@@ -82,8 +124,14 @@ impl Outcome {
                 let ttl = number.format(left.as_secs());
                 ["larder; hit; ttl=", ttl, "; key=\"", key, "\""].concat()
             }
-            Self::Stored => ["larder; fwd=miss; stored; key=\"", key, "\""].concat(),
-            Self::Joined => ["larder; fwd=miss; collapsed; key=\"", key, "\""].concat(),
+            Self::Stale { past, staleness, .. } => {
+                let found = if *staleness == Staleness::UpstreamFailed { "fwd=stale" } else { "hit" };
+                let past = number.format(past.as_secs());
+                let why = staleness.as_str();
+                ["larder; ", found, "; ttl=-", past, "; key=\"", key, "\"; detail=", why].concat()
+            }
+            Self::Stored { .. } => ["larder; fwd=miss; stored; key=\"", key, "\""].concat(),
+            Self::Joined { .. } => ["larder; fwd=miss; collapsed; key=\"", key, "\""].concat(),
             Self::Unkept { refusal } => {
                 ["larder; fwd=miss; key=\"", key, "\"; detail=", refusal.as_str()].concat()
             }

@@ -1,5 +1,6 @@
 //! GET: look up, wait or fetch, fill.
 
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,7 +10,7 @@ use tokio::sync::oneshot;
 use tracing::info;
 
 use crate::cache::{
-    Answer, Dependent, Entry, Filled, Flight, Landing, Lookup, Name, Refusal, Ticket, Wish, Writing, judge,
+    Answer, Dependent, Filled, Flight, Landing, Lookup, Name, Refusal, Ticket, Wish, Writing, judge,
 };
 use crate::key::Tag;
 use crate::metrics::observe;
@@ -23,19 +24,16 @@ use super::outcome::Outcome;
 use super::outlive::outlive;
 use super::reject::Rejection;
 use super::report::question;
-use super::{Done, Proxy, respond};
+use super::respond::{self, Reader};
+use super::serve::reader;
+use super::stale::Asking;
+use super::{Done, Proxy, conditional};
 
 /// How often a request looks up again because whoever fetched for it vanished.
 /// Once is rare; more often means something is wrong, so it then asks for itself.
 const LOOK_UPS_MAX: usize = 3;
 
 impl Proxy {
-    /// Serves what is at hand, without waiting for anything.
-    pub(super) fn recall(&self, plan: &ReadPlan, request: &HeaderMap, now: Instant) -> Option<Done> {
-        let entry = self.cache.recall(&plan.fingerprint, now)?;
-        Some(Self::serve(&entry, request, now))
-    }
-
     /// Serves what is remembered; otherwise one caller fetches and the rest share.
     ///
     /// Cancel safe: a fetch is a task of its own and goes on for the others.
@@ -46,23 +44,25 @@ impl Proxy {
         mut meter: Option<&mut Meter>,
     ) -> Done {
         let answer = Planned(plan);
-        let name = Name {
-            key: &plan.key,
-            fingerprint: &plan.fingerprint,
-            answer: &answer,
-            consistency: plan.rule.consistency,
-            writing: writing(plan),
-        };
         for _ in 0..LOOK_UPS_MAX {
-            match self.cache.look_up(&name).await {
-                Lookup::Hit(entry) => return Self::serve(&entry, request, self.clock.now()),
+            match self.cache.look_up(&name(plan, &answer)).await {
+                Lookup::Hit(entry) => {
+                    let reader = self.ready(plan, &entry, request).await;
+                    return self.serve(plan, &entry, reader, self.clock.now());
+                }
+                Lookup::Stale(entry, errand) => {
+                    let asking = Asking { plan, request, meter: meter.as_deref_mut() };
+                    if let Some(done) = self.outdated(&entry, errand, asking).await {
+                        return done;
+                    }
+                }
                 Lookup::Miss(ticket) | Lookup::Alone(ticket) => {
                     self.admit_upstream(meter.as_deref_mut()).await?;
                     return self.fetch(ticket, plan, request).await;
                 }
                 Lookup::Apart(refusal) => return self.ask_alone(plan, request, refusal).await,
                 Lookup::Wait(flight) => {
-                    if let Joined::Done(done) = self.join(&flight, request).await {
+                    if let Joined::Done(done) = self.join(plan, &flight, reader(plan, request)).await {
                         return done;
                     }
                 }
@@ -72,37 +72,57 @@ impl Proxy {
         self.ask_alone(plan, request, Refusal::TooLarge).await
     }
 
-    fn serve(entry: &Entry, request: &HeaderMap, now: Instant) -> Done {
-        let outcome = Outcome::Hit { left: entry.lifetime.left(now), bytes: entry.body.len() as u64 };
-        Ok((respond::from_entry(entry, request, now), outcome))
-    }
-
     /// Fetches for everybody aboard, and answers with what comes. If this client
     /// leaves, or once it has its answer and more is to come, a task goes on.
-    async fn fetch(self: &Arc<Self>, ticket: Ticket, plan: &Arc<ReadPlan>, request: &HeaderMap) -> Done {
+    pub(super) async fn fetch(
+        self: &Arc<Self>,
+        ticket: Ticket,
+        plan: &Arc<ReadPlan>,
+        request: &HeaderMap,
+    ) -> Done {
         let (tell, mut told) = oneshot::channel();
         let (proxy, fetched) = (Arc::clone(self), Arc::clone(plan));
-        let filling = outlive(&self.tasks, async move { proxy.fill(ticket, &fetched, tell).await });
+        let mut filling = outlive(&self.tasks, async move {
+            let _told = proxy.fill(ticket, &fetched, tell).await;
+        });
         let fetched = tokio::select! {
             biased;
-            () = filling => told.try_recv().ok(),
+            () = &mut filling => told.try_recv().ok(),
             told = &mut told => told.ok(),
         };
+        let reader = reader(plan, request);
         match fetched {
-            Some(Fetched::Shared(answer)) => Ok((respond::from_shared(answer, request), Outcome::Stored)),
-            Some(Fetched::Unshared(unshared)) => Ok(unkept(unshared, request)),
+            Some(Fetched::Shared(answer)) => {
+                if waits_for_all(reader) {
+                    tokio::select! {
+                        biased;
+                        () = filling => {}
+                        () = answer.settled() => {}
+                    }
+                }
+                let reader = self.certain(plan, &answer, reader);
+                let (response, unsent) = respond::from_shared(answer, reader);
+                Ok((response, Outcome::Stored { unsent }))
+            }
+            Some(Fetched::Unshared(unshared)) => Ok(unkept(unshared, reader)),
             Some(Fetched::Failed(status)) => Err(Rejection::Shared(status)),
             None => Err(Rejection::Lost),
         }
     }
 
     /// The fetch itself, which outlives the client that caused it.
-    async fn fill(&self, ticket: Ticket, plan: &ReadPlan, tell: oneshot::Sender<Fetched>) {
+    pub(super) async fn fill(
+        &self,
+        ticket: Ticket,
+        plan: &ReadPlan,
+        tell: oneshot::Sender<Fetched>,
+    ) -> Ended {
         let answer = match self.ask(plan).await {
             Ok(answer) => answer,
             Err(failure) => {
                 let _gone = tell.send(Fetched::Failed(failure.status()));
-                return ticket.fail(failure.status());
+                ticket.fail(failure.status());
+                return Ended::Failed;
             }
         };
         let (head, body) = answer.into_parts();
@@ -112,29 +132,61 @@ impl Proxy {
                 if let Some(answer) = fill.answer() {
                     let _gone = tell.send(Fetched::Shared(answer));
                 }
+                let chance = RandomState::new().hash_one(());
+                let (ttl, useful_for) = plan.keeping(self.clock.unix_seconds(), chance);
                 let wish = Wish {
-                    ttl: plan.lifetime(self.clock.unix_seconds()),
+                    ttl,
+                    useful_for,
                     body_bytes_max: self.limits.body_bytes_max,
                     writing: writing(plan),
                     is_error: is_error_object,
                 };
                 let filled = fill.run(body, wish).await;
                 self.report_fill(plan, filled);
+                Ended::Filled(filled)
             }
             Err(refusal) => {
                 self.report_fill(plan, Filled::Refused(refusal));
+                let status = head.status;
                 // whoever began this takes the answer along; the others hear that there is none for them
                 let unshared = Unshared { answer: Response::from_parts(head, body), refusal };
                 let _gone = tell.send(Fetched::Unshared(unshared));
                 ticket.refuse();
+                Ended::Refused(status)
             }
         }
     }
 
-    async fn join(&self, flight: &Flight, request: &HeaderMap) -> Joined {
+    /// What may be said to a reader of an answer that was just fetched. A network keeps it, and hears of a change
+    /// once: so it is told to keep what is still valid now, and nothing that a change may have overtaken.
+    fn certain<'r>(&self, plan: &ReadPlan, answer: &Answer, reader: Reader<'r>) -> Reader<'r> {
+        let is_valid = || {
+            let whole = answer.whole()?;
+            let kept = self.cache.recall(&plan.fingerprint, self.clock.now())?;
+            // a newer one may have come in already
+            (kept.validator == whole.validator).then_some(())
+        };
+        if reader.network.is_none() || is_valid().is_some() { reader } else { reader.in_doubt() }
+    }
+
+    /// A fetch that nobody waits for.
+    pub(super) async fn fill_unheard(&self, ticket: Ticket, plan: &ReadPlan) -> Ended {
+        let (tell, nobody) = oneshot::channel();
+        drop(nobody);
+        self.fill(ticket, plan, tell).await
+    }
+
+    pub(super) async fn join(&self, plan: &ReadPlan, flight: &Flight, reader: Reader<'_>) -> Joined {
         match flight.landing().await {
             Landing::Shared(head) => match head.answer() {
-                Some(answer) => Joined::Done(Ok((respond::from_shared(answer, request), Outcome::Joined))),
+                Some(answer) => {
+                    if waits_for_all(reader) {
+                        answer.settled().await;
+                    }
+                    let reader = self.certain(plan, &answer, reader);
+                    let (response, unsent) = respond::from_shared(answer, reader);
+                    Joined::Done(Ok((response, Outcome::Joined { unsent })))
+                }
                 None => Joined::LookAgain,
             },
             Landing::Failed(status) => Joined::Done(Err(Rejection::Shared(status))),
@@ -148,7 +200,7 @@ impl Proxy {
     /// can say, or may say, what is current.
     async fn ask_alone(&self, plan: &ReadPlan, request: &HeaderMap, refusal: Refusal) -> Done {
         let answer = self.ask(plan).await.map_err(Rejection::Upstream)?;
-        Ok(unkept(Unshared { answer, refusal }, request))
+        Ok(unkept(Unshared { answer, refusal }, reader(plan, request)))
     }
 
     /// Asks the upstream what the plan's question says, and nothing else.
@@ -200,8 +252,19 @@ fn writing(plan: &ReadPlan) -> Writing {
     if plan.rule.is_encrypted { Writing::Sealed } else { Writing::Plain }
 }
 
+/// What the cache is asked for.
+pub(super) fn name<'p>(plan: &'p ReadPlan, answer: &'p Planned<'p>) -> Name<'p> {
+    Name {
+        key: &plan.key,
+        fingerprint: &plan.fingerprint,
+        answer,
+        consistency: plan.rule.consistency,
+        writing: writing(plan),
+    }
+}
+
 /// The answer to a planned read.
-struct Planned<'p>(&'p ReadPlan);
+pub(super) struct Planned<'p>(pub(super) &'p ReadPlan);
 
 impl Dependent for Planned<'_> {
     fn tags(&self) -> &[Tag] {
@@ -211,13 +274,13 @@ impl Dependent for Planned<'_> {
 
 /// An answer that only the one who fetched it gets.
 #[derive(Debug)]
-struct Unshared {
+pub(super) struct Unshared {
     answer: upstream::Answer,
     refusal: Refusal,
 }
 
 /// What a fetch brings to the one who began it.
-enum Fetched {
+pub(super) enum Fetched {
     /// What everybody gets.
     Shared(Answer),
     /// What nobody else gets.
@@ -226,14 +289,30 @@ enum Fetched {
     Failed(StatusCode),
 }
 
+/// How a fetch ended.
+pub(super) enum Ended {
+    /// The upstream's answer could be shared.
+    Filled(Filled),
+    /// It could not; this was its status.
+    Refused(StatusCode),
+    /// There was none.
+    Failed,
+}
+
 /// What waiting for somebody else's fetch comes to.
-enum Joined {
+pub(super) enum Joined {
     Done(Done),
     LookAgain,
 }
 
-fn unkept(unshared: Unshared, request: &HeaderMap) -> (Response<Body>, Outcome) {
+/// Whether it matters for a reader that all of an answer is there before its head is sent: to hear that they
+/// have it, or for a network to hear whether it is kept.
+fn waits_for_all(reader: Reader<'_>) -> bool {
+    reader.network.is_some() || conditional::may_have_one(reader.request)
+}
+
+fn unkept(unshared: Unshared, reader: Reader<'_>) -> (Response<Body>, Outcome) {
     let mut response = respond::from_upstream(unshared.answer, &Method::GET);
-    respond::add_reader_headers(response.headers_mut(), request);
+    reader.add_to_unkept(response.headers_mut());
     (response, Outcome::Unkept { refusal: unshared.refusal })
 }

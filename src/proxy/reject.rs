@@ -30,6 +30,16 @@ pub(super) enum Rejection {
     Unannounced,
 }
 
+impl Rejection {
+    /// Is it the upstream that had no answer?
+    pub(super) fn is_upstreams(&self) -> bool {
+        match self {
+            Self::Upstream(_) | Self::Shared(_) | Self::Lost => true,
+            Self::Fault(_) | Self::Path(_) | Self::Guard(_) | Self::Unannounced => false,
+        }
+    }
+}
+
 /// What a client is told and what the log is told.
 pub(super) struct Words {
     pub(super) status: StatusCode,

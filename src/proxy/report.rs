@@ -119,9 +119,12 @@ impl Proxy {
                 self.metrics.lately.hit(seen.key());
             }
             _ => {
+                if let Outcome::Stale { bytes, .. } = outcome {
+                    self.metrics.saved_bytes.inc_by(*bytes);
+                }
                 self.note_miss(seen, outcome, took);
                 observe(&rules.latency[outcome.kind() as usize], took);
-                let is_stored = matches!(outcome, Outcome::Stored);
+                let is_stored = matches!(outcome, Outcome::Stored { .. });
                 let stored = rule.filter(|_| is_stored).and_then(|rule| rules.stored.get(rule.index));
                 match stored {
                     Some(stored) => stored.inc(),
@@ -129,6 +132,7 @@ impl Proxy {
                 }
             }
         }
+        rules.hits.count_unsent(outcome.unsent());
         if let Outcome::Passed(Pass::Unverified(reason)) = outcome {
             self.metrics.unverified_caller(reason.as_str());
         }
@@ -152,8 +156,8 @@ impl Proxy {
     fn note_miss(&self, seen: &Seen<'_>, outcome: &Outcome, took: Duration) {
         let Some(plan) = seen.plan else { return };
         let reason = match outcome {
-            Outcome::Stored => None,
-            Outcome::Joined => Some("joined another"),
+            Outcome::Stored { .. } => None,
+            Outcome::Joined { .. } => Some("joined another"),
             Outcome::Unkept { refusal } => Some(refusal.as_str()),
             _ => return,
         };
@@ -197,7 +201,7 @@ pub(super) fn question(plan: &ReadPlan) -> u64 {
 
 /// The line for a rule that says `debug: true`.
 fn tell_debug(key: &str, outcome: &Outcome, took: Duration) {
-    let word = if matches!(outcome, Outcome::Hit { .. }) { "HIT" } else { "MISS" };
+    let word = if matches!(outcome, Outcome::Hit { .. } | Outcome::Stale { .. }) { "HIT" } else { "MISS" };
     let ms = took.as_secs_f64() * 1000.0;
     info!(target: "larder::debug", key, ms, outcome = outcome.as_str(), reason = outcome.reason(), "{word}");
 }

@@ -1,54 +1,180 @@
 //! From an entry or an upstream's answer to the client's response.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, AGE, CACHE_CONTROL, HeaderMap, HeaderName,
-    HeaderValue, ORIGIN,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, AGE, CACHE_CONTROL, CONTENT_ENCODING,
+    CONTENT_LOCATION, ETAG, HeaderMap, HeaderName, HeaderValue, ORIGIN, VARY,
 };
-use http::{Method, Response};
+use http::{Method, Response, StatusCode};
 
-use crate::cache::{Answer, Entry};
+use crate::cache::{Answer, Entry, Form, Validator, is_text};
+use crate::hit_counts::Unsent;
+use crate::key::Labels;
+use crate::rules::Told;
 use crate::upstream::{self, clean_response};
 
+use super::accept_encoding::Accepted;
 use super::body::Body;
+use super::conditional::{Held, held};
 
 /// What a browser may read of a cached answer: what PostgREST exposes, and ours.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
-    "Content-Encoding, Content-Location, Content-Range, Content-Type, Date, Location, Server, \
+    "Content-Encoding, Content-Location, Content-Range, Content-Type, Date, ETag, Location, Server, \
      Transfer-Encoding, Range-Unit, Age, Cache-Status, Preference-Applied, Content-Profile, \
      Retry-After, RateLimit, RateLimit-Policy, Idempotent-Replayed",
 );
 
-/// Browsers keep an answer only if they ask again before each use: an
-/// invalidation does not reach them.
-const REVALIDATE: HeaderValue = HeaderValue::from_static("private, no-cache");
+/// What an answer says that is not kept and says nothing else.
+const UNKEPT: HeaderValue = HeaderValue::from_static("private, no-cache");
 
-/// Headers beside the stored ones: Age, Cache-Control and Cache-Status; browsers get two more.
-const ADDED_HEADERS: usize = 3;
+/// By what networks call an answer to take it away.
+const CACHE_TAG: HeaderName = HeaderName::from_static("cache-tag");
+const SURROGATE_KEY: HeaderName = HeaderName::from_static("surrogate-key");
 
-/// Answers with an entry. The body is shared with the cache, not copied.
-pub(super) fn from_entry(entry: &Entry, request: &HeaderMap, now: Instant) -> Response<Body> {
-    let mut response = Response::new(Body::whole(entry.body.clone()));
-    *response.status_mut() = entry.status;
-    let headers = response.headers_mut();
-    *headers = data_headers(&entry.headers);
-    headers.insert(AGE, HeaderValue::from(entry.lifetime.age(now).as_secs()));
-    headers.insert(CACHE_CONTROL, REVALIDATE);
-    allow_origin(headers, request);
+/// Headers beside the stored ones: Age, Cache-Control, Cache-Status, Content-Encoding, ETag and Vary; browsers
+/// and networks get two more.
+const ADDED_HEADERS: usize = 6;
+
+/// Who reads an answer that a rule keeps.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reader<'r> {
+    /// What they sent.
+    pub(super) request: &'r HeaderMap,
+    /// Which codings they take of the rule's answers.
+    pub(super) accepted: Accepted,
+    /// What the rule says to them alone.
+    pub(super) alone: &'r Told,
+    /// What it says to a network on the way that may keep the answer for others, and what that may call it.
+    pub(super) network: Option<(&'r Told, &'r Labels)>,
+}
+
+/// An answer that is there, all of it.
+#[derive(Clone, Copy, Debug)]
+struct There<'a> {
+    status: StatusCode,
+    headers: &'a [(HeaderName, HeaderValue)],
+    body: &'a Bytes,
+    /// What is sent in the body's place.
+    form: Option<&'a Form>,
+    /// Whether others may be sent another form.
+    has_forms: bool,
+    validator: &'a Validator,
+    age: Duration,
+}
+
+/// Answers with an entry in this form, and says what of it was not sent. The body is shared with the cache,
+/// not copied.
+pub(super) fn from_entry(
+    entry: &Entry,
+    form: Option<&Form>,
+    reader: Reader<'_>,
+    now: Instant,
+) -> (Response<Body>, Unsent) {
+    let Entry { status, headers, body, validator, .. } = entry;
+    let (status, has_forms, age) = (*status, entry.forms.can_be_coded(), entry.lifetime.age(now));
+    from_there(&There { status, headers, body, form, has_forms, validator, age }, reader)
+}
+
+/// Answers with a shared fetch: as it comes, or, if it has come already, as with an entry.
+pub(super) fn from_shared(answer: Answer, reader: Reader<'_>) -> (Response<Body>, Unsent) {
+    let Answer { status, headers, .. } = &answer;
+    if let Some(whole) = answer.whole() {
+        let (status, body, has_forms, age) = (*status, &whole.body, whole.has_forms, Duration::ZERO);
+        let (form, validator) = (None, &whole.validator);
+        return from_there(&There { status, headers, body, form, has_forms, validator, age }, reader);
+    }
+    let has_forms = is_text(headers);
+    let (status, mut headers) = (*status, data_headers(headers));
+    reader.add(&mut headers, Duration::ZERO, has_forms);
+    (made(status, headers, Body::Shared(answer.body)), Unsent::Nothing)
+}
+
+fn from_there(there: &There<'_>, reader: Reader<'_>) -> (Response<Body>, Unsent) {
+    if let Some(held) = held(reader.request, there.validator, |form| reader.accepted.takes(form)) {
+        let unsent = Unsent::NotModified(there.body.len() as u64);
+        return (not_modified(there, held, reader), unsent);
+    }
+    let mut headers = data_headers(there.headers);
+    headers.insert(ETAG, there.etag());
+    reader.add(&mut headers, there.age, there.has_forms);
+    let (body, unsent) = match there.form {
+        Some(form) => {
+            headers.insert(CONTENT_ENCODING, form.coding.header());
+            (&form.body, Unsent::Coded((there.body.len() - form.body.len()) as u64))
+        }
+        None => (there.body, Unsent::Nothing),
+    };
+    (made(there.status, headers, Body::whole(body.clone())), unsent)
+}
+
+/// Tells a client to use what it has: with what RFC 9110 15.4.5 asks for, and nothing else about the
+/// body, which the client knows already.
+fn not_modified(there: &There<'_>, held: Held, reader: Reader<'_>) -> Response<Body> {
+    let mut headers = HeaderMap::with_capacity(ADDED_HEADERS + 1);
+    for (name, value) in there.headers.iter().filter(|(name, _)| name == CONTENT_LOCATION) {
+        headers.append(name.clone(), value.clone());
+    }
+    let etag = match held {
+        Held::Form(coding) => there.validator.header_of(coding),
+        Held::Any => there.etag(),
+    };
+    headers.insert(ETAG, etag);
+    reader.add(&mut headers, there.age, there.has_forms);
+    made(StatusCode::NOT_MODIFIED, headers, Body::empty())
+}
+
+impl There<'_> {
+    /// The validator of what would be sent.
+    fn etag(&self) -> HeaderValue {
+        self.form.map_or_else(|| self.validator.header(), |form| &form.etag).clone()
+    }
+}
+
+fn made(status: StatusCode, headers: HeaderMap, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
     response
 }
 
-/// Answers with a shared fetch.
-pub(super) fn from_shared(answer: Answer, request: &HeaderMap) -> Response<Body> {
-    let mut response = Response::new(Body::Shared(answer.body));
-    *response.status_mut() = answer.status;
-    let headers = response.headers_mut();
-    *headers = data_headers(&answer.headers);
-    headers.insert(AGE, HeaderValue::from(0));
-    headers.insert(CACHE_CONTROL, REVALIDATE);
-    allow_origin(headers, request);
-    response
+impl Reader<'_> {
+    /// Adds what every answer of the rule says.
+    fn add(self, headers: &mut HeaderMap, age: Duration, has_forms: bool) {
+        // what a network may keep is known to be what is so: its own time begins now
+        let age = if self.network.is_some() { Duration::ZERO } else { age };
+        headers.insert(AGE, HeaderValue::from(age.as_secs()));
+        let told = match self.network {
+            Some((told, labels)) => {
+                headers.insert(CACHE_TAG, labels.cache_tag.clone());
+                headers.insert(SURROGATE_KEY, labels.surrogate_key.clone());
+                // what is kept for a reader without an origin is sent to one with an origin, too
+                allow_any_origin(headers);
+                told
+            }
+            None => {
+                allow_origin(headers, self.request);
+                self.alone
+            }
+        };
+        headers.insert(CACHE_CONTROL, told.cache_control.clone());
+        headers.insert(VARY, told.vary(has_forms).clone());
+    }
+
+    /// The same reader, to whom nothing is said that others may keep: it is not certain that what they are
+    /// sent is still what is so.
+    pub(super) fn in_doubt(self) -> Self {
+        Self { network: None, ..self }
+    }
+
+    /// Adds to an answer that is not kept what a browser needs, as the gateway would: it was fetched
+    /// without an Origin.
+    pub(super) fn add_to_unkept(self, headers: &mut HeaderMap) {
+        // such an answer may say something stricter
+        headers.entry(CACHE_CONTROL).or_insert(UNKEPT);
+        allow_origin(headers, self.request);
+    }
 }
 
 /// Answers with what the upstream said, word for word; only what belongs to its
@@ -60,14 +186,6 @@ pub(super) fn from_upstream(answer: upstream::Answer, method: &Method) -> Respon
     *response.status_mut() = head.status;
     *response.headers_mut() = head.headers;
     response
-}
-
-/// Answers that a rule reads are fetched without an Origin, so what a browser
-/// needs is added for each reader, as the gateway would.
-pub(super) fn add_reader_headers(headers: &mut HeaderMap, request: &HeaderMap) {
-    // an answer that was not to be kept may say something stricter
-    headers.entry(CACHE_CONTROL).or_insert(REVALIDATE);
-    allow_origin(headers, request);
 }
 
 fn allow_origin(headers: &mut HeaderMap, request: &HeaderMap) {

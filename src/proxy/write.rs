@@ -52,7 +52,7 @@ impl Proxy {
         answer.await.unwrap_or(Err(Rejection::Lost))
     }
 
-    pub(super) async fn carry_out(&self, plan: WritePlan, request: WriteRequest) -> Done {
+    pub(super) async fn carry_out(self: &Arc<Self>, plan: WritePlan, request: WriteRequest) -> Done {
         let method = request.method.clone();
         let announced = plan.reach(&Evidence::default()).tags;
         sabotage::die_at(Death::Announcing);
@@ -92,6 +92,7 @@ impl Proxy {
             });
         } else if is_known {
             announcement.changed(&reach.tags).await;
+            self.refill(&plan, reach.tags);
         } else if !sabotage::is(Bug::UnknownOutcomeIgnored) {
             announcement.in_doubt(&reach.tags).await;
         }

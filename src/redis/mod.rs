@@ -22,6 +22,8 @@ mod complaints;
 mod dial;
 mod lines;
 mod lua;
+mod reach;
+mod scan;
 mod sentinel;
 mod silence;
 mod upstash;
@@ -31,6 +33,8 @@ pub use address::{Address, AddressError};
 pub use advice::{Advice, advice};
 pub use channel::{Channel, Heard};
 pub use lua::Lua;
+pub use reach::reach;
+pub use scan::{NoCursor, ScanCursor};
 pub use silence::{Refusal, Silence};
 
 use std::fmt;

@@ -8,6 +8,7 @@
 use serde::Serialize;
 
 use super::fields::{At, Fields, entries, items, join, text, texts};
+use super::freshness::FreshnessEntry;
 use super::guard_entries::{self, IdempotencyEntry, LimitEntry, LockEntry};
 use super::mistake::{Findings, Spot};
 use super::yaml::{Node, Value};
@@ -17,9 +18,7 @@ const VERSION: &str = "1";
 
 /// Fields of the format that this version refuses, by the place they belong to.
 const LATER_AT_TOP: [&str; 1] = ["audit"];
-const LATER_IN_READS: [&str; 6] =
-    ["stale", "downstream", "refresh_ahead", "ttl_jitter", "negative", "replica_quiet"];
-const LATER_IN_WRITES: [&str; 1] = ["refresh"];
+const LATER_IN_READS: [&str; 2] = ["negative", "replica_quiet"];
 
 /// A name with what it stands for.
 #[derive(Debug, Serialize)]
@@ -61,6 +60,14 @@ pub(super) struct ReadEntry {
     pub(super) consistency: Option<At<String>>,
     /// Where it is not, what was kept before is not read: a digest of the document contains it.
     pub(super) encrypt: bool,
+    /// How long an answer is kept, not which one.
+    #[serde(skip)]
+    pub(super) freshness: FreshnessEntry,
+    /// Of how an answer is sent, not of the answer.
+    #[serde(skip)]
+    pub(super) compress: bool,
+    #[serde(skip)]
+    pub(super) downstream: Option<At<String>>,
     /// Changes no answer, so a digest of the document does not contain it.
     #[serde(skip)]
     pub(super) debug: bool,
@@ -82,6 +89,9 @@ pub(super) struct WriteEntry {
     pub(super) path: Option<At<String>>,
     pub(super) methods: Option<At<Vec<At<String>>>>,
     pub(super) invalidate: Option<Vec<At<String>>>,
+    /// Changes no answer.
+    #[serde(skip)]
+    pub(super) refresh: bool,
     #[serde(skip)]
     pub(super) lock: Option<LockEntry>,
     #[serde(skip)]
@@ -207,6 +217,9 @@ fn read_entry(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<Re
         cache: fields.text("cache", findings),
         consistency: fields.text("consistency", findings),
         encrypt: fields.flag("encrypt", findings),
+        downstream: fields.text("downstream", findings),
+        freshness: FreshnessEntry::read(&mut fields, findings),
+        compress: fields.flag_or("compress", true, findings),
         debug: fields.flag("debug", findings),
     };
     fields.close(&LATER_IN_READS, findings);
@@ -246,13 +259,14 @@ fn write_entry(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<W
             Some(At { value, spot: Spot { path, place: node.place } })
         }),
         invalidate: fields.node("invalidate").and_then(|(node, path)| invalidate(node, &path, findings)),
+        refresh: fields.flag("refresh", findings),
         lock: fields.node("lock").and_then(|(node, path)| guard_entries::lock(node, &path, findings)),
         idempotency: fields
             .node("idempotency")
             .and_then(|(node, path)| guard_entries::idempotency(node, &path, findings)),
         debug: fields.flag("debug", findings),
     };
-    fields.close(&LATER_IN_WRITES, findings);
+    fields.close(&[], findings);
     Some(entry)
 }
 

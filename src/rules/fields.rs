@@ -62,14 +62,19 @@ impl<'n> Fields<'n> {
 
     /// The field's `true` or `false`; absent is `false`.
     pub(super) fn flag(&mut self, name: &'static str, findings: &mut Findings<'_>) -> bool {
-        let Some((node, path)) = self.node(name) else { return false };
+        self.flag_or(name, false, findings)
+    }
+
+    /// The field's `true` or `false`, or what it is without it.
+    pub(super) fn flag_or(&mut self, name: &'static str, default: bool, findings: &mut Findings<'_>) -> bool {
+        let Some((node, path)) = self.node(name) else { return default };
         match &node.value {
             Value::Scalar { text, plain: true } if text == "true" => true,
             Value::Scalar { text, plain: true } if text == "false" => false,
             Value::Scalar { .. } | Value::List(_) | Value::Map(_) => {
                 let spot = Spot { path, place: node.place };
                 findings.mistake(&spot, format!("`{name}` is `true` or `false`"));
-                false
+                default
             }
         }
     }

@@ -7,9 +7,12 @@
 
 mod compile;
 mod condition;
+mod directives;
 mod document;
+mod downstream;
 mod duration;
 mod fields;
+mod freshness;
 mod guard_entries;
 mod guarding;
 mod learned;
@@ -25,6 +28,8 @@ mod unknown_writes;
 mod yaml;
 
 pub use condition::QueryView;
+pub use downstream::{Downstream, Told};
+pub use freshness::{Freshness, Use};
 pub use guarding::{
     Busy, By, Counts, IdempotencyRule, LimitRule, LimitWithoutStore, LockRule, LockWithoutStore, Quota,
     Window,

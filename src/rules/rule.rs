@@ -8,6 +8,8 @@ use http::{HeaderName, Method};
 use crate::consistency::Consistency;
 use crate::key::{Pattern, Scope, Template};
 
+use super::downstream::Downstream;
+use super::freshness::Freshness;
 use super::guarding::{IdempotencyRule, LockRule};
 
 /// What a read rule does with a matching GET.
@@ -51,6 +53,10 @@ pub struct ReadRule {
     pub consistency: Consistency,
     /// Request headers that change the answer; others are not sent upstream for this rule.
     pub vary: Vec<HeaderName>,
+    /// What may be served past its time, and what is fetched before it is over.
+    pub freshness: Freshness,
+    /// What everybody between larder and a reader is told.
+    pub downstream: Downstream,
     /// `encrypt: true`: sealed in a store that others can reach.
     pub is_encrypted: bool,
     /// What the query must be like.
@@ -85,6 +91,8 @@ pub struct WriteRule {
     pub invalidation: Invalidation,
     /// One at a time.
     pub lock: Option<Arc<LockRule>>,
+    /// `refresh: true`: what was in use and goes is fetched again at once.
+    pub refresh: bool,
     /// A repeat gets the first answer.
     pub idempotency: Option<IdempotencyRule>,
     /// Log a line for each write.

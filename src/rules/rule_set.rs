@@ -63,6 +63,8 @@ pub struct RuleSet {
     pub(super) limit_matcher: Matcher,
     /// Some write rule means GET or HEAD: nearly never, so that reads need not look.
     pub(super) writes_by_reading: bool,
+    /// Some write rule says `refresh: true`.
+    pub(super) refills: bool,
     pub(super) schema: Schema,
     pub(super) unknown_writes: UnknownWrites,
     pub(super) digest: [u8; 32],
@@ -120,6 +122,11 @@ impl RuleSet {
             .filter_map(|index| self.reads.get(index))
             .find(|rule| condition::all_hold(&rule.conditions, query))?;
         Some(ReadMatch { rule, captures: self.read_matcher.captures(rule.index, decoded_path) })
+    }
+
+    /// Whether some write has what it took away fetched again.
+    pub fn refills(&self) -> bool {
+        self.refills
     }
 
     /// Every write rule that matches: all of them apply.

@@ -4,11 +4,14 @@
 //! is seen by everybody on the machine. Who else's tokens count is no secret,
 //! and a setting like any other.
 
+use std::error::Error;
 use std::sync::Arc;
 
 use clap::Args;
+use tracing::warn;
 
 use crate::identity::{ApiKeys, Issuers, Keys, NEVER_IGNORED, Verifier};
+use crate::upstream::Origin;
 
 use super::jwks::KeySource;
 use super::settings::SettingMistake;
@@ -72,6 +75,20 @@ pub struct Callers {
     pub(super) upstream_issuers: Option<Issuers>,
     /// Where the keys of the other issuers are.
     pub(super) sources: Vec<KeySource>,
+}
+
+impl Callers {
+    /// Where keys are fetched from: those of other issuers, and the upstream's own.
+    pub(super) fn key_sources(&self, upstream: &Origin) -> Vec<KeySource> {
+        let issuers = self.upstream_issuers.clone();
+        let issuers = issuers.unwrap_or_else(|| Issuers::Only(vec![KeySource::upstream_issuer(upstream)]));
+        let mut sources = self.sources.clone();
+        match KeySource::of_upstream(upstream, issuers) {
+            Ok(source) => sources.push(source),
+            Err(error) => warn!(error = &error as &dyn Error, "the upstream's keys cannot be asked for"),
+        }
+        sources
+    }
 }
 
 /// Reads what flags and environment describe; none if they describe nothing.

@@ -15,6 +15,12 @@ pub(super) fn connections_affordable() -> usize {
     limit.map_or(usize::MAX, share_for_clients)
 }
 
+/// How many files may be open at most; none where nobody limits them.
+pub(super) fn openable() -> Option<u64> {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    maximum.or(current)
+}
+
 fn share_for_clients(descriptors: u64) -> usize {
     usize::try_from(descriptors / DESCRIPTORS_PER_CLIENT).unwrap_or(usize::MAX).max(1)
 }

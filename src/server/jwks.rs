@@ -156,6 +156,23 @@ enum FetchError {
     Set(#[from] JwksMistake),
 }
 
+/// Fetches a key set once, and says how many keys it has, or why it cannot be had.
+pub(super) async fn ask_keys(source: &KeySource, tls: rustls::ClientConfig) -> Result<usize, String> {
+    let fetched = timeout(PACE.fetch, fetch(client(tls), source.url.clone())).await;
+    fetched.unwrap_or(Err(FetchError::Slow)).map(|set| set.len()).map_err(|error| chain(&error))
+}
+
+/// An error and its causes in one line.
+fn chain(error: &dyn Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        line = format!("{line}: {source}");
+        cause = source.source();
+    }
+    line
+}
+
 type HttpClient = Client<HttpsConnector<HttpConnector>, Empty<Bytes>>;
 
 fn client(tls: rustls::ClientConfig) -> HttpClient {

@@ -4,20 +4,23 @@
 //! [`Running`]. A connection is accepted in `listen`, bounded by `limits`, and
 //! lives in `connection`: its bytes pass `socket`, its requests `exchange`, and
 //! `activity` knows when it has been silent for too long. [`Shutdown`] owns
-//! every task.
+//! every task. `examine` looks at everything that the settings lead to.
 
 mod activity;
 mod advising;
 mod callers;
 mod connection;
+mod examine;
 mod exchange;
 mod files;
 mod jwks;
 mod limits;
 mod listen;
+mod network;
 mod operators;
 mod ram;
 mod reload;
+mod reloader;
 mod rules_file;
 mod running;
 mod schema_watch;
@@ -31,9 +34,11 @@ mod streams;
 mod tls;
 
 pub use callers::{CallerFlags, Callers, IgnoredClaims, callers};
+pub use examine::{examine, unusable};
 pub use jwks::{KeySource, KeySourceMistake};
 pub use limits::Limits;
 pub use listen::{Entrance, serve};
+pub use network::{Network, NetworkFlags};
 pub use rules_file::{RulesRefused, read_rules};
 pub use running::{Ended, Running};
 pub use schema_watch::{SchemaDb, WhenChanged};

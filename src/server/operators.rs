@@ -1,23 +1,35 @@
 //! What are operators answered from?
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::admin::{Admin, Sources, Token};
+use crate::admin::{Admin, Sources};
 use crate::cache::Cache;
 use crate::clock::Clock;
-use crate::explain::{Explanation, limits_of};
-use crate::invalidation::Invalidator;
+use crate::explain::{Explanation, limits_of, rules_of};
 use crate::lately::Why;
 use crate::metrics::Metrics;
 use crate::proxy::Proxy;
 
+use super::examine::{Inside, examine_with};
+use super::reloader::Reloader;
+use super::settings::Settings;
 use super::start::Ground;
 
 impl Ground {
     /// What answers operators.
-    pub(super) fn admin(&self, token: Option<Token>, proxy: &Arc<Proxy>, clock: Clock) -> Arc<Admin> {
+    pub(super) fn admin(
+        &self,
+        settings: &Settings,
+        (proxy, reloader): (&Arc<Proxy>, &Arc<Reloader>),
+        listens: [(&'static str, SocketAddr); 2],
+        clock: Clock,
+    ) -> Arc<Admin> {
+        let inside =
+            Inside { cache: Arc::clone(&self.cache), health: self.health.clone(), listens: listens.to_vec() };
+        let (examined, examining) = (Arc::new(settings.clone()), clock.clone());
         let (cache, proxy, limited) = (Arc::clone(&self.cache), Arc::clone(proxy), Arc::clone(proxy));
-        let purging = Arc::clone(&proxy);
+        let (purging, shown, reloader) = (Arc::clone(&proxy), Arc::clone(&proxy), Arc::clone(reloader));
         let sources = Sources {
             health: self.health.clone(),
             cache: Arc::clone(&self.cache),
@@ -27,14 +39,23 @@ impl Ground {
             explain: Box::new(move |asked| {
                 proxy.with_planner(|planner| Explanation::of(planner, asked, clock.unix_seconds()))
             }),
-            invalidator: Invalidator::new(Arc::clone(&self.cache), self.metrics.clone())
-                .because(Why::Operator),
+            invalidator: self.invalidator.clone().because(Why::Operator),
             tasks: self.shutdown.tasks().clone(),
             resolve: Box::new(move |wanted| purging.with_planner(|planner| wanted.resolve(planner.rules()))),
             guards: Arc::clone(&self.guards),
+            bodies: settings.admin_bodies,
+            rules: Box::new(move || shown.with_planner(|planner| rules_of(planner.rules()))),
+            reload: Box::new(move || {
+                let reloader = Arc::clone(&reloader);
+                Box::pin(async move { reloader.reload().await })
+            }),
+            examine: Box::new(move || {
+                let (settings, inside, clock) = (Arc::clone(&examined), inside.clone(), examining.clone());
+                Box::pin(async move { examine_with(&settings, &clock, Some(&inside)).await })
+            }),
             limits: Box::new(move || limited.with_planner(|planner| limits_of(planner.rules()))),
         };
-        Arc::new(Admin::new(token, sources))
+        Arc::new(Admin::new(settings.admin_token.clone(), sources))
     }
 }
 
@@ -61,6 +82,8 @@ fn refresh(cache: &Cache, metrics: &Metrics) {
         (&metrics.entry_bytes_max, usage.bytes_max),
         (&metrics.tags, usage.tags),
         (&metrics.evictions, usage.evictions),
+        (&metrics.forms, usage.forms_made),
+        (&metrics.forms_put_off, usage.forms_put_off),
         (&metrics.flights, cache.flights() as u64),
         (&metrics.lost_log_lines, crate::log::lost()),
     ];

@@ -17,10 +17,15 @@ const CONTAINER_LIMITS: [&str; 2] =
 
 /// A quarter of the memory of the machine or of the container, at most 256 MiB.
 pub(super) fn default_memory() -> ByteSize {
+    share_of(memory())
+}
+
+/// The memory of the machine or of the container, whichever is less.
+pub(super) fn memory() -> Option<u64> {
     let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| total_of_meminfo(&text));
     let containers = CONTAINER_LIMITS.iter().filter_map(|path| fs::read_to_string(path).ok());
     let limits = containers.filter_map(|text| text.trim().parse().ok());
-    share_of(limits.chain(machine).min())
+    limits.chain(machine).min()
 }
 
 fn share_of(memory: Option<u64>) -> ByteSize {

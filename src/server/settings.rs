@@ -12,13 +12,14 @@ use clap::Args;
 use http::Method;
 use thiserror::Error;
 
-use crate::admin::{Token, TokenError};
+use crate::admin::{Bodies, Token, TokenError};
 use crate::log::LogFormat;
 use crate::schema::DatabaseUrl;
 use crate::units::{AmountError, ByteSize, parse_duration};
 use crate::upstream::{Origin, TrustedProxies};
 
 use super::callers::{CallerFlags, Callers, callers};
+use super::network::{Network, NetworkFlags, network};
 use super::ram;
 use super::schema_watch::{SchemaDb, WhenChanged};
 use super::spans::{TraceFlags, TraceSettings, traces};
@@ -44,6 +45,7 @@ const LOG: &str = "text";
 /// A migration and its `schema pull` are minutes apart; a look takes the database some milliseconds.
 const SCHEMA_INTERVAL: &str = "1m";
 const SCHEMA_CHANGED: &str = "warn";
+const ADMIN_BODIES: &str = "hide";
 /// The word that switches the admin address off.
 const ADMIN_OFF: &str = "off";
 
@@ -66,6 +68,9 @@ pub struct Flags {
     /// File with the token for the admin address, 16 bytes or more; LARDER_ADMIN_TOKEN holds the token itself
     #[arg(long, env = "LARDER_ADMIN_TOKEN_FILE", value_name = "FILE")]
     pub admin_token_file: Option<String>,
+    /// Whether operators may read stored bodies, `show`, or only what is said about them, `hide`
+    #[arg(long, env = "LARDER_ADMIN_BODIES", value_name = "WORD", default_value = ADMIN_BODIES)]
+    pub admin_bodies: String,
     #[command(flatten)]
     pub store: StoreFlags,
     /// Memory for entries, such as 256MiB [default: a quarter of the memory, at most 256MiB]
@@ -117,6 +122,8 @@ pub struct Flags {
     pub callers: CallerFlags,
     #[command(flatten)]
     pub traces: TraceFlags,
+    #[command(flatten)]
+    pub network: NetworkFlags,
 }
 
 /// Everything a process needs to know before it starts.
@@ -127,6 +134,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     pub admin: Option<SocketAddr>,
     pub admin_token: Option<Token>,
+    /// Whether operators may read what is stored.
+    pub admin_bodies: Bodies,
     pub store: StoreSettings,
     pub memory: ByteSize,
     pub max_body: ByteSize,
@@ -146,6 +155,8 @@ pub struct Settings {
     pub ignored_claims: Vec<String>,
     /// Where spans go; nothing is traced without.
     pub traces: Option<TraceSettings>,
+    /// The content delivery network in front, if it is told what changes.
+    pub network: Option<Network>,
 }
 
 /// Where the certificate and its key lie.
@@ -197,6 +208,7 @@ impl Settings {
             listen: read.address("listen", text_or(&flags.listen, LISTEN)),
             admin,
             admin_token,
+            admin_bodies: read.bodies(text_or(&flags.admin_bodies, ADMIN_BODIES)),
             store: read.store(&flags.store),
             memory: read.memory(flags.memory.as_deref()),
             max_body: read.size("max-body", text_or(&flags.max_body, MAX_BODY)),
@@ -217,6 +229,7 @@ impl Settings {
             callers: read.callers(&flags.callers),
             ignored_claims: flags.callers.ignored_claims.names(),
             traces: read.traces(&flags.traces),
+            network: read.network(&flags.network),
         };
         if read.mistakes.is_empty() { Ok(settings) } else { Err(read.mistakes) }
     }
@@ -282,6 +295,17 @@ impl Reading<'_> {
         }
     }
 
+    fn bodies(&mut self, text: &str) -> Bodies {
+        match text {
+            "show" => Bodies::Shown,
+            "hide" => Bodies::Hidden,
+            other => {
+                self.mistake("admin-bodies", format!("`{other}` is neither `hide` nor `show`"));
+                Bodies::Hidden
+            }
+        }
+    }
+
     fn require_token_off_loopback(&mut self, admin: Option<SocketAddr>, token: Option<&Token>) {
         let open = admin.is_some_and(|address| !address.ip().to_canonical().is_loopback());
         // A token that was given and is wrong has its own mistake already.
@@ -296,6 +320,13 @@ impl Reading<'_> {
     fn callers(&mut self, flags: &CallerFlags) -> Option<Callers> {
         callers(flags, |name| self.variable(name)).unwrap_or_else(|mut mistakes| {
             self.mistakes.append(&mut mistakes);
+            None
+        })
+    }
+
+    fn network(&mut self, flags: &NetworkFlags) -> Option<Network> {
+        network(flags, |name| self.variable(name)).unwrap_or_else(|mistake| {
+            self.mistakes.push(mistake);
             None
         })
     }

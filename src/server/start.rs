@@ -17,7 +17,6 @@ use crate::admin::{Admin, Health, Phase};
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::guard::Guards;
-use crate::identity::Issuers;
 use crate::invalidation::Invalidator;
 use crate::key::Scope;
 use crate::metrics::Metrics;
@@ -27,10 +26,11 @@ use crate::rules::{Context, Mistake, RuleSet, Warning};
 use crate::upstream::{Deadlines, Upstream, client_tls};
 
 use super::files;
-use super::jwks::{KeyRing, KeySource, keep_keys};
+use super::jwks::{KeyRing, keep_keys};
 use super::limits::Limits;
 use super::listen::{Entrance, serve};
 use super::reload::Watched;
+use super::reloader::{Outcomes, Reloader};
 use super::rules_file::{RulesFiles, RulesRefused, read_rules};
 use super::running::Running;
 use super::schema_watch::SchemaWatch;
@@ -80,7 +80,7 @@ impl Server {
 
     /// As [`Server::start`], with the limits of connections and the clock of a test.
     pub async fn start_with(settings: Settings, limits: Limits, clock: Clock) -> Result<Running, StartError> {
-        let rules = compile(&settings.rules, &context(&settings), &settings.store)?;
+        let (rules, _told) = compile(&settings.rules, &context(&settings), &settings.store)?;
         warn_if_narrowed(&rules, &settings);
         let tls = settings.tls.as_ref().map(Tls::load).transpose()?;
         let clients = bind("--listen", settings.listen).await?;
@@ -98,10 +98,13 @@ impl Server {
         let (memory, max_body) = (settings.memory, settings.max_body);
         let within = Within { memory, max_body, prefix: rules.prefix(), clock: &clock };
         let store = settings.store.open(&within, &admin_shutdown);
+        let (cache, metrics) = (Arc::new(Cache::new(store, clock.clone())), Metrics::new());
+        let network = settings.network.as_ref().map(|network| network.open(&metrics, &admin_shutdown));
         let ground = Ground {
-            cache: Arc::new(Cache::new(store, clock.clone())),
+            invalidator: Invalidator::new(Arc::clone(&cache), metrics.clone()).telling(network),
+            cache,
             guards: Arc::new(settings.store.open_guards(rules.prefix(), &clock, &admin_shutdown)),
-            metrics: Metrics::new(),
+            metrics,
             health: Health::default(),
             shutdown,
         };
@@ -110,29 +113,32 @@ impl Server {
         ground.watch_schema(&settings, &written_for);
         let proxy = ground.proxy(&settings, rules, clock.clone(), &admin_shutdown);
         let explained = Arc::clone(&proxy);
-        let (reload, asked) = watch::channel(());
-        ground.watch_rules(&settings, &proxy, written_for, asked.clone());
-        ground.watch_certificate(&settings, tls.as_ref(), asked);
+        let reload = watch::Sender::new(());
+        let reloader = ground.watch_rules(&settings, &proxy, written_for, &reload);
+        ground.watch_certificate(&settings, tls.as_ref(), reload.subscribe());
         ground.watch_keys(&settings);
 
-        let address = address_of(&clients, settings.listen);
+        let clients_address = address_of(&clients, settings.listen);
         ground.serve_clients(clients, limits, tls, proxy);
         let admin = operators.map(|(listener, asked)| {
             let address = address_of(&listener, asked);
-            let admin = ground.admin(settings.admin_token.clone(), &explained, clock.clone());
+            let listens = [("--listen", clients_address), ("--admin", address)];
+            let admin = ground.admin(&settings, (&explained, &reloader), listens, clock.clone());
             ground.serve_operators(listener, limits, admin, &admin_shutdown);
             address
         });
         ground.health.enter(Phase::Ready);
-        info!(listen = %address, admin = admin.map(tracing::field::display), upstream = %settings.upstream, "ready");
+        info!(listen = %clients_address, admin = admin.map(tracing::field::display), upstream = %settings.upstream, "ready");
         let Ground { health, shutdown, .. } = ground;
-        Ok(Running { address, admin, grace: settings.grace, health, reload, shutdown, admin_shutdown })
+        let (address, grace) = (clients_address, settings.grace);
+        Ok(Running { address, admin, grace, health, reload, shutdown, admin_shutdown })
     }
 }
 
 /// What several parts share.
 pub(super) struct Ground {
     pub(super) cache: Arc<Cache>,
+    pub(super) invalidator: Invalidator,
     pub(super) guards: Arc<Guards>,
     pub(super) metrics: Metrics,
     pub(super) health: Health,
@@ -158,6 +164,7 @@ impl Ground {
         let means = Means {
             tracer,
             cache: Arc::clone(&self.cache),
+            invalidator: self.invalidator.clone(),
             guards: Arc::clone(&self.guards),
             upstream: Upstream::new(settings.upstream.clone(), deadlines, client_tls()),
             verifier: settings.callers.as_ref().map(|callers| Arc::clone(&callers.verifier)),
@@ -171,7 +178,7 @@ impl Ground {
 
     /// Carries out again what nobody knows the outcome of, when it can no longer change.
     fn sweep(&self) {
-        let invalidator = Invalidator::new(Arc::clone(&self.cache), self.metrics.clone());
+        let invalidator = self.invalidator.clone();
         let draining = self.shutdown.draining().clone();
         self.shutdown.tasks().spawn(async move {
             while draining.run_until_cancelled(tokio::time::sleep(SWEEP_EVERY)).await.is_some() {
@@ -183,47 +190,35 @@ impl Ground {
     /// Fetches the keys that the upstream and other issuers sign tokens with, and keeps them current.
     fn watch_keys(&self, settings: &Settings) {
         let Some(callers) = &settings.callers else { return };
-        let issuers = callers.upstream_issuers.clone();
-        let issuers =
-            issuers.unwrap_or_else(|| Issuers::Only(vec![KeySource::upstream_issuer(&settings.upstream)]));
-        let mut sources = callers.sources.clone();
-        match KeySource::of_upstream(&settings.upstream, issuers) {
-            Ok(source) => sources.push(source),
-            Err(error) => warn!(error = &error as &dyn Error, "the upstream's keys cannot be asked for"),
-        }
+        let sources = callers.key_sources(&settings.upstream);
         let (verifier, secrets) = (Arc::clone(&callers.verifier), callers.secrets.clone());
         let key_ring = KeyRing::new(verifier, secrets, &sources, self.metrics.clone());
         keep_keys(&key_ring, sources, client_tls(), &self.shutdown);
     }
 
-    /// Applies the rules whenever their file changes and compiles; otherwise the old ones stay.
+    /// What applies the rules whenever their file changes and compiles; otherwise the old ones stay.
     fn watch_rules(
         &self,
         settings: &Settings,
         proxy: &Arc<Proxy>,
         written_for: watch::Sender<Option<String>>,
-        asked: watch::Receiver<()>,
-    ) {
-        let (file, context, store) = (settings.rules.clone(), context(settings), settings.store.clone());
-        let (proxy, metrics, health) = (Arc::clone(proxy), self.metrics.clone(), self.health.clone());
-        let apply = move || {
-            let is_applied = match compile(&file, &context, &store) {
-                Ok(rules) => {
-                    written_for.send_replace(fingerprint(&rules));
-                    proxy.replace_rules(rules);
-                    info!(file = %file.display(), "the rules were read again and are in use");
-                    true
-                }
-                Err(refused) => {
-                    log_refused(&file, &refused);
-                    false
-                }
-            };
-            metrics.reloaded(if is_applied { "ok" } else { "failed" });
-            health.set_rules_broken(!is_applied);
-        };
+        ask: &watch::Sender<()>,
+    ) -> Arc<Reloader> {
+        let reloader = Arc::new(Reloader {
+            file: settings.rules.clone(),
+            context: context(settings),
+            store: settings.store.clone(),
+            proxy: Arc::clone(proxy),
+            metrics: self.metrics.clone(),
+            health: self.health.clone(),
+            written_for,
+            ask: ask.clone(),
+            outcomes: Outcomes::default(),
+        });
         let mut files = RulesFiles::new(settings.rules.clone());
-        self.watch(Watched::new(move || files.list(), apply), asked);
+        let applying = Arc::clone(&reloader);
+        self.watch(Watched::new(move || files.list(), move || applying.apply()), ask.subscribe());
+        reloader
     }
 
     /// Looks whether the database is still the one that the rules were written for.
@@ -231,7 +226,7 @@ impl Ground {
         let Some(database) = settings.schema_db.clone() else { return };
         let watch = SchemaWatch {
             database,
-            invalidator: Invalidator::new(Arc::clone(&self.cache), self.metrics.clone()),
+            invalidator: self.invalidator.clone(),
             metrics: self.metrics.clone(),
             written_for: written_for.subscribe(),
             seen: None,
@@ -311,12 +306,12 @@ fn warn_if_narrowed(rules: &RuleSet, settings: &Settings) {
 }
 
 /// What the included schema.yaml was written for.
-fn fingerprint(rules: &RuleSet) -> Option<String> {
+pub(super) fn fingerprint(rules: &RuleSet) -> Option<String> {
     let known = rules.schema().knowledge.as_ref()?;
     Some(known.fingerprint.clone()).filter(|fingerprint| !fingerprint.is_empty())
 }
 
-fn context(settings: &Settings) -> Context {
+pub(super) fn context(settings: &Settings) -> Context {
     Context {
         default_schema: settings.default_schema.clone(),
         upstream: settings.upstream.to_string(),
@@ -325,8 +320,12 @@ fn context(settings: &Settings) -> Context {
     }
 }
 
-/// Reads and compiles the rules; warnings go to the log.
-fn compile(file: &Path, context: &Context, store: &StoreSettings) -> Result<RuleSet, StartError> {
+/// Reads and compiles the rules; warnings go to the log, too.
+pub(super) fn compile(
+    file: &Path,
+    context: &Context,
+    store: &StoreSettings,
+) -> Result<(RuleSet, Vec<Warning>), StartError> {
     let (rules, warnings) = read_rules(file, context).map_err(|refused| match refused {
         RulesRefused::Read(source) => StartError::RulesRead { file: file.to_owned(), source },
         RulesRefused::Mistakes(mistakes) => StartError::Rules { file: file.to_owned(), mistakes },
@@ -337,16 +336,7 @@ fn compile(file: &Path, context: &Context, store: &StoreSettings) -> Result<Rule
     if store.cannot_seal(&rules) {
         return Err(StartError::NoEncryptionKeys { file: file.to_owned() });
     }
-    Ok(rules)
-}
-
-fn log_refused(file: &Path, refused: &StartError) {
-    error!(error = refused as &dyn Error, "the rules were refused, the old ones stay in use");
-    if let StartError::Rules { mistakes, .. } = refused {
-        for Mistake(remark) in mistakes {
-            error!(file = %file.display(), line = remark.line, field = %remark.path, "{}", remark.message);
-        }
-    }
+    Ok((rules, warnings))
 }
 
 async fn bind(setting: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {

@@ -44,6 +44,21 @@ impl Origin {
         &self.authority
     }
 
+    /// Does it speak TLS?
+    pub fn is_secure(&self) -> bool {
+        self.scheme == Scheme::HTTPS
+    }
+
+    /// Its name, or its address without the brackets of IPv6.
+    pub fn host(&self) -> &str {
+        self.authority.host().trim_start_matches('[').trim_end_matches(']')
+    }
+
+    /// Its port, that of the scheme where none is written.
+    pub fn port(&self) -> u16 {
+        self.authority.port_u16().unwrap_or(if self.is_secure() { 443 } else { 80 })
+    }
+
     /// The URL of a target here. The target's bytes are kept as they are: nothing is joined or resolved.
     pub(super) fn url(&self, target: PathAndQuery) -> Result<Uri, http::uri::InvalidUriParts> {
         let mut parts = http::uri::Parts::default();
@@ -78,6 +93,18 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(Origin::parse(text).is_ok(), good, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_upstream_is_found_by_its_host_and_port() {
+        for (text, host, port, is_secure) in [
+            ("https://abc.supabase.co", "abc.supabase.co", 443, true),
+            ("http://up", "up", 80, false),
+            ("http://[::1]:3000", "::1", 3000, false),
+        ] {
+            let origin = Origin::parse(text).unwrap();
+            assert_eq!((origin.host(), origin.port(), origin.is_secure()), (host, port, is_secure));
         }
     }
 

@@ -28,7 +28,12 @@ export function disagreements(before, after, tally) {
   }
   const total = [...seen.values()].reduce((sum, times) => sum + times, 0);
   const saved = (seen.get('hit') ?? 0) + (seen.get('joined') ?? 0);
-  const upstream = grown.find(([name]) => name === 'larder_upstream_requests_total')?.[1];
-  if (upstream !== total - saved) failures.push(`${total} requests of which ${saved} were saved, larder_upstream_requests_total says ${upstream}`);
+  const growth = (start) => grown.filter(([name]) => name.startsWith(start)).reduce((sum, [, value]) => sum + value, 0);
+  const upstream = growth('larder_upstream_requests_total');
+  // what writes took away and was in use, which no client asked for
+  const again = ['kept', 'gone', 'failed', 'overtaken'].reduce((sum, result) => sum + growth(`larder_refreshes_total{result="${result}"}`), 0);
+  if (upstream !== total - saved + again) {
+    failures.push(`${total} requests of which ${saved} were saved and ${again} fetched again, larder_upstream_requests_total says ${upstream}`);
+  }
   return failures;
 }

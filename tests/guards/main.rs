@@ -96,6 +96,18 @@ impl Stage {
     }
 }
 
+impl Stage {
+    /// Waits until so many payments are in the database.
+    async fn has_paid(&self, payments: i64) {
+        let paying = async {
+            while self.paid().await.values().sum::<i64>() < payments {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), paying).await.expect("payments go on");
+    }
+}
+
 /// Waits until every proxy has reached the store.
 async fn reached(stage: &Stage) {
     for proxy in &stage.proxies {
@@ -179,11 +191,13 @@ async fn no_two_payments_of_one_lease_overlap_while_a_proxy_dies_and_the_store_s
             tally
         });
     }
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    stage.has_paid(10).await;
     stage.redis.pause();
+    // as long as threats of this kind last; that nothing is paid meanwhile is told by the refusals below
     tokio::time::sleep(Duration::from_secs(2)).await;
     stage.redis.go_on();
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    let before = stage.paid().await.values().sum::<i64>();
+    stage.has_paid(before + 5).await;
     drop(stage.proxies.remove(1)); // kill -9
     let mut all = Tally::default();
     for tally in users.join_all().await {

@@ -246,3 +246,38 @@ async fn a_proxy_that_ends_is_not_waited_for() {
     writes(&one).await;
     assert!(began.elapsed() < Duration::from_millis(500), "{:?}", began.elapsed());
 }
+
+#[tokio::test]
+async fn a_store_that_starts_again_with_all_it_held_is_not_believed() {
+    let origin = todos(json!(["old"])).await;
+    let mut redis = Redis::start(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let one = sharing(&origin, &redis, CACHED, 1).await;
+    reads(&one, &json!(["old"]), "stored").await;
+    assert_eq!(one.shutdown().await, Drained::Everything);
+    redis.start_again();
+    assert!(redis.cli(&["keys", "larder:todos:*"]).contains("larder:todos:"), "the entry is there still");
+    // what the last seconds before the end changed may be lost to it
+    origin.now(READ, json!(["new"]));
+    let other = sharing(&origin, &redis, CACHED, 1).await;
+    reads(&other, &json!(["new"]), "fwd=miss; stored").await;
+}
+
+#[tokio::test]
+async fn whoever_has_not_been_heard_of_for_a_while_asks_again() {
+    let (origin, redis) = (todos(json!([0])).await, Redis::start(&[]));
+    let one = sharing(&origin, &redis, CACHED, 1).await;
+    let asked = async || one.counted("larder_store_look_ups", &[]).await;
+    reads(&one, &json!([0]), "stored").await;
+    reads(&one, &json!([0]), "hit").await;
+    let before = asked().await;
+    assert_eq!(before, 1.0, "under its lease it asks nobody");
+    for _ in 0..20 {
+        // as if the machine had slept; unless it beats just then, it knows that it may have missed something
+        one.wait(Duration::from_secs(2));
+        reads(&one, &json!([0]), "hit").await;
+        if asked().await > before {
+            return;
+        }
+    }
+    panic!("memory was believed after its lease");
+}

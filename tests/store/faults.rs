@@ -8,7 +8,7 @@ use larder::redis::{Redis as Store, Silence, Value};
 use tokio::time::Instant;
 
 use crate::redis::Redis;
-use crate::{becomes_up, command, store};
+use crate::{becomes, becomes_up, command, store};
 
 /// More than the deadline of a call by as much as a busy machine may be late.
 const BACK_MAX: Duration = Duration::from_millis(250);
@@ -80,7 +80,7 @@ async fn requests_that_are_dropped_leave_no_answer_to_others() {
     let tasks = tasks.collect::<Vec<_>>();
     // in the midst of it the server stalls, and answers late whom nobody waits for any more
     redis.pause();
-    tokio::time::sleep(Duration::from_millis(120)).await;
+    becomes("somebody waited in vain", || async { Seen::of(&seen.silent) > 0 }).await;
     redis.go_on();
     for task in tasks {
         task.await.unwrap();

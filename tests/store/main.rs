@@ -50,6 +50,12 @@ async fn becomes<F: Future<Output = bool>>(what: &str, mut is_so: impl FnMut() -
     tokio::time::timeout(Duration::from_secs(20), asking).await.unwrap_or_else(|_| panic!("never: {what}"));
 }
 
+/// How often a server has been connected to, by what it says of itself.
+fn connected(stats: &str) -> u64 {
+    let line = stats.lines().find_map(|line| line.strip_prefix("total_connections_received:"));
+    line.and_then(|count| count.trim().parse().ok()).expect("a server counts its connections")
+}
+
 /// A command and its arguments.
 fn command(words: &[&str]) -> larder::redis::Cmd {
     let mut command = larder::redis::cmd(words[0]);

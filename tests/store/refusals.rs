@@ -1,11 +1,13 @@
 //! Is it understood what a server says that will not?
 
+use std::cell::Cell;
+
 use larder::redis::{Refusal, Silence};
 use tokio::time::{Duration, Instant};
 
 use crate::redis::Redis;
 use crate::servers::cli;
-use crate::{becomes, becomes_up, command, store};
+use crate::{becomes, becomes_up, command, connected, store};
 
 #[tokio::test]
 async fn a_full_server_says_so_and_still_reads() {
@@ -40,7 +42,14 @@ async fn a_server_that_follows_another_is_left_within_a_second() {
     assert_eq!(redis.cli(&["replicaof", "127.0.0.1", "1"]), "OK");
     becomes("a look at its role", || async { !store.is_up() }).await;
     assert!(told.elapsed() < Duration::from_secs(1), "noticed after {:?}", told.elapsed());
-    tokio::time::sleep(Duration::from_millis(700)).await;
+    let connections = || connected(&redis.cli(&["info", "stats"]));
+    let (before, looks) = (connections(), Cell::new(0));
+    let tried_twice = || async {
+        // each look is a connection too
+        looks.set(looks.get() + 1);
+        connections() >= before + looks.get() + 2
+    };
+    becomes("two tries to connect again", tried_twice).await;
     assert!(!store.is_up(), "a replica is not connected to");
     assert_eq!(redis.cli(&["replicaof", "no", "one"]), "OK");
     becomes_up(&store).await;

@@ -87,7 +87,7 @@ impl Looks {
 /// The place of an outcome's group.
 fn group(outcome: &str) -> usize {
     match outcome {
-        "hit" => 0,
+        "hit" | "stale" => 0,
         "joined" => 1,
         "miss" | "unkept" => 2,
         "write" | "replayed" => 4,

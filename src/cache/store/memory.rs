@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use quick_cache::sync::Cache;
@@ -14,6 +14,7 @@ use crate::key::{Fingerprint, Tag};
 
 use super::super::entry::Entry;
 use super::super::generation::{Generations, Stamp};
+use super::super::listing::Walk;
 use super::doubts::Doubts;
 use super::{Announced, Change, Closed, Doing, Found, Name, Store, Usage, Writing};
 
@@ -27,16 +28,25 @@ const RESERVED_ENTRIES_MAX: u64 = 100_000;
 /// push each other out; small stores therefore have few shards.
 const SHARD_BYTES_MIN: u64 = 16 * 1024 * 1024;
 
-/// An entry, and its weight when it came.
+/// An entry, and its weight when it came or got another form.
 #[derive(Clone)]
 struct Kept {
     entry: Arc<Entry>,
     weight: u32,
 }
 
+impl Kept {
+    fn weighed(entry: Arc<Entry>) -> Self {
+        let weight = u32::try_from(entry.bytes()).unwrap_or(u32::MAX);
+        Self { entry, weight }
+    }
+}
+
 /// Entries in this process.
 pub struct MemoryStore {
     entries: Cache<Fingerprint, Kept, ByWeight, Prehashed, CountEvictions>,
+    /// Held while one entry comes in, so that none is exchanged for an older one. Hits do without.
+    exchange: Mutex<()>,
     generations: Generations,
     doubts: Doubts,
     bytes_max: u64,
@@ -63,14 +73,28 @@ impl MemoryStore {
             Err(_) => Cache::with(16, bytes_max, ByWeight, Prehashed, lifecycle),
         };
         let doubts = Doubts::new(commit_deadline);
-        Self { entries, generations: Generations::new(), doubts, bytes_max, evictions }
+        let (exchange, generations) = (Mutex::default(), Generations::new());
+        Self { entries, exchange, generations, doubts, bytes_max, evictions }
+    }
+}
+
+impl MemoryStore {
+    /// An entry that is of some use.
+    fn held(&self, fingerprint: &Fingerprint, now: Instant) -> Option<Arc<Entry>> {
+        let kept = self.entries.get(fingerprint)?;
+        if kept.entry.lifetime.is_alive(now) && kept.entry.stamp.is_current() {
+            return Some(kept.entry);
+        }
+        // Only this very entry: a newer one may have come in meanwhile.
+        self.entries.remove_if(fingerprint, |held| Arc::ptr_eq(&held.entry, &kept.entry));
+        None
     }
 }
 
 /// What a store with others behind it does with the one in this process.
 impl MemoryStore {
     /// The generations of these tags, as this process knows them.
-    pub(super) fn stamp(&self, tags: &[Tag]) -> Stamp {
+    pub(in super::super) fn stamp(&self, tags: &[Tag]) -> Stamp {
         self.generations.stamp(tags)
     }
 
@@ -78,8 +102,9 @@ impl MemoryStore {
     pub(super) fn keep(&self, fingerprint: Fingerprint, entry: Arc<Entry>) {
         // An overtaken answer could never be served: it must not take the place of a newer one.
         if entry.stamp.is_current() {
-            let weight = u32::try_from(entry.bytes()).unwrap_or(u32::MAX);
-            self.entries.insert(fingerprint, Kept { entry, weight });
+            let kept = Kept::weighed(entry);
+            let _one_at_a_time = self.exchange.lock().unwrap_or_else(PoisonError::into_inner);
+            self.entries.insert(fingerprint, kept);
         }
     }
 
@@ -111,25 +136,45 @@ impl MemoryStore {
 
 impl Store for MemoryStore {
     fn recall(&self, fingerprint: &Fingerprint, now: Instant) -> Option<Arc<Entry>> {
-        let kept = self.entries.get(fingerprint)?;
-        if kept.entry.lifetime.is_alive(now) && kept.entry.stamp.is_current() {
-            return Some(kept.entry);
-        }
-        // Only this very entry: a newer one may have come in meanwhile.
-        self.entries.remove_if(fingerprint, |held| Arc::ptr_eq(&held.entry, &kept.entry));
-        None
+        self.held(fingerprint, now).filter(|entry| entry.lifetime.is_fresh(now))
     }
 
     fn look_up<'a>(&'a self, name: &'a Name<'a>, now: Instant) -> Doing<'a, Found> {
-        Box::pin(std::future::ready(match self.recall(name.fingerprint, now) {
-            Some(entry) => Found::Valid(entry),
+        Box::pin(std::future::ready(match self.held(name.fingerprint, now) {
+            Some(entry) if entry.lifetime.is_fresh(now) => Found::Valid(entry),
+            Some(entry) => Found::Stale(entry, self.stamp(name.answer.tags())),
             None => Found::Missing(self.stamp(name.answer.tags())),
         }))
+    }
+
+    fn stands(&self, entry: &Entry) -> bool {
+        entry.stamp.is_current()
+    }
+
+    fn renew<'a>(&'a self, name: &'a Name<'a>) -> Doing<'a, Option<Stamp>> {
+        Box::pin(std::future::ready(Some(self.stamp(name.answer.tags()))))
     }
 
     fn fill(&self, fingerprint: Fingerprint, entry: Entry, _: Writing) -> Doing<'_, ()> {
         self.keep(fingerprint, Arc::new(entry));
         Box::pin(std::future::ready(()))
+    }
+
+    fn holds(&self, fingerprint: &Fingerprint, entry: &Arc<Entry>) -> bool {
+        let held = self.entries.peek(fingerprint).is_some_and(|held| Arc::ptr_eq(&held.entry, entry));
+        held && entry.stamp.is_current()
+    }
+
+    fn weigh_again(&self, fingerprint: &Fingerprint, entry: &Arc<Entry>) {
+        let _one_at_a_time = self.exchange.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.holds(fingerprint, entry) {
+            // makes room where there is too little, and does not count as a use
+            let replaced = self.entries.replace(*fingerprint, Kept::weighed(Arc::clone(entry)), true);
+            if replaced.is_ok() {
+                // the one that it was exchanged for was counted as pushed out
+                self.evictions.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
     }
 
     fn announce(&self, tags: Vec<Tag>, consistency: Consistency) -> Doing<'_, Result<Announced, Closed>> {
@@ -151,9 +196,21 @@ impl Store for MemoryStore {
         self.doubt(announced.tags, now);
     }
 
-    fn sweep(&self, now: Instant) -> Doing<'_, ()> {
-        self.bump(&self.settled(now));
-        Box::pin(std::future::ready(()))
+    fn sweep(&self, now: Instant) -> Doing<'_, Vec<Tag>> {
+        let settled = self.settled(now);
+        self.bump(&settled);
+        Box::pin(std::future::ready(settled))
+    }
+
+    fn walk(&self, walk: &mut Walk<'_>) {
+        // each step holds a shard for reading, for as long as it takes to copy one pointer
+        for (fingerprint, kept) in self.entries.iter() {
+            walk.meet(&fingerprint, &kept.entry);
+        }
+    }
+
+    fn tags_of(&self, entry: &Entry) -> Vec<(Tag, bool)> {
+        self.generations.tags_of(&entry.stamp)
     }
 
     fn usage(&self) -> Usage {
@@ -163,7 +220,7 @@ impl Store for MemoryStore {
             bytes_max: self.bytes_max,
             tags: self.generations.len() as u64,
             evictions: self.evictions.load(Ordering::Relaxed),
-            shared: None,
+            ..Usage::default()
         }
     }
 }

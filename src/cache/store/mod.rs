@@ -1,11 +1,15 @@
 //! Where entries live.
 
 mod doubts;
+mod listed;
 mod memory;
 pub mod record;
 mod shared;
 
+pub use listed::NoPage;
+pub(super) use listed::{Listing, Stored, StoredPage};
 pub use memory::MemoryStore;
+use record::Record;
 pub use shared::{Keeping, SharedStore, Sharing};
 
 use std::fmt::{self, Debug};
@@ -15,11 +19,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::consistency::Consistency;
-use crate::key::{Fingerprint, Key, Tag};
+use crate::key::{Fingerprint, Key, KeyGlob, Tag};
 
 use super::admission::Refusal;
 use super::entry::Entry;
 use super::generation::Stamp;
+use super::listing::Walk;
 
 /// A future behind the one seam where stores are exchanged.
 pub(super) type Doing<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -72,6 +77,9 @@ impl Debug for Name<'_> {
 pub enum Found {
     /// An entry that is alive and whose generations are all current.
     Valid(Arc<Entry>),
+    /// An entry whose generations are all current and whose time is over; these are the generations
+    /// that the next one must carry.
+    Stale(Arc<Entry>, Stamp),
     /// None; these are the generations a fill must carry.
     Missing(Stamp),
     /// None, and an answer that is fetched now may be neither kept nor shared.
@@ -94,7 +102,7 @@ pub struct Change<'a> {
 #[derive(Debug)]
 #[must_use = "what was announced is completed, withdrawn or left to its deadline"]
 pub struct Announced {
-    pub(super) id: u128,
+    pub(super) id: u64,
     pub(super) tags: Box<[Tag]>,
     pub(super) consistency: Consistency,
 }
@@ -116,6 +124,10 @@ pub struct Usage {
     pub tags: u64,
     /// Entries pushed out to make room, since the start.
     pub evictions: u64,
+    /// Forms of entries made for callers that take less, since the start.
+    pub forms_made: u64,
+    /// Forms that were not made when somebody would have taken one, because too many waited to be.
+    pub forms_put_off: u64,
     /// How it goes with a store that others share, if there is one.
     pub shared: Option<SharedUsage>,
 }
@@ -174,9 +186,22 @@ pub trait Store: Send + Sync + Debug {
     /// remote store needs one round trip.
     fn look_up<'a>(&'a self, name: &'a Name<'a>, now: Instant) -> Doing<'a, Found>;
 
+    /// Whether an entry that was found a while ago is still what depends on nothing that has changed.
+    fn stands(&self, entry: &Entry) -> bool;
+
+    /// Asks for the right to fetch again what is still of use: one process of all has it, for a moment. With it
+    /// come the generations that the next entry must carry.
+    fn renew<'a>(&'a self, name: &'a Name<'a>) -> Doing<'a, Option<Stamp>>;
+
     /// Keeps an entry, which carries the generations read before its fetch. If one of
     /// them is no longer current the entry is simply never valid.
     fn fill(&self, fingerprint: Fingerprint, entry: Entry, writing: Writing) -> Doing<'_, ()>;
+
+    /// Whether this very entry is held in this process, for the next who asks.
+    fn holds(&self, fingerprint: &Fingerprint, entry: &Arc<Entry>) -> bool;
+
+    /// This entry has got other forms: it is held, if it still is, by what it weighs now.
+    fn weigh_again(&self, fingerprint: &Fingerprint, entry: &Arc<Entry>);
 
     /// Notes that a write is about to be forwarded, so that what it changes goes even if this
     /// process does not live to see its answer.
@@ -196,8 +221,8 @@ pub trait Store: Send + Sync + Debug {
     /// Something may still come of what was announced: it is changed again at its deadline.
     fn leave(&self, announced: Announced, now: Instant);
 
-    /// Carries out what is past its deadline.
-    fn sweep(&self, now: Instant) -> Doing<'_, ()>;
+    /// Carries out what is past its deadline, and says what that was.
+    fn sweep(&self, now: Instant) -> Doing<'_, Vec<Tag>>;
 
     /// How full it is.
     fn usage(&self) -> Usage;
@@ -205,5 +230,22 @@ pub trait Store: Send + Sync + Debug {
     /// Who shares it; nobody where it is this process's own.
     fn fleet(&self) -> Option<Fleet> {
         None
+    }
+
+    /// Meets every entry that this process holds. No lock is held for longer than it takes to
+    /// copy one pointer.
+    fn walk(&self, walk: &mut Walk<'_>);
+
+    /// What an entry depends on, and whether that is as it was.
+    fn tags_of(&self, entry: &Entry) -> Vec<(Tag, bool)>;
+
+    /// Lists what a store that others share holds.
+    fn stored<'a>(&'a self, _: &'a KeyGlob, _: Option<&'a str>, _: usize) -> Listing<'a, StoredPage> {
+        Box::pin(std::future::ready(None))
+    }
+
+    /// The records of a key in a store that others share, and whether these are all.
+    fn records<'a>(&'a self, _: &'a Key, _: usize) -> Listing<'a, (Vec<(Stored, Record)>, bool)> {
+        Box::pin(std::future::ready(None))
     }
 }

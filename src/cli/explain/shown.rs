@@ -36,6 +36,9 @@ fn read_text(read: &Read) -> String {
         ("fingerprint", read.fingerprint.clone()),
         ("kept for", lifetime),
     ]);
+    if !read.freshness.is_empty() {
+        let _infallible = write!(text, "\nabout its time\n{}", notes(&read.freshness));
+    }
     let target = format!("GET {}", read.upstream_target);
     let _infallible = write!(text, "\nasked upstream, and what keeps this answer apart\n  {target}\n");
     text.push_str(&notes(&read.upstream_headers));

@@ -4,6 +4,7 @@
 //! has one no more. Each leader has its own `lines`, so that one that is gone costs only the keys
 //! that it has, and so that an answer is known to come from exactly that run of that server.
 
+mod each;
 mod look;
 mod route;
 mod slots;

@@ -177,7 +177,7 @@ pub(super) fn number(written: &At<String>, max: u32, findings: &mut Findings<'_>
     }
 }
 
-fn time(written: &At<String>, findings: &mut Findings<'_>) -> Option<Duration> {
+pub(super) fn time(written: &At<String>, findings: &mut Findings<'_>) -> Option<Duration> {
     match duration::parse(&written.value) {
         Ok(duration) => Some(duration),
         Err(problem) => {

@@ -3,6 +3,8 @@
 //! Every part is compiled even if another one is broken, so that one run tells
 //! all there is to tell.
 
+mod downstream;
+mod freshness;
 mod include;
 mod known;
 mod limits;
@@ -76,6 +78,7 @@ pub(super) fn empty(context: &Context) -> RuleSet {
         read_matcher: Matcher::default(),
         write_matcher: Matcher::default(),
         writes_by_reading: false,
+        refills: false,
         schema: Schema { default_schema: context.default_schema.as_str().into(), ..Schema::default() },
         unknown_writes: UnknownWrites::default(),
         digest: digest(&Document::default(), None, context),
@@ -126,6 +129,7 @@ fn compile(
         limits.into_iter().map(|(path, limit)| (path, Arc::new(limit))).unzip();
     let strictest = reads.iter().map(|rule| rule.consistency).max().unwrap_or(context.consistency);
     let writes_by_reading = writes.iter().flat_map(|rule| &rule.methods).any(http::Method::is_safe);
+    let refills = writes.iter().any(|rule| rule.refresh);
     Some(RuleSet {
         prefix: prefix?,
         reads,
@@ -135,6 +139,7 @@ fn compile(
         limits,
         limit_matcher: matcher(&limit_paths, "limits", findings)?,
         writes_by_reading,
+        refills,
         schema,
         unknown_writes,
         digest: digest(document, learned, context),

@@ -11,7 +11,7 @@ use super::super::path_glob::PathGlob;
 use super::super::rule::{Caching, Condition, ReadRule};
 use super::super::rule_set::Context;
 use super::presets::Presets;
-use super::{names, paths, placeholders, vary};
+use super::{downstream, freshness, names, paths, placeholders, vary};
 
 /// Most conditions in one file: each is a small machine of its own.
 const CONDITIONS_MAX: usize = 2_000;
@@ -64,6 +64,7 @@ fn read<'d>(
     let conditions = conditions(&entry.conditions, findings);
     let vary = vary::compile(&entry.vary, findings);
     let caching = caching(entry, presets, findings);
+    let freshness = freshness::compile(&entry.freshness, caching.as_ref(), findings);
     let scope = scope(entry.scope.as_ref(), findings);
     let consistency = consistency(entry.consistency.as_ref(), context, findings);
     let key = key(entry.key.as_ref(), findings);
@@ -76,6 +77,7 @@ fn read<'d>(
         }
     }
     let namespace = namespace(entry, path.as_ref(), findings);
+    let downstream = downstream::compile(entry, &vary, scope.as_ref(), findings);
     let (path, path_spot) = (path?, entry.path.as_ref()?.spot.clone());
     let name = entry.name.as_ref().map_or_else(|| format!("reads[{index}]"), |name| name.value.clone());
     let rule = ReadRule {
@@ -87,7 +89,9 @@ fn read<'d>(
         caching: caching?,
         scope: scope?,
         consistency: consistency?,
+        downstream,
         vary,
+        freshness,
         is_encrypted: entry.encrypt,
         conditions,
         debug: entry.debug,
@@ -123,6 +127,7 @@ fn caching(entry: &ReadEntry, presets: &mut Presets<'_>, findings: &mut Findings
         entry.scope.as_ref().map(|field| &field.spot),
         entry.vary.first().map(|field| &field.spot),
         entry.consistency.as_ref().map(|field| &field.spot),
+        entry.downstream.as_ref().map(|field| &field.spot),
     ];
     for spot in meaningless.into_iter().flatten() {
         findings.mistake_with_hint(spot, "has no meaning beside `cache: never`", "keep one of them");

@@ -77,6 +77,7 @@ fn write(
         methods,
         invalidation,
         lock,
+        refresh: entry.refresh,
         idempotency,
         debug: entry.debug,
     };

@@ -41,6 +41,12 @@ pub(crate) fn text(body: impl Into<Bytes>) -> Reply {
 }
 
 impl Reply {
+    /// Of this media type instead.
+    pub(crate) fn typed(mut self, media: &'static str) -> Self {
+        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
+        self
+    }
+
     pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
         self.headers.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
         self

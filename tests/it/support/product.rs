@@ -31,6 +31,7 @@ pub(crate) async fn start(builder: &Builder) -> Running {
         ..Flags::default()
     };
     flags.store.guard_store = Some(builder.guard_store.clone());
+    flags.network = builder.network.clone();
     (builder.flags)(&mut flags);
     let variable = |name: &str| {
         let mut set = builder.variables.iter();
@@ -60,6 +61,11 @@ impl Running {
     pub(crate) async fn metrics(&self) -> String {
         let page = Client::new(self.admin()).get("/metrics").await.expect_status(200);
         String::from_utf8(page.body.to_vec()).unwrap()
+    }
+
+    /// Other rules in its file, which nobody has read yet.
+    pub(crate) fn rewrite_rules(&self, yaml: &str) {
+        std::fs::write(&self.rules.path, yaml).unwrap();
     }
 
     pub(crate) async fn shutdown(self) -> Drained {

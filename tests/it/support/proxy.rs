@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use larder::server::{Drained, Flags};
+use larder::server::{Drained, Flags, NetworkFlags};
 
 use super::client::Client;
 use super::origin::Origin;
@@ -45,6 +45,7 @@ pub(crate) struct Builder {
     pub(super) flags: fn(&mut Flags),
     pub(super) variables: Vec<(&'static str, String)>,
     pub(super) guard_store: String,
+    pub(super) network: NetworkFlags,
 }
 
 /// A proxy before this upstream, without rules.
@@ -58,6 +59,7 @@ pub(crate) fn proxy(upstream: &impl Upstream) -> Builder {
         flags: |_| {},
         variables: Vec::new(),
         guard_store: String::new(),
+        network: NetworkFlags::default(),
     }
 }
 
@@ -83,6 +85,12 @@ impl Builder {
     /// Where locks, operations and limits are shared.
     pub(crate) fn guards_in(mut self, url: &str) -> Self {
         self.guard_store = url.to_owned();
+        self
+    }
+
+    /// The network in front that it tells of changes.
+    pub(crate) fn telling(mut self, network: NetworkFlags) -> Self {
+        self.network = network;
         self
     }
 
@@ -143,6 +151,11 @@ impl Proxy {
     /// Lets the proxy believe that time has passed.
     pub(crate) fn wait(&self, time: Duration) {
         self.running.clock().advance(time);
+    }
+
+    /// Writes other rules to its file; `version: 1` is put before them.
+    pub(crate) fn rewrite_rules(&self, yaml: &str) {
+        self.running.rewrite_rules(&format!("version: 1\n{yaml}"));
     }
 
     /// Stops, and says whether everything that had begun was finished.

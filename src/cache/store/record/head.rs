@@ -8,7 +8,7 @@ const MAGIC: [u8; 4] = *b"LRDR";
 const CHECKSUM: std::ops::Range<usize> = 40..44;
 
 /// Bytes of a head.
-pub(super) const HEAD: usize = 86;
+pub(super) const HEAD: usize = 94;
 
 /// The body is compressed.
 const COMPRESSED: u8 = 1;
@@ -26,6 +26,7 @@ pub(super) struct Head {
     pub(super) server: u64,
     pub(super) stored_at: u64,
     pub(super) expires_at: u64,
+    pub(super) ends_at: u64,
     pub(super) generations: u16,
     pub(super) lines: u16,
     pub(super) line_bytes: u32,
@@ -53,22 +54,24 @@ impl Head {
         for number in [self.line_bytes, self.kept_bytes, self.body_bytes] {
             into.extend_from_slice(&number.to_be_bytes());
         }
+        into.extend_from_slice(&self.ends_at.to_be_bytes());
     }
 
     /// Reads a head, and that nothing behind it has changed.
     pub(super) fn read(record: &[u8]) -> Result<Self, Unreadable> {
-        let head = record.first_chunk::<HEAD>();
-        let is_ours = record.starts_with(&MAGIC) || MAGIC.starts_with(record);
-        let head = head.ok_or(if is_ours { Unreadable::Cut } else { Unreadable::Foreign })?;
-        if !is_ours {
-            return Err(Unreadable::Foreign);
-        }
-        if head[4] != FORMAT {
-            return Err(Unreadable::OtherFormat);
-        }
+        let head = ours(record)?;
         if head[CHECKSUM] != checksum(record) {
             return Err(Unreadable::Corrupt);
         }
+        Self::parse(head)
+    }
+
+    /// Reads a head, whatever is behind it.
+    pub(super) fn read_alone(record: &[u8]) -> Result<Self, Unreadable> {
+        Self::parse(ours(record)?)
+    }
+
+    fn parse(head: &[u8; HEAD]) -> Result<Self, Unreadable> {
         let flags = head[5];
         if flags & !(COMPRESSED | SEALED) != 0 || head[70..72] != [0; 2] {
             return Err(Unreadable::Malformed);
@@ -86,8 +89,19 @@ impl Head {
             line_bytes: u32::from_be_bytes(at(head, 74)),
             kept_bytes: u32::from_be_bytes(at(head, 78)),
             body_bytes: u32::from_be_bytes(at(head, 82)),
+            ends_at: u64::from_be_bytes(at(head, 86)),
         })
     }
+}
+
+/// The bytes of a head, if these are ours and of this format.
+fn ours(record: &[u8]) -> Result<&[u8; HEAD], Unreadable> {
+    let is_ours = record.starts_with(&MAGIC) || MAGIC.starts_with(record);
+    let head = record.first_chunk().ok_or(if is_ours { Unreadable::Cut } else { Unreadable::Foreign })?;
+    if !is_ours {
+        return Err(Unreadable::Foreign);
+    }
+    if head[4] != FORMAT { Err(Unreadable::OtherFormat) } else { Ok(head) }
 }
 
 /// Bytes of a head from a place on. The places are those of the drawing in `mod.rs`.

@@ -9,8 +9,8 @@
 //!  4  format, u8              52  stored, unix ms, u64  74  their bytes, u32
 //!  5  flags, u8               60  expires, unix ms, u64 78  body, bytes as kept, u32
 //!  6  status, u16             68  generations, u16      82  body, bytes as served, u32
-//!  8  digest of the name, 32  70  reserved, u16         86  generations, u64 each
-//! 40  checksum, u32
+//!  8  digest of the name, 32  70  reserved, u16         86  of no use from, unix ms, u64
+//! 40  checksum, u32                                     94  generations, u64 each
 //! then, if sealed: key id, 8, and nonce, 12; header lines; body; if sealed: tag, 16
 //! ```
 
@@ -25,9 +25,11 @@ pub use keyring::{Keyring, KeyringError};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 
+use head::Head;
+
 /// The format that is written and read. A name that holds it keeps versions of larder apart that
 /// share a store and do not understand one another, so that they do not overwrite each other.
-pub const FORMAT: u8 = 1;
+pub const FORMAT: u8 = 2;
 
 /// What is kept of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,12 +42,44 @@ pub struct Record {
     pub stored_at: u64,
     /// When it expires, in milliseconds since 1970.
     pub expires_at: u64,
+    /// From when on it is of no use, in milliseconds since 1970.
+    pub ends_at: u64,
     /// Its status.
     pub status: u16,
     /// Its header lines, in their order.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// Its body.
     pub body: Bytes,
+}
+
+/// So many bytes of a record are enough for an [`Outline`].
+pub(super) const OUTLINE_BYTES: usize = head::HEAD;
+
+/// What the beginning of a record tells, whoever it belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Outline {
+    pub(super) server: u64,
+    pub(super) stored_at: u64,
+    pub(super) expires_at: u64,
+    pub(super) status: u16,
+    pub(super) body_bytes: u64,
+    pub(super) is_sealed: bool,
+}
+
+impl Outline {
+    /// Reads it, from a record or from its first bytes; nothing where it is none of ours. For people
+    /// who look: whether the rest of it is as it was written is not seen here.
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        let head = Head::read_alone(bytes).ok()?;
+        Some(Self {
+            server: head.server,
+            stored_at: head.stored_at,
+            expires_at: head.expires_at,
+            status: head.status,
+            body_bytes: u64::from(head.body_bytes),
+            is_sealed: head.is_sealed,
+        })
+    }
 }
 
 /// Why bytes are not a record.

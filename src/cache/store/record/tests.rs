@@ -23,6 +23,7 @@ fn record(body: &[u8]) -> Record {
         generations: vec![1, u64::MAX, 0],
         stored_at: 1_700_000_000_000,
         expires_at: 1_700_000_300_000,
+        ends_at: 1_700_000_330_000,
         status: 200,
         headers: vec![line("content-type", "application/json"), line("content-range", "0-9/*")],
         body: Bytes::copy_from_slice(body),
@@ -211,7 +212,7 @@ prop_compose! {
     fn records()(
         server in any::<u64>(),
         generations in prop::collection::vec(any::<u64>(), 0..20),
-        times in any::<(u64, u64)>(),
+        times in any::<(u64, u64, u64)>(),
         status in 100_u16..1000,
         headers in headers(),
         body in prop_oneof![
@@ -219,8 +220,8 @@ prop_compose! {
             "[ab]{9000,20000}".prop_map(String::into_bytes),
         ],
     ) -> Record {
-        let (stored_at, expires_at) = times;
-        Record { server, generations, stored_at, expires_at, status, headers, body: body.into() }
+        let (stored_at, expires_at, ends_at) = times;
+        Record { server, generations, stored_at, expires_at, ends_at, status, headers, body: body.into() }
     }
 }
 

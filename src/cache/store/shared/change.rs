@@ -26,7 +26,7 @@ const TOLD_MAX: usize = 20_000;
 impl Announced {
     /// The identity of one that the store knows; none has the number 0.
     fn of(tags: Vec<Tag>, consistency: Consistency, id: u64) -> Self {
-        Self { id: id.into(), tags: tags.into(), consistency }
+        Self { id, tags: tags.into(), consistency }
     }
 
     /// Does the store know it?
@@ -255,8 +255,8 @@ impl SharedStore {
     }
 
     /// Carries out what is past its deadline, whoever announced it.
-    pub(super) async fn carry_out_overdue(&self, now: Instant) {
-        let settled = self.memory.settled(now);
+    pub(super) async fn carry_out_overdue(&self, now: Instant) -> Vec<Tag> {
+        let mut settled = self.memory.settled(now);
         if !settled.is_empty() {
             let change = Change { tags: &settled, announced: None, consistency: Consistency::Fresh };
             self.carry_out(change).await;
@@ -264,22 +264,24 @@ impl SharedStore {
         let keys = [self.names.intents.as_str(), &self.names.intended];
         let Ok((_, Value::Array(overdue))) = self.redis.script(&scripts::OVERDUE, &keys, &[SWEPT_MAX]).await
         else {
-            return;
+            return settled;
         };
         for pair in overdue.chunks_exact(2).filter(|_| !sabotage::is(Bug::IntentsNotSwept)) {
             if let Some(announced) = announced(pair) {
                 let tags = announced.tags.clone();
                 let consistency = announced.consistency;
                 self.carry_out(Change { tags: &tags, announced: Some(announced), consistency }).await;
+                settled.extend(tags);
             }
         }
+        settled
     }
 }
 
 /// An announcement as the store holds it.
 fn announced(pair: &[Value]) -> Option<Announced> {
     let [Value::BulkString(name), Value::BulkString(intended)] = pair else { return None };
-    let id = u128::from_str_radix(std::str::from_utf8(name).ok()?, 16).ok()?;
+    let id = u64::from_str_radix(std::str::from_utf8(name).ok()?, 16).ok()?;
     // what cannot be read was written by another version: it may be about anything
     let intended = heard::<Intended>(intended)
         .unwrap_or_else(|| Intended { is_marked: false, tags: texts(&[Tag::everything()]) });

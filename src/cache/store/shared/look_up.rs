@@ -14,7 +14,9 @@ use crate::sabotage::{self, Bug};
 
 use super::super::super::admission::Refusal;
 use super::super::super::entry::{Entry, Lifetime};
+use super::super::super::form::Forms;
 use super::super::super::generation::{Stamp, There};
+use super::super::super::validator::Validator;
 use super::super::record::Record;
 use super::super::{Found, Name, Writing};
 use super::counts::add;
@@ -23,6 +25,9 @@ use super::{SharedStore, millis, random, scripts};
 /// How long the generation of a tag lives that nothing asks for: longer than any entry, as most
 /// rules keep theirs for a day at most. One that is gone too early costs a fetch and nothing else.
 const GENERATION_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// How long nobody else fetches again what one process set out to: about as long as an upstream takes.
+const RENEWAL_CLAIM: Duration = Duration::from_secs(2);
 
 /// A marker that is older than its deadline by this much was left by a process that died; its
 /// sweeping is under way. Covers how far apart our clock and the store's may be.
@@ -59,17 +64,15 @@ impl SharedStore {
         }
         let record = record.and_then(|record| self.open(record, name));
         let there = generations.map(|generations| There { server, generations });
-        if let Some(entry) = self.valid(record.as_ref(), there.as_ref(), name, (&stamp, now)) {
-            return Found::Valid(entry);
+        if let Some(found) = self.valid(record.as_ref(), there.as_ref(), name, (&stamp, now)) {
+            return found;
         }
         match self.generations(tags).await {
             Some(there) => {
                 stamp.learn(&there.generations);
                 // what was known may have been pushed out of the store and made anew by others
-                match self.valid(record.as_ref(), Some(&there), name, (&stamp, now)) {
-                    Some(entry) => Found::Valid(entry),
-                    None => Found::Missing(stamp.with(there)),
-                }
+                self.valid(record.as_ref(), Some(&there), name, (&stamp, now))
+                    .unwrap_or_else(|| Found::Missing(stamp.with(there)))
             }
             // under a lease, what this process hears is as good as what the store says
             None if self.lease.holds() && name.consistency < Consistency::Strict => Found::Missing(stamp),
@@ -137,30 +140,43 @@ impl SharedStore {
         there: Option<&There>,
         name: &Name<'_>,
         (stamp, now): (&Stamp, Instant),
-    ) -> Option<Arc<Entry>> {
-        let record = record.filter(|record| there.is_some_and(|there| is_current(record, there)))?;
+    ) -> Option<Found> {
+        let there = there?;
+        let record = record.filter(|record| is_current(record, there))?;
         let entry = self.entry(record, name, stamp, now)?;
         add(&self.counts.hits);
+        if !entry.lifetime.is_fresh(now) {
+            return Some(Found::Stale(entry, stamp.clone().with(there.clone())));
+        }
         self.memory.keep(*name.fingerprint, Arc::clone(&entry));
-        Some(entry)
+        Some(Found::Valid(entry))
     }
 
     /// What a record holds, while it is alive.
     fn entry(&self, record: &Record, name: &Name<'_>, stamp: &Stamp, now: Instant) -> Option<Arc<Entry>> {
         let unix = self.clock.unix_millis();
         let age = Duration::from_millis(unix.saturating_sub(record.stored_at));
-        let left = Duration::from_millis(record.expires_at.saturating_sub(unix));
+        let until = |end: u64| Duration::from_millis(end.saturating_sub(unix));
+        let past = Duration::from_millis(unix.saturating_sub(record.expires_at));
         let is_unchecked = sabotage::is(Bug::LoadUnchecked);
         let stamp = if is_unchecked { self.memory.stamp(name.answer.tags()) } else { stamp.clone() };
-        let lifetime = Lifetime { stored: now.checked_sub(age).unwrap_or(now), expires: now + left };
+        let ago = |time: Duration| now.checked_sub(time).unwrap_or(now);
+        let lifetime = Lifetime {
+            stored: ago(age),
+            expires: ago(past) + until(record.expires_at),
+            ends: now + until(record.ends_at),
+        };
         if !lifetime.is_alive(now) {
             return None;
         }
+        let status = StatusCode::from_u16(record.status).ok()?;
         Some(Arc::new(Entry {
             key: name.key.clone(),
-            status: StatusCode::from_u16(record.status).ok()?,
+            status,
             headers: record.headers.as_slice().into(),
             body: record.body.clone(),
+            forms: Forms::of(&record.headers, &record.body),
+            validator: Validator::of(status, &record.headers, &record.body),
             lifetime,
             stamp,
         }))
@@ -188,6 +204,22 @@ impl SharedStore {
         }
     }
 
+    /// The right to fetch again what is still of use, which one of all has for a moment, and the
+    /// generations that the next entry must carry.
+    pub(super) async fn claim_renewal(&self, name: &Name<'_>) -> Option<Stamp> {
+        let stamp = self.memory.stamp(name.answer.tags());
+        if !self.journal.is_clear() {
+            return None;
+        }
+        let mut claim = cmd("SET");
+        claim.arg(self.names.renewal(name.fingerprint)).arg(&self.own).arg("NX");
+        claim.arg("PX").arg(millis(RENEWAL_CLAIM));
+        match self.redis.one(&claim).await {
+            Ok((_, Value::Nil)) | Err(_) => None,
+            Ok(_) => Some(stamp.with(self.generations(name.answer.tags()).await?)),
+        }
+    }
+
     /// Keeps an entry in memory at once and in the store if it takes it.
     pub(super) async fn keep(&self, fingerprint: Fingerprint, mut entry: Entry, writing: Writing) {
         let there = entry.stamp.take_there();
@@ -195,13 +227,15 @@ impl SharedStore {
         self.memory.keep(fingerprint, Arc::clone(&entry));
         let Some(there) = there else { return };
         let now = self.clock.now();
-        let left = entry.lifetime.left(now);
+        let useful = entry.lifetime.ends.saturating_duration_since(now);
         let unix = self.clock.unix_millis();
+        let at = |left: Duration| unix.saturating_add(u64::try_from(left.as_millis()).unwrap_or(u64::MAX));
         let record = Record {
             server: there.server,
             generations: there.generations.into_vec(),
             stored_at: unix.saturating_sub(u64::try_from(entry.lifetime.age(now).as_millis()).unwrap_or(0)),
-            expires_at: unix.saturating_add(u64::try_from(left.as_millis()).unwrap_or(u64::MAX)),
+            expires_at: at(entry.lifetime.left(now)),
+            ends_at: at(useful),
             status: entry.status.as_u16(),
             headers: entry.headers.to_vec(),
             body: entry.body.clone(),
@@ -212,7 +246,7 @@ impl SharedStore {
         };
         let mut set = cmd("SET");
         set.arg(self.names.entry(&entry.key, &fingerprint));
-        set.arg(record).arg("PX").arg(left.as_millis().max(1).to_string());
+        set.arg(record).arg("PX").arg(useful.as_millis().max(1).to_string());
         if self.redis.one(&set).await.is_err() {
             add(&self.counts.lost_fills);
         }

@@ -13,28 +13,27 @@ mod counts;
 mod journal;
 mod keeping;
 mod lease;
+mod list;
 mod look_up;
 mod message;
 mod names;
 mod scripts;
+mod seam;
 
 pub use keeping::Keeping;
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::consistency::Consistency;
-use crate::key::{Fingerprint, Tag};
 use crate::redis::Redis;
 use crate::sabotage::{self, Bug};
 
-use super::super::entry::Entry;
 use super::memory::MemoryStore;
 use super::record::Codec;
-use super::{Announced, Change, Closed, Doing, Fleet, Found, Name, SharedUsage, Store, Usage, Writing};
+use super::{Store, Writing};
 use confirm::Confirmations;
 use counts::Counts;
 use journal::Journal;
@@ -110,58 +109,6 @@ impl SharedStore {
             return;
         }
         self.memory.begin_era();
-    }
-}
-
-impl Store for SharedStore {
-    fn recall(&self, fingerprint: &Fingerprint, now: Instant) -> Option<Arc<Entry>> {
-        if self.lease.holds() { self.memory.recall(fingerprint, now) } else { None }
-    }
-
-    fn look_up<'a>(&'a self, name: &'a Name<'a>, now: Instant) -> Doing<'a, Found> {
-        Box::pin(self.find(name, now))
-    }
-
-    fn fill(&self, fingerprint: Fingerprint, entry: Entry, writing: Writing) -> Doing<'_, ()> {
-        Box::pin(self.keep(fingerprint, entry, writing))
-    }
-
-    fn announce(&self, tags: Vec<Tag>, consistency: Consistency) -> Doing<'_, Result<Announced, Closed>> {
-        Box::pin(self.note(tags, consistency))
-    }
-
-    fn change<'a>(&'a self, change: Change<'a>) -> Doing<'a, ()> {
-        Box::pin(self.carry_out(change))
-    }
-
-    fn withdraw(&self, announced: Announced) -> Doing<'_, ()> {
-        Box::pin(self.take_back(announced))
-    }
-
-    fn leave(&self, announced: Announced, now: Instant) {
-        // one that the store knows stays there, and whoever is alive at its deadline carries it out
-        if !announced.is_recorded() {
-            self.memory.doubt(announced.tags, now);
-        }
-    }
-
-    fn sweep(&self, now: Instant) -> Doing<'_, ()> {
-        Box::pin(self.carry_out_overdue(now))
-    }
-
-    fn usage(&self) -> Usage {
-        let shared = SharedUsage {
-            is_up: self.redis.is_up(),
-            members: self.confirmations.members() as u64,
-            lease_left: self.lease.left(),
-            owed: self.journal.len() as u64,
-            ..self.counts.so_far()
-        };
-        Usage { shared: Some(shared), ..self.memory.usage() }
-    }
-
-    fn fleet(&self) -> Option<Fleet> {
-        Some(Fleet { own: self.own.clone(), members: self.confirmations.live() })
     }
 }
 

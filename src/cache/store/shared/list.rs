@@ -1,0 +1,142 @@
+//! What is in a store that others share, for operators who look?
+//!
+//! A page scans for a bounded time and may be empty before the end: the cursor says where to go on.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt};
+
+use crate::key::{Key, KeyGlob};
+use crate::redis::{ScanCursor, ServerId, Silence, Value, cmd};
+
+use super::super::super::listing::Standing;
+use super::super::record::{OUTLINE_BYTES, Outline, Record};
+use super::super::{NoPage, Stored, StoredPage};
+use super::SharedStore;
+
+/// Names that one step of a scan looks at: a server takes a fifth of a millisecond for them.
+const SCAN_COUNT: usize = 1_000;
+
+/// Time that one page scans for.
+const PAGE_TIME: Duration = Duration::from_millis(250);
+
+/// Time that the search for all entries of a key scans for.
+const SEARCH_TIME: Duration = Duration::from_secs(2);
+
+/// Entries that are asked after at a time.
+const ASKED_AT_ONCE: usize = 32;
+
+impl SharedStore {
+    pub(super) async fn list(
+        &self,
+        glob: &KeyGlob,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<StoredPage, NoPage> {
+        let cursor = after.map(str::parse::<ScanCursor>).transpose().map_err(|_| NoPage::Cursor)?;
+        let (names, next) = self.scan(glob, cursor.unwrap_or_default(), PAGE_TIME, limit).await?;
+        let asked = names.into_iter().map(|(name, standing)| self.outline(name, standing));
+        let entries: Vec<Result<Option<Stored>, Silence>> =
+            stream::iter(asked).buffered(ASKED_AT_ONCE).collect().await;
+        let entries = entries.into_iter().filter_map(Result::transpose).collect::<Result<_, _>>()?;
+        Ok(StoredPage { entries, next: next.map(|next| next.to_string()) })
+    }
+
+    /// The records of a key, and whether these are all.
+    pub(super) async fn find_records(
+        &self,
+        key: &Key,
+        limit: usize,
+    ) -> Result<(Vec<(Stored, Record)>, bool), NoPage> {
+        // a key has no star, so this means itself
+        let glob = KeyGlob::parse(key.as_str()).map_err(|_| NoPage::Cursor)?;
+        let (mut names, mut next) = (Vec::new(), Some(ScanCursor::default()));
+        let began = self.clock.now();
+        while let Some(cursor) = next.take_if(|_| names.len() < limit) {
+            let left = SEARCH_TIME.saturating_sub(self.clock.now().saturating_duration_since(began));
+            if left.is_zero() {
+                next = Some(cursor);
+                break;
+            }
+            let (more, after) = self.scan(&glob, cursor, left, limit).await?;
+            names.extend(more);
+            next = after;
+        }
+        names.sort();
+        names.dedup();
+        let is_whole = next.is_none() && names.len() <= limit;
+        names.truncate(limit);
+        let asked = join_all(names.into_iter().map(|(name, standing)| self.record(name, standing))).await;
+        let records = asked.into_iter().filter_map(Result::transpose).collect::<Result<_, _>>()?;
+        Ok((records, is_whole))
+    }
+
+    /// Names of entries, until there are enough or time is up; and where to go on.
+    async fn scan(
+        &self,
+        glob: &KeyGlob,
+        mut cursor: ScanCursor,
+        time: Duration,
+        limit: usize,
+    ) -> Result<(Vec<(String, Standing)>, Option<ScanCursor>), Silence> {
+        let like = self.names.entries_like(glob);
+        let began = self.clock.now();
+        let mut found = Vec::new();
+        loop {
+            let (names, next) = self.redis.scan(cursor, &like, SCAN_COUNT).await?;
+            found.extend(names.into_iter().filter_map(|name| {
+                let name = String::from_utf8(name).ok()?;
+                let standing =
+                    self.names.standing(&name).filter(|standing| glob.matches(standing.key.as_str()))?;
+                Some((name, standing))
+            }));
+            let is_over = self.clock.now().saturating_duration_since(began) >= time;
+            match next {
+                None => return Ok((found, None)),
+                Some(next) if is_over || found.len() >= limit => return Ok((found, Some(next))),
+                Some(next) => cursor = next,
+            }
+        }
+    }
+
+    /// What the beginning of a record says; nothing where it is gone, or none of ours.
+    async fn outline(&self, name: String, standing: Standing) -> Result<Option<Stored>, Silence> {
+        let mut get = cmd("GETRANGE");
+        get.arg(name).arg(0).arg(OUTLINE_BYTES - 1);
+        let (ServerId(server), said) = self.redis.one(&get).await?;
+        let Value::BulkString(bytes) = said else { return Ok(None) };
+        Ok(Outline::read(&bytes).map(|outline| stored(standing, outline, server)))
+    }
+
+    async fn record(&self, name: String, standing: Standing) -> Result<Option<(Stored, Record)>, Silence> {
+        let mut get = cmd("GET");
+        get.arg(name);
+        let (ServerId(server), said) = self.redis.one(&get).await?;
+        let Value::BulkString(bytes) = said else { return Ok(None) };
+        let bytes = Bytes::from(bytes);
+        let Some(outline) = Outline::read(&bytes) else { return Ok(None) };
+        let codec = if outline.is_sealed { self.sealing.as_ref() } else { Some(&self.codec) };
+        let record = codec.and_then(|codec| codec.look(bytes).ok());
+        Ok(record.map(|record| (stored(standing, outline, server), record)))
+    }
+}
+
+fn stored(standing: Standing, outline: Outline, server: u64) -> Stored {
+    Stored {
+        standing,
+        status: outline.status,
+        stored_at: outline.stored_at,
+        expires_at: outline.expires_at,
+        body_bytes: outline.body_bytes,
+        is_sealed: outline.is_sealed,
+        is_of_this_run: outline.server == server,
+    }
+}
+
+impl From<Silence> for NoPage {
+    fn from(silence: Silence) -> Self {
+        Self::Store(silence.to_string())
+    }
+}

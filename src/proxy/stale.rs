@@ -1,0 +1,109 @@
+//! Answers past their time: served where the rule allows it, and fetched again.
+//!
+//! Nothing here serves what a write has taken away: an entry past its time is still one whose
+//! generations are all current, and is looked at again after every wait.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, StatusCode};
+
+use crate::cache::{Entry, Errand, Filled};
+use crate::key::Tag;
+use crate::plan::ReadPlan;
+use crate::rules::Use;
+
+use super::metered::Meter;
+use super::outcome::{Outcome, Staleness};
+use super::read::{Ended, Joined, Planned, name};
+use super::serve::reader;
+use super::{Done, Proxy};
+
+/// What the upstream says when it has no answer for anybody.
+const NO_ANSWER: [StatusCode; 4] = [
+    StatusCode::INTERNAL_SERVER_ERROR,
+    StatusCode::BAD_GATEWAY,
+    StatusCode::SERVICE_UNAVAILABLE,
+    StatusCode::GATEWAY_TIMEOUT,
+];
+
+/// What one request brings along.
+pub(super) struct Asking<'r> {
+    pub(super) plan: &'r Arc<ReadPlan>,
+    pub(super) request: &'r HeaderMap,
+    pub(super) meter: Option<&'r mut Meter>,
+}
+
+impl Proxy {
+    /// Answers a read of which the cache has an answer that is past its time. `None`: look again.
+    pub(super) async fn outdated(
+        self: &Arc<Self>,
+        entry: &Arc<Entry>,
+        errand: Errand,
+        asking: Asking<'_>,
+    ) -> Option<Done> {
+        let Asking { plan, request, meter } = asking;
+        let stale = |staleness| self.serve_stale(plan, entry, request, staleness);
+        let allowed = plan.rule.freshness.allows(entry.lifetime.past(self.clock.now()));
+        match allowed {
+            Use::WhileRevalidating => {
+                // nobody waits for it, so it needs no flight of its own before its turn has come
+                drop(errand);
+                self.freshen(plan);
+                return Some(stale(Staleness::Revalidating).await);
+            }
+            Use::IfError if self.cache.is_resting(&plan.fingerprint) => {
+                return Some(stale(Staleness::UpstreamResting).await);
+            }
+            Use::IfError | Use::None => {}
+        }
+        let done = match errand {
+            Errand::Join(flight) => match self.join(plan, &flight, reader(plan, request)).await {
+                Joined::Done(done) => done,
+                Joined::LookAgain => return None,
+            },
+            Errand::Lead(ticket) => match self.admit_upstream(meter).await {
+                Ok(()) => self.fetch(ticket, plan, request).await,
+                Err(rejection) => Err(rejection),
+            },
+        };
+        if allowed == Use::IfError && has_no_answer(&done) && self.cache.stands(entry) {
+            self.cache.take_turn(&plan.fingerprint);
+            return Some(stale(Staleness::UpstreamFailed).await);
+        }
+        Some(done)
+    }
+
+    /// Has an answer fetched again that is of use still. Nobody waits for it.
+    pub(super) fn freshen(self: &Arc<Self>, plan: &Arc<ReadPlan>) {
+        if self.cache.take_turn(&plan.fingerprint) {
+            let (proxy, plan) = (Arc::clone(self), Arc::clone(plan));
+            self.tasks.spawn(async move {
+                let result = proxy.fetch_again(&plan).await;
+                proxy.metrics.refreshed(result);
+            });
+        }
+    }
+
+    /// Fetches with the credentials of whoever asked last, and says what came of it.
+    async fn fetch_again(&self, plan: &ReadPlan) -> &'static str {
+        let answer = Planned(plan);
+        let Some(ticket) = self.cache.renew(&name(plan, &answer)).await else { return "left" };
+        match self.fill_unheard(ticket, plan).await {
+            Ended::Filled(Filled::Kept(_)) => "kept",
+            Ended::Refused(status) if !NO_ANSWER.contains(&status) => {
+                // the upstream does not say this any more, and does not leave it at an error either
+                self.invalidator.changed(&[Tag::key(&plan.key)], plan.rule.consistency).await;
+                "gone"
+            }
+            Ended::Filled(_) | Ended::Refused(_) | Ended::Failed => "failed",
+        }
+    }
+}
+
+fn has_no_answer(done: &Done) -> bool {
+    match done {
+        Ok((response, Outcome::Unkept { .. })) => NO_ANSWER.contains(&response.status()),
+        Ok(_) => false,
+        Err(rejection) => rejection.is_upstreams(),
+    }
+}
