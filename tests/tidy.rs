@@ -62,9 +62,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "invalidation",
         ],
     ),
+    ("feed", &["metrics", "consistency", "postgrest", "key", "plan", "invalidation"]),
     (
         "admin",
         &[
+            "feed",
             "clock",
             "units",
             "consistency",
@@ -105,6 +107,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "cdn",
             "invalidation",
             "proxy",
+            "feed",
             "admin",
         ],
     ),

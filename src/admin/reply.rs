@@ -23,6 +23,11 @@ pub(super) fn denied(denial: Denial) -> Answer {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             response
         }
+        Denial::NoTellers => refused_with(
+            StatusCode::FORBIDDEN,
+            "nobody may tell of changes here",
+            Some("set LARDER_CHANGES_TOKEN or --changes-token-file, and give the database the same"),
+        ),
         Denial::Host => refused(StatusCode::FORBIDDEN, "Host must be an IP address or localhost"),
     }
 }
