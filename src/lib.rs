@@ -31,7 +31,7 @@
 //!    ------------ async above, pure below ------------
 //! C  decision     rules/   plan/   explain/   doctor/
 //! B  words        postgrest/  identity/  key/
-//! A  ground       log/  redis/  lately/  hit_counts.rs  metrics.rs  stripe.rs  clock.rs  units.rs  sabotage.rs
+//! A  ground       log/  redis/  lately/  trace/  hit_counts.rs  metrics.rs  stripe.rs  clock.rs  units.rs  sabotage.rs
 //! ```
 //!
 //! # Words
@@ -89,5 +89,6 @@ pub mod sabotage;
 pub mod schema;
 pub mod server;
 pub mod stripe;
+pub mod trace;
 pub mod units;
 pub mod upstream;

@@ -81,6 +81,8 @@ pub struct Metrics {
     pub token_keys: IntGauge,
     /// Whether the database is another than the one that schema.yaml tells of.
     pub schema_moved_on: IntGauge,
+    /// Spans that did not reach the collector.
+    pub lost_spans: IntCounter,
     /// What has too many names for series.
     pub lately: Arc<Lately>,
 }
@@ -361,6 +363,7 @@ impl Metrics {
                 "larder_schema_moved_on",
                 "1 while the database is another than schema.yaml tells of.",
             ),
+            lost_spans: declare.counter("larder_lost_spans_total", "Spans that did not reach the collector."),
             lately: Arc::default(),
             registry,
         }

@@ -12,6 +12,7 @@ use crate::guard::Guards;
 use crate::identity::Verifier;
 use crate::invalidation::Invalidator;
 use crate::metrics::Metrics;
+use crate::trace::Tracer;
 use crate::upstream::{TrustedProxies, Upstream};
 
 /// What bounds a request.
@@ -55,4 +56,6 @@ pub struct Means {
     pub limits: Limits,
     /// Who owns what outlives a request.
     pub tasks: Tasks,
+    /// Takes spans, where somebody wants them.
+    pub tracer: Option<Tracer>,
 }

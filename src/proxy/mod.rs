@@ -7,6 +7,7 @@
 
 mod accept_encoding;
 mod answering;
+mod arrival;
 mod body;
 mod conditional;
 mod decide;
@@ -34,7 +35,6 @@ pub use means::{Limits, Means, Tasks};
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
 
 use arc_swap::{ArcSwap, Guard};
 use http::header::ORIGIN;
@@ -52,6 +52,7 @@ use crate::invalidation::Invalidator;
 use crate::metrics::Metrics;
 use crate::plan::Plan;
 use crate::rules::RuleSet;
+use crate::trace::Tracer;
 use crate::upstream::Upstream;
 
 use metered::Meter;
@@ -90,12 +91,14 @@ pub struct Proxy {
     limits: Limits,
     tasks: TaskTracker,
     stopping: CancellationToken,
+    tracer: Option<Tracer>,
 }
 
 impl Proxy {
     /// A proxy that begins with these rules.
     pub fn new(rules: RuleSet, means: Means) -> Arc<Self> {
-        let Means { cache, invalidator, guards, upstream, verifier, metrics, clock, limits, tasks } = means;
+        let Means { cache, invalidator, guards, upstream, verifier, metrics, clock, limits, tasks, tracer } =
+            means;
         Arc::new(Self {
             rules: ArcSwap::from_pointee(Counted::new(rules, verifier.clone(), &metrics)),
             verifier,
@@ -109,6 +112,7 @@ impl Proxy {
             limits,
             tasks: tasks.tracker,
             stopping: tasks.stopping,
+            tracer,
         })
     }
 
@@ -123,16 +127,16 @@ impl Proxy {
     /// else in a future of its own, which hyper drops when the client leaves; each step
     /// says what that means.
     pub fn handle(self: &Arc<Self>, request: Request<Incoming>, peer: Peer) -> Answering {
-        let arrived = self.clock.now();
         let rules = self.rules.load();
         let (mut head, body) = request.into_parts();
+        let arrived = self.arrive(&mut head.headers);
         let planned = self.plan(&rules, &mut head, &body, peer);
         let meter = self.meter(&rules, &planned, &head, peer);
         if let Ok(Plan::Read(plan)) = &planned
             && Meter::lets_pass(meter.as_deref())
-            && let Some(done) = self.recall(plan, &head.headers, arrived)
+            && let Some(done) = self.recall(plan, &head.headers, arrived.at)
         {
-            let seen = Seen { meter: meter.as_deref(), ..Seen::hit(&head, plan, arrived) };
+            let seen = Seen { meter: meter.as_deref(), ..Seen::hit(&head, plan, &arrived) };
             return Answering::Now(Some(self.finish(&rules, &seen, done)));
         }
         let (proxy, rules) = (Arc::clone(self), Guard::into_inner(rules));
@@ -145,7 +149,7 @@ impl Proxy {
         rules: Arc<Counted>,
         (planned, mut meter): (Result<Plan, Fault>, Option<Box<Meter>>),
         (head, body): (Parts, Incoming),
-        arrived: Instant,
+        arrived: arrival::Arrived,
     ) -> Response<Body> {
         let (method, uri) = (head.method.clone(), head.uri.clone());
         let is_cross_origin = head.headers.contains_key(ORIGIN);
@@ -160,7 +164,7 @@ impl Proxy {
                 Plan::Refuse(path) => Err(Rejection::Path(path)),
             },
         };
-        let (plan, meter) = (read.as_deref(), meter.as_deref());
+        let (plan, meter, arrived) = (read.as_deref(), meter.as_deref(), &arrived);
         let seen = Seen { method: &method, uri: &uri, plan, arrived, is_cross_origin, meter };
         self.finish(&rules, &seen, done)
     }

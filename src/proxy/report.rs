@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::request::Parts;
 use http::{Method, Response, StatusCode, Uri};
@@ -17,6 +17,7 @@ use crate::metrics::{Metrics, NO_RULE, observe};
 use crate::plan::{Pass, Planner, ReadPlan};
 use crate::rules::RuleSet;
 
+use super::arrival::Arrived;
 use super::body::Body;
 use super::metered::Meter;
 use super::outcome::{self, Kind, Outcome};
@@ -48,7 +49,7 @@ pub(super) struct Seen<'r> {
     pub(super) uri: &'r Uri,
     /// What a rule wanted kept.
     pub(super) plan: Option<&'r ReadPlan>,
-    pub(super) arrived: Instant,
+    pub(super) arrived: &'r Arrived,
     /// Whether a script of another origin asks, in a browser.
     pub(super) is_cross_origin: bool,
     /// What limits say.
@@ -57,7 +58,7 @@ pub(super) struct Seen<'r> {
 
 impl<'r> Seen<'r> {
     /// A hit, of which the head is still there. It is never refused, so nobody looks where it comes from.
-    pub(super) fn hit(head: &'r Parts, plan: &'r ReadPlan, arrived: Instant) -> Self {
+    pub(super) fn hit(head: &'r Parts, plan: &'r ReadPlan, arrived: &'r Arrived) -> Self {
         let (method, uri, plan) = (&head.method, &head.uri, Some(plan));
         Self { method, uri, plan, arrived, is_cross_origin: false, meter: None }
     }
@@ -110,7 +111,7 @@ impl Proxy {
     /// or a body: any of them may hold a secret.
     fn report(&self, rules: &Counted, seen: &Seen<'_>, outcome: &Outcome, status: StatusCode) {
         let rule = seen.plan.map(|plan| &*plan.rule);
-        let took = self.clock.now().saturating_duration_since(seen.arrived);
+        let took = self.clock.now().saturating_duration_since(seen.arrived.at);
         let name = rule.map_or(NO_RULE, |rule| &rule.name);
         match (outcome, rule) {
             (Outcome::Hit { bytes, .. }, Some(rule)) => {
@@ -148,6 +149,7 @@ impl Proxy {
             took,
         };
         line.write();
+        self.tell_trace(seen, outcome, status, took);
     }
 
     /// Notes by name a read that was no hit, and what it cost.
@@ -204,7 +206,7 @@ fn tell_debug(key: &str, outcome: &Outcome, took: Duration) {
     info!(target: "larder::debug", key, ms, outcome = outcome.as_str(), reason = outcome.reason(), "{word}");
 }
 
-fn logged_path(uri: &Uri) -> &str {
+pub(super) fn logged_path(uri: &Uri) -> &str {
     let path = uri.path();
     &path[..path.floor_char_boundary(LOGGED_PATH_BYTES_MAX)]
 }

@@ -27,6 +27,7 @@ mod schema_watch;
 mod settings;
 mod shutdown;
 mod socket;
+mod spans;
 mod start;
 mod store;
 mod streams;
@@ -43,6 +44,7 @@ pub use running::{Ended, Running};
 pub use schema_watch::{SchemaDb, WhenChanged};
 pub use settings::{Flags, SettingMistake, Settings, TlsFiles};
 pub use shutdown::{Drained, Shutdown};
+pub use spans::{TraceFlags, TraceSettings};
 pub use start::{Server, StartError};
 pub use tls::{Tls, TlsError};
 

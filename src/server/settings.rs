@@ -22,6 +22,7 @@ use super::callers::{CallerFlags, Callers, callers};
 use super::network::{Network, NetworkFlags, network};
 use super::ram;
 use super::schema_watch::{SchemaDb, WhenChanged};
+use super::spans::{TraceFlags, TraceSettings, traces};
 use super::store::{StoreFlags, StoreSettings, store};
 
 const RULES: &str = "rules.yaml";
@@ -124,6 +125,8 @@ pub struct Flags {
     #[command(flatten)]
     pub callers: CallerFlags,
     #[command(flatten)]
+    pub traces: TraceFlags,
+    #[command(flatten)]
     pub network: NetworkFlags,
 }
 
@@ -156,6 +159,8 @@ pub struct Settings {
     /// What callers are verified with, where that is said.
     pub callers: Option<Callers>,
     pub ignored_claims: Vec<String>,
+    /// Where spans go; nothing is traced without.
+    pub traces: Option<TraceSettings>,
     /// The content delivery network in front, if it is told what changes.
     pub network: Option<Network>,
 }
@@ -237,6 +242,7 @@ impl Settings {
             schema_db: read.schema_db(flags),
             callers: read.callers(&flags.callers),
             ignored_claims: flags.callers.ignored_claims.names(),
+            traces: read.traces(&flags.traces),
             network: read.network(&flags.network),
         };
         if read.mistakes.is_empty() { Ok(settings) } else { Err(read.mistakes) }
@@ -266,6 +272,13 @@ impl Reading<'_> {
                 format!("`{text}` is not an address with a port, as in 0.0.0.0:8080 or [::1]:8080"),
             );
             SocketAddr::from(([127, 0, 0, 1], 0))
+        })
+    }
+
+    fn traces(&mut self, flags: &TraceFlags) -> Option<TraceSettings> {
+        traces(flags, self.environment).unwrap_or_else(|(setting, problem)| {
+            self.mistake(setting, problem);
+            None
         })
     }
 

@@ -36,6 +36,7 @@ use super::running::Running;
 use super::schema_watch::SchemaWatch;
 use super::settings::Settings;
 use super::shutdown::Shutdown;
+use super::spans::Exporter;
 use super::store::{StoreSettings, Within};
 use super::tls::{Tls, TlsError};
 
@@ -110,7 +111,7 @@ impl Server {
         ground.sweep();
         let written_for = watch::Sender::new(fingerprint(&rules));
         ground.watch_schema(&settings, &written_for);
-        let proxy = ground.proxy(&settings, rules, clock.clone());
+        let proxy = ground.proxy(&settings, rules, clock.clone(), &admin_shutdown);
         let explained = Arc::clone(&proxy);
         let reload = watch::Sender::new(());
         let reloader = ground.watch_rules(&settings, &proxy, written_for, &reload);
@@ -145,7 +146,8 @@ pub(super) struct Ground {
 }
 
 impl Ground {
-    fn proxy(&self, settings: &Settings, rules: RuleSet, clock: Clock) -> Arc<Proxy> {
+    /// `last` ends after the clients' requests have.
+    fn proxy(&self, settings: &Settings, rules: RuleSet, clock: Clock, last: &Shutdown) -> Arc<Proxy> {
         let deadlines =
             Deadlines { connect: settings.upstream_connect_timeout, answer: settings.upstream_timeout };
         let limits = ProxyLimits {
@@ -154,7 +156,13 @@ impl Ground {
             trusted_proxies: settings.trusted_proxies.clone(),
         };
         let tasks = Tasks { tracker: self.shutdown.tasks().clone(), stopping: self.shutdown.cut().clone() };
+        let tracer = settings.traces.clone().map(|traces| {
+            let (tracer, exporter) = Exporter::new(traces, self.metrics.lost_spans.clone());
+            last.tasks().spawn(exporter.run(last.draining().clone()));
+            tracer
+        });
         let means = Means {
+            tracer,
             cache: Arc::clone(&self.cache),
             invalidator: self.invalidator.clone(),
             guards: Arc::clone(&self.guards),

@@ -35,6 +35,7 @@ mod sharing;
 mod shells;
 mod stores;
 mod targets;
+mod tracing;
 mod traps;
 mod upstreams;
 mod validating;

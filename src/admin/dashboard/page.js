@@ -333,17 +333,20 @@ async function search(pattern, cursor) {
     const { entries, cursor: next } = await askJson(`api/cache/entries?${query}`);
     found = { pattern, cursor: next, rows: [...(cursor ? found.rows : []), ...entries] };
   } catch (error) {
-    say(error.status === 404 ? 'This proxy does not list its entries: name a key or a pattern to purge it.' : `Not searched: ${error.message}`);
+    say(`Not searched: ${error.message}`);
     return;
   }
   showFound();
 }
 
+// An entry that is not stays where it is until it is met or pushed out; nobody is answered from it.
+const VALID = new Map([[true, 'yes'], [false, 'no: taken away']]);
+
 function showFound() {
   id('entries').hidden = false;
   id('more').hidden = !found.cursor;
   fill('entries', found.rows.map((entry) => [
-    cell(entry.key, 'key'), cell(format.seconds(entry.ttl_s)), cell(format.seconds(entry.age_s)), cell(format.bytes(entry.bytes)), cell(entry.hits ?? '–'),
+    cell(entry.key, 'key'), cell(format.seconds(entry.ttl)), cell(format.seconds(entry.age)), cell(format.bytes(entry.bytes)), cell(VALID.get(entry.valid) ?? 'not known', ''),
     h('td', { class: 'n' }, purgeButton(entry.key, () => { found.rows = found.rows.filter(({ key }) => key !== entry.key); showFound(); })),
   ]), 'No entry is called that.');
 }
