@@ -31,7 +31,7 @@
 //!    ------------ async above, pure below ------------
 //! C  decision     rules/   plan/   explain/   doctor/
 //! B  words        postgrest/  identity/  key/
-//! A  ground       log/  redis/  hit_counts.rs  metrics.rs  stripe.rs  clock.rs  units.rs  sabotage.rs
+//! A  ground       log/  redis/  lately/  hit_counts.rs  metrics.rs  stripe.rs  clock.rs  units.rs  sabotage.rs
 //! ```
 //!
 //! # Words
@@ -76,6 +76,7 @@ pub mod hit_counts;
 pub mod identity;
 pub mod invalidation;
 pub mod key;
+pub mod lately;
 pub mod log;
 pub mod metrics;
 pub mod plan;

@@ -7,16 +7,21 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use prometheus::core::Metric;
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+    CounterVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+    TextEncoder,
 };
 
 use crate::hit_counts::{HitCounts, OfAllRules};
+use crate::lately::Lately;
 
 /// Bounds of the latency histograms, in seconds: from a memory hit's tens of
 /// microseconds to the longest answer Supabase gives.
-const LATENCY_BUCKETS: [f64; 14] =
-    [0.000_05, 0.000_1, 0.000_25, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 10.0];
+const LATENCY_BUCKETS: [f64; 17] = [
+    0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1,
+    0.25, 0.5, 1.0, 10.0,
+];
 
 /// Label of requests that no rule matched.
 pub const NO_RULE: &str = "-";
@@ -76,7 +81,13 @@ pub struct Metrics {
     pub token_keys: IntGauge,
     /// Whether the database is another than the one that schema.yaml tells of.
     pub schema_moved_on: IntGauge,
+    /// What has too many names for series.
+    pub lately: Arc<Lately>,
 }
+
+/// How long something took, how often: each bound in seconds, and how many took no longer than that.
+/// The last bound is infinite.
+pub type Durations = Vec<(f64, u64)>;
 
 /// What was counted since the start, for people.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -119,11 +130,13 @@ struct Labelled {
     limited: IntCounterVec,
     refreshes: IntCounterVec,
     unsent_bytes: IntCounterVec,
+    waited: CounterVec,
     latency: HistogramVec,
 }
 
 impl Labelled {
     fn declare(declare: &Declare<'_>) -> Self {
+        let by_result = |name, help| declare.counters(name, help, &["result"]);
         Self {
             requests: declare.counters(
                 "larder_requests_total",
@@ -135,11 +148,7 @@ impl Labelled {
                 "Answers that a rule wanted kept but that could not be, by reason.",
                 &["reason"],
             ),
-            reloads: declare.counters(
-                "larder_rules_reloads_total",
-                "Reloads of the rules file by result.",
-                &["result"],
-            ),
+            reloads: by_result("larder_rules_reloads_total", "Reloads of the rules file by result."),
             unverified: declare.counters(
                 "larder_unverified_callers_total",
                 "Reads that passed through because their caller could not be verified, by reason.",
@@ -150,41 +159,34 @@ impl Labelled {
                 "Answers kept that depend on every table, because no schema knows something they read.",
                 &["rule"],
             ),
-            key_fetches: declare.counters(
-                "larder_jwks_fetches_total",
-                "Fetches of issuers' key sets by result.",
-                &["result"],
-            ),
-            schema_looks: declare.counters(
+            key_fetches: by_result("larder_jwks_fetches_total", "Fetches of issuers' key sets by result."),
+            schema_looks: by_result(
                 "larder_schema_looks_total",
                 "Looks at the database's definitions by result.",
-                &["result"],
             ),
-            locks: declare.counters(
-                "larder_locks_total",
-                "Locks that writes asked for, by result.",
-                &["result"],
-            ),
-            operations: declare.counters(
-                "larder_operations_total",
-                "Writes with an idempotency key, by result.",
-                &["result"],
-            ),
+            locks: by_result("larder_locks_total", "Locks that writes asked for, by result."),
+            operations: by_result("larder_operations_total", "Writes with an idempotency key, by result."),
             limited: declare.counters(
                 "larder_limited_total",
                 "Requests that a limit did not let through, by limit and result.",
                 &["limit", "result"],
             ),
-            refreshes: declare.counters(
+            refreshes: by_result(
                 "larder_refreshes_total",
                 "Answers to be fetched again before or after their time, or after a write, by result.",
-                &["result"],
             ),
             unsent_bytes: declare.counters(
                 "larder_unsent_bytes_total",
                 "Bytes of bodies that did not have to be sent to clients, by what spared them.",
                 &["by"],
             ),
+            waited: declare.register(CounterVec::new(
+                Opts::new(
+                    "larder_waited_seconds_total",
+                    "Seconds that reads of a rule waited because they were no hits.",
+                ),
+                &["rule"],
+            )),
             latency: declare.register(HistogramVec::new(
                 buckets("larder_request_seconds", "Time until the head of the answer, by kind of outcome."),
                 &["kind"],
@@ -196,6 +198,8 @@ impl Labelled {
 /// How it goes with a store that several processes share; all 0 with the embedded one.
 #[derive(Clone, Debug)]
 pub struct StoreGauges {
+    /// 1 where a shared store is set.
+    pub configured: IntGauge,
     /// 1 while it can be asked.
     pub up: IntGauge,
     /// Look-ups that it was asked.
@@ -221,6 +225,7 @@ pub struct StoreGauges {
 impl StoreGauges {
     fn declare(declare: &Declare<'_>) -> Self {
         Self {
+            configured: declare.gauge("larder_store_configured", "1 where a shared store is set."),
             up: declare.gauge("larder_store_up", "1 while the shared store can be asked."),
             look_ups: declare.gauge("larder_store_look_ups", "Look-ups in the shared store since the start."),
             hits: declare
@@ -339,6 +344,7 @@ impl Metrics {
                 "larder_schema_moved_on",
                 "1 while the database is another than schema.yaml tells of.",
             ),
+            lately: Arc::default(),
             registry,
         }
     }
@@ -428,6 +434,27 @@ impl Metrics {
         self.labelled.refreshes.with_label_values(&[result]).inc();
     }
 
+    /// Counts the time that a read of this rule waited because it was no hit.
+    pub fn waited(&self, rule: &str, took: Duration) {
+        self.labelled.waited.with_label_values(&[rule]).inc_by(took.as_secs_f64());
+    }
+
+    /// How long reads of each rule waited in all, in seconds.
+    pub fn waited_by_rule(&self) -> Vec<(String, f64)> {
+        let families = prometheus::core::Collector::collect(&self.labelled.waited);
+        let series = families.iter().flat_map(|family| family.get_metric());
+        let rule = |series: &prometheus::proto::Metric| {
+            series.get_label().first().map_or("", |label| label.value()).to_owned()
+        };
+        series.map(|series| (rule(series), series.get_counter().get_value())).collect()
+    }
+
+    /// How long requests of one kind took until now.
+    pub fn durations(&self, kind: &str) -> Durations {
+        self.tell_hits();
+        durations(&self.latency(kind))
+    }
+
     /// Counts an invalidation of this many tags.
     pub fn invalidated(&self, tags: usize) {
         self.invalidations.inc();
@@ -448,6 +475,7 @@ impl Metrics {
         self.labelled.operations.with_label_values(&["first"]);
         self.labelled.limited.with_label_values(&[NO_RULE, "refused"]);
         self.labelled.refreshes.with_label_values(&["kept"]);
+        self.labelled.waited.with_label_values(&[NO_RULE]);
         self.latency("hit");
         self.unsent_bytes("not-modified");
         self.cdn.calls.with_label_values(&["ok"]);
@@ -457,16 +485,10 @@ impl Metrics {
     /// What was counted until now.
     pub fn counted(&self) -> Counted {
         self.tell_hits();
-        let families = prometheus::core::Collector::collect(&self.labelled.requests);
-        let series = families.iter().flat_map(|family| family.get_metric());
-        let requests = series.map(|series| {
-            let label = |name: &str| {
-                let mut labels = series.get_label().iter();
-                labels.find(|label| label.name() == name).map_or("", |label| label.value()).to_owned()
-            };
-            // counts are whole numbers below 2^53
-            let count = series.get_counter().get_value() as u64;
-            Requests { rule: label("rule"), outcome: label("outcome"), count }
+        let requests = series(&self.labelled.requests).into_iter().filter_map(|(labels, count)| {
+            // in the order of the labels' names
+            let [outcome, rule] = <[String; 2]>::try_from(labels).ok()?;
+            Some(Requests { rule, outcome, count })
         });
         Counted {
             requests: requests.collect(),
@@ -475,6 +497,20 @@ impl Metrics {
             fills: self.fills.get(),
             invalidations: self.invalidations.get(),
         }
+    }
+
+    /// What became of locks, operations and limits until now: `lock`, `operation` or a limit's name, the
+    /// result, how often.
+    pub fn guarded(&self) -> Vec<(String, String, u64)> {
+        let Labelled { locks, operations, limited, .. } = &self.labelled;
+        let mut told = Vec::new();
+        for (what, counters) in [("lock", locks), ("operation", operations), ("", limited)] {
+            for (mut labels, count) in series(counters) {
+                let Some(result) = labels.pop() else { continue };
+                told.push((labels.pop().unwrap_or_else(|| what.to_owned()), result, count));
+            }
+        }
+        told
     }
 
     /// Hits are counted by each thread for itself.
@@ -489,6 +525,26 @@ impl Metrics {
         // the only failure is a writer's, and a string does not fail
         TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
     }
+}
+
+/// The values of each series' labels, in the order of their names, and what it counted.
+fn series(counters: &IntCounterVec) -> Vec<(Vec<String>, u64)> {
+    let families = prometheus::core::Collector::collect(counters);
+    let all = families.iter().flat_map(|family| family.get_metric());
+    let told = all.map(|series| {
+        let labels = series.get_label().iter().map(|label| label.value().to_owned()).collect();
+        // counts are whole numbers below 2^53
+        (labels, series.get_counter().get_value() as u64)
+    });
+    told.collect()
+}
+
+/// What a histogram of latencies holds.
+pub fn durations(histogram: &Histogram) -> Durations {
+    let told = histogram.metric();
+    let told = told.get_histogram();
+    let within = told.get_bucket().iter().map(|bucket| (bucket.upper_bound(), bucket.cumulative_count()));
+    within.chain([(f64::INFINITY, told.get_sample_count())]).collect()
 }
 
 /// Observes a duration in seconds.

@@ -1,6 +1,8 @@
 //! Does `larder demo` show what it promises, all by itself?
 
-use std::process::Command;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
 
 /// Enough for several hundred requests and a write or two.
 const SECONDS: &str = "5";
@@ -41,6 +43,28 @@ fn the_demo_hits_misses_writes_and_is_never_stale() {
     let counts: Vec<&str> = seen.split_whitespace().filter(|word| word.parse::<u64>().is_ok()).collect();
     assert_eq!(counts.len(), 2, "{seen}");
     assert_eq!(counts[0], counts[1], "a read after a write showed the old row: {seen}");
+}
+
+#[test]
+fn the_demo_says_where_its_dashboard_is() {
+    let larder = env!("CARGO_BIN_EXE_larder");
+    let mut demo =
+        Command::new(larder).args(["demo", "--seconds", "60"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(demo.stdout.take().expect("a piped stdout")).lines();
+    let line = lines.find_map(|line| line.ok().filter(|line| line.trim_start().starts_with("dashboard")));
+    let line = line.expect("a line about the dashboard");
+    let address =
+        line.split_whitespace().nth(1).and_then(|url| url.strip_prefix("http://")).expect("its address");
+    let address = address.trim_end_matches('/');
+    let mut page = String::new();
+    let asked = TcpStream::connect(address).and_then(|mut stream| {
+        write!(stream, "GET / HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
+        stream.read_to_string(&mut page)
+    });
+    demo.kill().expect("it still runs");
+    demo.wait().expect("it has ended");
+    asked.expect("an answer");
+    assert!(page.starts_with("HTTP/1.1 200") && page.contains("<title>Larder</title>"), "{page}");
 }
 
 #[test]

@@ -15,7 +15,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("stripe", &[]),
     ("log", &["stripe"]),
     ("hit_counts", &["stripe"]),
-    ("metrics", &["hit_counts"]),
+    ("lately", &[]),
+    ("metrics", &["hit_counts", "lately"]),
     ("units", &[]),
     ("sabotage", &[]),
     ("redis", &[]),
@@ -36,7 +37,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("schema", &["key", "rules", "upstream"]),
     ("cdn", &["metrics", "key"]),
     // E: consequence
-    ("invalidation", &["metrics", "consistency", "key", "cache", "cdn"]),
+    ("invalidation", &["lately", "metrics", "consistency", "key", "cache", "cdn"]),
     // F: entrances
     (
         "proxy",
@@ -44,6 +45,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "clock",
             "log",
             "hit_counts",
+            "lately",
             "metrics",
             "sabotage",
             "consistency",
@@ -68,6 +70,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "doctor",
             "key",
             "rules",
+            "lately",
             "metrics",
             "cache",
             "guard",
@@ -81,6 +84,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "redis",
             "clock",
             "log",
+            "lately",
             "metrics",
             "units",
             "redis",

@@ -3,10 +3,11 @@
 //! `/healthz` is 200 while the process lives, `/readyz` while clients can be
 //! answered, `/metrics` is Prometheus text, `/api/explain` tells what would
 //! happen to a request, `/api/locks` shows, takes and frees locks, `/api/fleet` shows
-//! who shares the store; `pages` names them all. No cookies, no CORS.
+//! who shares the store, `/` shows a person all of it; `pages` names them all. No cookies, no CORS.
 
 mod access;
 mod clear;
+mod dashboard;
 mod entries;
 mod explain;
 mod fleet;
@@ -21,6 +22,7 @@ mod stats;
 mod tests;
 
 use std::error::Error;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{ALLOW, HeaderValue};
@@ -29,7 +31,10 @@ use http::{Request, StatusCode};
 use http_body::Body;
 use serde_json::json;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
+use access::Denial;
+use dashboard::Live;
 use pages::Page;
 use reply::{Answer, JSON, answer, denied, refused, told};
 
@@ -48,12 +53,19 @@ pub struct Admin {
     token: Option<Token>,
     sources: Sources,
     examining: Semaphore,
+    live: Arc<Live>,
 }
 
 impl Admin {
     /// Off loopback the token must be given: the settings see to that.
     pub fn new(token: Option<Token>, sources: Sources) -> Admin {
-        Admin { token, sources, examining: Semaphore::new(1) }
+        let live = Arc::new(Live::new(sources.clock.now()));
+        Admin { token, sources, examining: Semaphore::new(1), live }
+    }
+
+    /// Looks once a second how it goes, for the dashboard, until the process ends.
+    pub async fn look(self: Arc<Self>, ending: CancellationToken) {
+        self.live.look(&self.sources, &ending).await;
     }
 
     /// Answers one request. Nothing of it is looked at before it is allowed.
@@ -63,10 +75,14 @@ impl Admin {
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         let (head, body) = request.into_parts();
-        if let Err(denial) = access::check(&head, self.token.as_ref()) {
-            return denied(denial);
+        let page = Page::at(head.uri.path());
+        match access::check(&head, self.token.as_ref()) {
+            Ok(()) => {}
+            // it holds nothing, and asks for the token itself
+            Err(Denial::Token) if page == Some(Page::Dashboard) => {}
+            Err(denial) => return denied(denial),
         }
-        let Some(page) = Page::at(head.uri.path()) else {
+        let Some(page) = page else {
             return refused(StatusCode::NOT_FOUND, &format!("no such page: try {}", pages::ALL.join(", ")));
         };
         let allowed = page.methods();
@@ -77,6 +93,8 @@ impl Admin {
             return response;
         }
         match page {
+            Page::Dashboard => dashboard::page(),
+            Page::Live => self.live.listen(&self.sources),
             Page::Alive => answer(StatusCode::OK, JSON, json!({"status": "alive"}).to_string()),
             Page::Ready => self.ready(),
             Page::Redis => self.redis(),

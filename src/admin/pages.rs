@@ -4,7 +4,9 @@ use http::Method;
 
 /// Every page, for people who look for one. Below `/api/cache/entries`, `/api/locks` and `/api/operations`, a name
 /// may follow.
-pub(super) const ALL: [&str; 15] = [
+pub(super) const ALL: [&str; 17] = [
+    "/",
+    "/api/live",
     "/healthz",
     "/readyz",
     "/metrics",
@@ -25,6 +27,10 @@ pub(super) const ALL: [&str; 15] = [
 /// A page of the admin address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Page<'p> {
+    /// What a person sees at a glance.
+    Dashboard,
+    /// How it is going, second by second.
+    Live,
     /// Is the process alive?
     Alive,
     /// Can clients be answered?
@@ -63,6 +69,8 @@ impl<'p> Page<'p> {
         let below =
             |folder: &str| path.strip_prefix(folder).filter(|rest| rest.is_empty() || rest.starts_with('/'));
         match path {
+            "/" => Some(Self::Dashboard),
+            "/api/live" => Some(Self::Live),
             "/healthz" => Some(Self::Alive),
             "/readyz" => Some(Self::Ready),
             "/api/health/redis" => Some(Self::Redis),
@@ -85,7 +93,9 @@ impl<'p> Page<'p> {
     /// The methods that it answers.
     pub(super) fn methods(self) -> &'static str {
         match self {
-            Self::Alive
+            Self::Live => "GET",
+            Self::Dashboard
+            | Self::Alive
             | Self::Ready
             | Self::Redis
             | Self::Fleet

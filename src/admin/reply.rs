@@ -1,17 +1,20 @@
 //! What does every answer to an operator look like?
 
+use std::convert::Infallible;
+
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
-use http_body_util::Full;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 
 use super::access::Denial;
 
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
-/// An answer, whole.
-pub(super) type Answer = Response<Full<Bytes>>;
+/// An answer, whole but for the one page that never ends.
+pub(super) type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
 pub(super) fn denied(denial: Denial) -> Answer {
     match denial {
@@ -36,7 +39,7 @@ pub(super) fn refused_with(status: StatusCode, message: &str, hint: Option<&str>
 }
 
 pub(super) fn answer(status: StatusCode, content_type: HeaderValue, body: String) -> Answer {
-    let mut response = Response::new(Full::from(body));
+    let mut response = Response::new(Full::from(body).boxed_unsync());
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, content_type);
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

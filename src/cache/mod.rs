@@ -212,6 +212,11 @@ impl Cache {
         self.means.store.fleet()
     }
 
+    /// The clock that lifetimes are measured with.
+    pub fn clock(&self) -> &Clock {
+        &self.means.clock
+    }
+
     /// How many fetches are under way.
     pub fn flights(&self) -> usize {
         self.means.flights.len()

@@ -6,6 +6,7 @@ mod doctor;
 mod entries;
 mod exit;
 mod explain;
+mod health;
 mod lock;
 mod purge;
 mod running;
@@ -55,6 +56,8 @@ enum Command {
     Keys(entries::KeysFlags),
     /// Show what a running proxy says about one key, and with --body what is stored
     Get(entries::GetFlags),
+    /// Tell by the exit code whether a running proxy is ready: for probes
+    Health(health::Flags),
     /// Make entries disappear, here and from every proxy that shares the store
     Purge(purge::Flags),
     /// Watch it work: a made-up Supabase, the proxy, visitors and a live table
@@ -88,6 +91,7 @@ pub fn run() -> Exit {
         Ok(Line { command: Command::Doctor(flags) }) => doctor::run(&flags),
         Ok(Line { command: Command::Keys(flags) }) => entries::keys(&flags),
         Ok(Line { command: Command::Get(flags) }) => entries::get(&flags),
+        Ok(Line { command: Command::Health(flags) }) => health::run(&flags),
         Ok(Line { command: Command::Purge(flags) }) => purge::run(&flags),
         Ok(Line { command: Command::Demo(flags) }) => demo::run(&flags),
         Err(error) => {

@@ -13,6 +13,7 @@ use crate::cache::{Announced, Cache, Change, Closed};
 use crate::cdn::Purges;
 use crate::consistency::Consistency;
 use crate::key::Tag;
+use crate::lately::{Happened, Why};
 use crate::metrics::Metrics;
 
 /// Takes away what depends on something that changed.
@@ -20,14 +21,21 @@ use crate::metrics::Metrics;
 pub struct Invalidator {
     cache: Arc<Cache>,
     metrics: Metrics,
+    why: Why,
     /// A network in front, which is told after everybody else.
     network: Option<Purges>,
 }
 
 impl Invalidator {
-    /// The door to one cache.
+    /// The door to one cache, for writes.
     pub fn new(cache: Arc<Cache>, metrics: Metrics) -> Self {
-        Self { cache, metrics, network: None }
+        Self { cache, metrics, network: None, why: Why::default() }
+    }
+
+    /// The same door, for whoever else learns of changes.
+    #[must_use]
+    pub fn because(self, why: Why) -> Self {
+        Self { why, ..self }
     }
 
     /// The same, with a network in front that hears of every change. Nobody waits for it.
@@ -60,10 +68,14 @@ impl Invalidator {
         if change.tags.is_empty() && change.announced.is_none() {
             return;
         }
-        let tags = change.tags;
+        let (tags, clock) = (change.tags, self.cache.clock());
+        let (began, at_millis) = (clock.now(), clock.unix_millis());
         self.cache.change(change).await;
         self.metrics.invalidated(tags.len());
         self.tell(tags);
+        let took = clock.now().saturating_duration_since(began);
+        let names = tags.iter().map(Tag::as_str);
+        self.metrics.lately.changed(Happened::new(self.why, names, at_millis, took));
     }
 
     /// The network may ask again at once: by now it is answered with what is so.
@@ -100,7 +112,7 @@ impl Announcement {
     /// Nobody knows: this may have changed, and what was announced may still.
     pub async fn in_doubt(self, tags: &[Tag]) {
         let Self { invalidator, announced, consistency } = self;
-        invalidator.changed(tags, consistency).await;
+        invalidator.clone().because(Why::Doubt).changed(tags, consistency).await;
         if let Some(announced) = announced {
             invalidator.cache.leave(announced);
         }

@@ -23,6 +23,7 @@ use super::metered::Meter;
 use super::outcome::Outcome;
 use super::outlive::outlive;
 use super::reject::Rejection;
+use super::report::question;
 use super::respond::{self, Reader};
 use super::serve::reader;
 use super::stale::Asking;
@@ -232,10 +233,15 @@ impl Proxy {
                     info!(key = %plan.key, bytes, ttl_s = plan.ttl.as_secs(), "SET");
                 }
             }
-            Filled::Refused(refusal) => self.metrics.refused_fill(refusal.as_str()),
-            Filled::Broken => self.metrics.refused_fill("broken"),
-            Filled::Deserted => self.metrics.refused_fill("deserted"),
+            Filled::Refused(refusal) => self.refused_fill(plan, refusal.as_str()),
+            Filled::Broken => self.refused_fill(plan, "broken"),
+            Filled::Deserted => self.refused_fill(plan, "deserted"),
         }
+    }
+
+    fn refused_fill(&self, plan: &ReadPlan, reason: &'static str) {
+        self.metrics.refused_fill(reason);
+        self.metrics.lately.not_kept(question(plan), reason);
     }
 
     pub(super) fn report_upstream(&self, began: Instant, failure: Option<&upstream::Failure>) {

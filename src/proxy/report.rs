@@ -11,6 +11,7 @@ use tracing::{info, warn};
 
 use crate::hit_counts::HitCounts;
 use crate::identity::Verifier;
+use crate::lately::Miss;
 use crate::log::RequestLine;
 use crate::metrics::{Metrics, NO_RULE, observe};
 use crate::plan::{Pass, Planner, ReadPlan};
@@ -112,11 +113,15 @@ impl Proxy {
         let took = self.clock.now().saturating_duration_since(seen.arrived);
         let name = rule.map_or(NO_RULE, |rule| &rule.name);
         match (outcome, rule) {
-            (Outcome::Hit { bytes, .. }, Some(rule)) => rules.hits.count(rule.index, took, *bytes),
+            (Outcome::Hit { bytes, .. }, Some(rule)) => {
+                rules.hits.count(rule.index, took, *bytes);
+                self.metrics.lately.hit(seen.key());
+            }
             _ => {
                 if let Outcome::Stale { bytes, .. } = outcome {
                     self.metrics.saved_bytes.inc_by(*bytes);
                 }
+                self.note_miss(seen, outcome, took);
                 observe(&rules.latency[outcome.kind() as usize], took);
                 let is_stored = matches!(outcome, Outcome::Stored { .. });
                 let stored = rule.filter(|_| is_stored).and_then(|rule| rules.stored.get(rule.index));
@@ -145,6 +150,25 @@ impl Proxy {
         line.write();
     }
 
+    /// Notes by name a read that was no hit, and what it cost.
+    fn note_miss(&self, seen: &Seen<'_>, outcome: &Outcome, took: Duration) {
+        let Some(plan) = seen.plan else { return };
+        let reason = match outcome {
+            Outcome::Stored { .. } => None,
+            Outcome::Joined { .. } => Some("joined another"),
+            Outcome::Unkept { refusal } => Some(refusal.as_str()),
+            _ => return,
+        };
+        self.metrics.waited(&plan.rule.name, took);
+        self.metrics.lately.missed(&Miss {
+            key: plan.key.as_str(),
+            question: question(plan),
+            reason,
+            lifetime: plan.lifetime(self.clock.unix_seconds()),
+            at: self.clock.now(),
+        });
+    }
+
     /// Counts an answer that every write takes away, and says once what no schema knows.
     /// The upstream has answered 200, so these are names of its own schema, not anything a client made up.
     pub(super) fn report_unresolved(&self, plan: &ReadPlan) {
@@ -166,6 +190,11 @@ impl Proxy {
             }
         }
     }
+}
+
+/// Enough of a fingerprint to tell two apart.
+pub(super) fn question(plan: &ReadPlan) -> u64 {
+    plan.fingerprint.as_bytes().iter().take(8).fold(0, |bits, byte| bits << 8 | u64::from(*byte))
 }
 
 /// The line for a rule that says `debug: true`.

@@ -7,6 +7,7 @@ use crate::admin::{Admin, Sources};
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::explain::{Explanation, limits_of, rules_of};
+use crate::lately::Why;
 use crate::metrics::Metrics;
 use crate::proxy::Proxy;
 
@@ -38,7 +39,7 @@ impl Ground {
             explain: Box::new(move |asked| {
                 proxy.with_planner(|planner| Explanation::of(planner, asked, clock.unix_seconds()))
             }),
-            invalidator: self.invalidator.clone(),
+            invalidator: self.invalidator.clone().because(Why::Operator),
             tasks: self.shutdown.tasks().clone(),
             resolve: Box::new(move |wanted| purging.with_planner(|planner| wanted.resolve(planner.rules()))),
             guards: Arc::clone(&self.guards),
@@ -61,9 +62,11 @@ impl Ground {
 /// Brings the gauges of the cache up to date.
 fn refresh(cache: &Cache, metrics: &Metrics) {
     let usage = cache.usage();
+    let is_configured = usage.shared.is_some();
     let shared = usage.shared.unwrap_or_default();
     let store = &metrics.store;
     let shown = [
+        (&store.configured, u64::from(is_configured)),
         (&store.up, u64::from(shared.is_up)),
         (&store.look_ups, shared.look_ups),
         (&store.hits, shared.hits),

@@ -261,6 +261,7 @@ impl Ground {
     }
 
     fn serve_operators(&self, listener: TcpListener, limits: Limits, admin: Arc<Admin>, shutdown: &Shutdown) {
+        shutdown.tasks().spawn(Arc::clone(&admin).look(shutdown.draining().clone()));
         let entrance = Entrance {
             limits: Limits { connections: ADMIN_CONNECTIONS_MAX, ..limits },
             tls: None,

@@ -9,6 +9,7 @@ mod stand_in;
 mod support;
 
 mod coding;
+mod dashboard;
 mod doctor;
 mod entries;
 mod explaining;
@@ -19,6 +20,7 @@ mod freshness;
 mod limiting;
 mod lock_api;
 mod locking;
+mod monitoring;
 mod negative;
 mod networks;
 mod operating;

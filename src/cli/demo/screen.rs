@@ -120,6 +120,7 @@ fn welcome(paint: Paint, places: &Places) -> String {
 {title} a cache in front of a made-up Supabase, all on this machine.
 
   Larder      {larder}   {metrics}
+  dashboard   {admin}/   {browser}
   \"Supabase\"  {upstream}   {slow}
   rules       {rules}   {live}
 
@@ -131,6 +132,7 @@ Change that row; the next read is a miss again and shows the new price:
 
 ",
         title = paint.bold("larder demo:"),
+        browser = paint.dim("open it in a browser"),
         metrics = paint.dim(&format!("metrics: {admin}/metrics")),
         live = paint.dim("change them, they apply"),
         slow = paint.dim("made-up tables, 250 ms an answer"),
