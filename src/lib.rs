@@ -25,7 +25,7 @@
 //!
 //! ```text
 //! G  process      main.rs  cli/  server/
-//! F  entrances    proxy/   admin/
+//! F  entrances    proxy/   admin/   feed/
 //! E  consequence           invalidation/
 //! D  means        cache/   guard/   upstream/   schema/   cdn/
 //!    ------------ async above, pure below ------------
@@ -71,6 +71,7 @@ pub mod clock;
 pub mod consistency;
 pub mod doctor;
 pub mod explain;
+pub mod feed;
 pub mod guard;
 pub mod hit_counts;
 pub mod identity;

@@ -90,7 +90,7 @@ pub struct Metrics {
 pub type Durations = Vec<(f64, u64)>;
 
 /// What was counted since the start, for people.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Counted {
     /// Requests by rule and outcome.
     pub requests: Vec<Requests>,
@@ -102,6 +102,19 @@ pub struct Counted {
     pub fills: u64,
     /// Changes that took something away.
     pub invalidations: u64,
+    /// How long answers took, by kind; `upstream` is the upstream's own.
+    pub latencies: Vec<Latency>,
+}
+
+/// How long the answers of one kind took until their heads.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Latency {
+    /// `hit`, `miss`, `pass`, `write`, `refused`, or `upstream`.
+    pub kind: String,
+    /// How many there were.
+    pub count: u64,
+    /// Bounds in seconds, and how many took no longer than each.
+    pub buckets: Vec<(f64, u64)>,
 }
 
 /// The requests of one rule that had one outcome.
@@ -131,6 +144,7 @@ struct Labelled {
     refreshes: IntCounterVec,
     unsent_bytes: IntCounterVec,
     waited: CounterVec,
+    changes: IntCounterVec,
     latency: HistogramVec,
 }
 
@@ -180,13 +194,16 @@ impl Labelled {
                 "Bytes of bodies that did not have to be sent to clients, by what spared them.",
                 &["by"],
             ),
-            waited: declare.register(CounterVec::new(
-                Opts::new(
-                    "larder_waited_seconds_total",
-                    "Seconds that reads of a rule waited because they were no hits.",
-                ),
+            waited: declare.seconds(
+                "larder_waited_seconds_total",
+                "Seconds that reads of a rule waited because they were no hits.",
                 &["rule"],
-            )),
+            ),
+            changes: declare.counters(
+                "larder_changes_total",
+                "Changes that the database told of, by what was done.",
+                &["deed"],
+            ),
             latency: declare.register(HistogramVec::new(
                 buckets("larder_request_seconds", "Time until the head of the answer, by kind of outcome."),
                 &["kind"],
@@ -455,6 +472,11 @@ impl Metrics {
         durations(&self.latency(kind))
     }
 
+    /// Counts a change that the database told of: `insert`, `update`, `delete`, `truncate`, or `unread`.
+    pub fn change(&self, deed: &str) {
+        self.labelled.changes.with_label_values(&[deed]).inc();
+    }
+
     /// Counts an invalidation of this many tags.
     pub fn invalidated(&self, tags: usize) {
         self.invalidations.inc();
@@ -476,6 +498,7 @@ impl Metrics {
         self.labelled.limited.with_label_values(&[NO_RULE, "refused"]);
         self.labelled.refreshes.with_label_values(&["kept"]);
         self.labelled.waited.with_label_values(&[NO_RULE]);
+        self.labelled.changes.with_label_values(&["insert"]);
         self.latency("hit");
         self.unsent_bytes("not-modified");
         self.cdn.calls.with_label_values(&["ok"]);
@@ -496,6 +519,7 @@ impl Metrics {
             upstream_requests: self.upstream_requests.get(),
             fills: self.fills.get(),
             invalidations: self.invalidations.get(),
+            latencies: self.latencies(),
         }
     }
 
@@ -511,6 +535,22 @@ impl Metrics {
             }
         }
         told
+    }
+
+    fn latencies(&self) -> Vec<Latency> {
+        let by_kind = prometheus::core::Collector::collect(&self.labelled.latency);
+        let upstream = prometheus::core::Collector::collect(&self.upstream_seconds);
+        let series = by_kind.iter().chain(&upstream).flat_map(|family| family.get_metric());
+        let latencies = series.map(|series| {
+            let told = series.get_histogram();
+            let buckets = told.get_bucket().iter();
+            Latency {
+                kind: series.get_label().first().map_or("upstream", |label| label.value()).to_owned(),
+                count: told.get_sample_count(),
+                buckets: buckets.map(|bucket| (bucket.upper_bound(), bucket.cumulative_count())).collect(),
+            }
+        });
+        latencies.collect()
     }
 
     /// Hits are counted by each thread for itself.
@@ -578,6 +618,10 @@ impl Declare<'_> {
 
     fn gauge(&self, name: &str, help: &str) -> IntGauge {
         self.register(IntGauge::new(name, help))
+    }
+
+    fn seconds(&self, name: &str, help: &str, labels: &[&str]) -> CounterVec {
+        self.register(CounterVec::new(Opts::new(name, help), labels))
     }
 
     fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {

@@ -60,9 +60,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "invalidation",
         ],
     ),
+    ("feed", &["metrics", "consistency", "postgrest", "key", "plan", "invalidation"]),
     (
         "admin",
         &[
+            "feed",
             "clock",
             "units",
             "consistency",
@@ -102,6 +104,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "cdn",
             "invalidation",
             "proxy",
+            "feed",
             "admin",
         ],
     ),

@@ -21,6 +21,15 @@ pub struct Token {
     digest: [u8; 32],
 }
 
+/// Who may ask, by what they know.
+#[derive(Clone, Debug, Default)]
+pub struct Tokens {
+    /// Operators; off loopback they need one.
+    pub operator: Option<Token>,
+    /// Whoever tells of changes; without one nobody may.
+    pub changes: Option<Token>,
+}
+
 /// A text that is no token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum TokenError {
@@ -36,6 +45,8 @@ pub(super) enum Denial {
     Token,
     /// The name in `Host` is not this machine's.
     Host,
+    /// Nobody may tell of changes: no token for that was set.
+    NoTellers,
 }
 
 impl Token {
@@ -70,6 +81,15 @@ pub(super) fn check(head: &Parts, token: Option<&Token>) -> Result<(), Denial> {
         Some(_) => Err(Denial::Token),
         None if is_addressed_to_this_machine(head) => Ok(()),
         None => Err(Denial::Host),
+    }
+}
+
+/// Decides whether a request may tell of changes. Whoever operates the proxy may not by that alone.
+pub(super) fn check_teller(head: &Parts, token: Option<&Token>) -> Result<(), Denial> {
+    match token {
+        None => Err(Denial::NoTellers),
+        Some(token) if bearer(head).is_some_and(|guess| token.is(guess)) => Ok(()),
+        Some(_) => Err(Denial::Token),
     }
 }
 
@@ -135,6 +155,16 @@ mod tests {
         for (headers, open) in rows {
             assert_eq!(check(&head(headers), Some(&token)).is_ok(), open, "{headers:?}");
         }
+    }
+
+    #[test]
+    fn changes_are_told_by_those_who_know_their_own_token_only() {
+        let (token, other) = (Token::new(TOKEN).unwrap(), Token::new("fedcba9876543210").unwrap());
+        let told = head(&[("host", "localhost"), ("authorization", "Bearer 0123456789abcdef")]);
+        assert_eq!(check_teller(&told, Some(&token)), Ok(()));
+        assert_eq!(check_teller(&told, Some(&other)), Err(Denial::Token));
+        assert_eq!(check_teller(&told, None), Err(Denial::NoTellers));
+        assert_eq!(check_teller(&head(&[("host", "localhost")]), Some(&token)), Err(Denial::Token));
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::consistency::Consistency;
 use crate::key::{Key, Tag};
 use crate::rules::RuleSet;
 
-use super::reply::{Answer, refused, refused_with, told};
+use super::reply::{Answer, is_object, refused, refused_with, told};
 use super::sources::Sources;
 
 /// Largest order, in bytes: as many keys as one order may name, of the longest that there are, take less than twice that.
@@ -225,6 +225,9 @@ pub(super) async fn take_away(sources: &Sources, wanted: &Wanted) -> Answer {
 
 impl Wanted {
     fn parse(json: &[u8]) -> Result<Self, NoPurge> {
+        if !is_object(json) {
+            return Err(NoPurge::Json { line: 1, column: 1 });
+        }
         let written: Written = serde_json::from_slice(json)
             .map_err(|error| NoPurge::Json { line: error.line(), column: error.column() })?;
         let Written { key, keys, table, namespace, pattern, all } = written;

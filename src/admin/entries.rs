@@ -176,14 +176,16 @@ async fn list(sources: &Sources, query: &str) -> Result<Value, NoList> {
 
 impl Asked {
     fn parse(query: &str) -> Result<Self, NoList> {
-        let (mut glob, mut keys) = (None, BTreeSet::new());
+        let (mut glob, mut keys, mut named) = (None, BTreeSet::new(), 0);
         let (mut place, mut cursor, mut limit) = (None, None, LIMIT);
         for (name, value) in parameters(query)? {
             match name.as_str() {
                 "pattern" => glob = Some(KeyGlob::parse(&value)?),
-                "key" => {
+                "key" if named < KEYS_MAX => {
+                    named += 1;
                     keys.insert(Key::of(&value));
                 }
+                "key" => return Err(NoList::Keys),
                 "limit" => {
                     let number = value.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
                     limit = number.ok_or(NoList::Limit)?;
@@ -196,11 +198,11 @@ impl Asked {
                 _ => return Err(NoList::Parameter(name.chars().take(40).collect())),
             }
         }
-        let which = match (glob, keys.len()) {
-            (None, 1..=KEYS_MAX) => Which::Of(keys),
+        let which = match (glob, named) {
+            (None, 1..) => Which::Of(keys),
             (Some(glob), 0) => Which::Like(glob),
             (None, 0) => Which::Like(KeyGlob::parse("*")?),
-            (_, _) => return Err(NoList::Keys),
+            (Some(_), 1..) => return Err(NoList::Keys),
         };
         Ok(Self { which, place, cursor, limit })
     }

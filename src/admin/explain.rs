@@ -21,6 +21,8 @@ use serde::Deserialize;
 
 use crate::explain::{Asked, NoRequest};
 
+use super::reply::is_object;
+
 /// Largest question, in bytes: the largest head that clients may send, and a body.
 const QUESTION_BYTES_MAX: usize = 256 * 1024;
 
@@ -107,7 +109,11 @@ where
     let whole = whole.await.map_err(|_| NoQuestion::Broken)?.map_err(|error| {
         if error.is::<LengthLimitError>() { NoQuestion::Large } else { NoQuestion::Broken }
     })?;
-    let question: Question = serde_json::from_slice(&whole.to_bytes())
+    let whole = whole.to_bytes();
+    if !is_object(&whole) {
+        return Err(NoQuestion::Json { line: 1, column: 1 });
+    }
+    let question: Question = serde_json::from_slice(&whole)
         .map_err(|error| NoQuestion::Json { line: error.line(), column: error.column() })?;
     let headers = question.headers.iter().flat_map(|(name, lines)| {
         let lines = match lines {

@@ -21,7 +21,7 @@ use crate::guard::{Acquired, Guards, Released, Renewed, StoreDown, TakenLock, To
 use crate::key::LockName;
 use crate::units::{AmountError, parse_duration};
 
-use super::reply::{Answer, refused, told};
+use super::reply::{Answer, is_object, refused, told};
 
 /// Largest order, in bytes: a token and a time.
 const ORDER_BYTES_MAX: usize = 4 * 1024;
@@ -229,6 +229,9 @@ where
     let media = head.headers.get(CONTENT_TYPE).and_then(|media| media.to_str().ok()).unwrap_or_default();
     if media.split(';').next().unwrap_or_default().trim() != "application/json" {
         return Err(BadOrder::MediaType);
+    }
+    if !is_object(&bytes) {
+        return Err(BadOrder::Json);
     }
     let written: Written = serde_json::from_slice(&bytes).map_err(|_| BadOrder::Json)?;
     let hold = written.hold.as_deref().map_or(Ok(HOLD_DEFAULT), parse_duration)?;

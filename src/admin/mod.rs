@@ -6,6 +6,7 @@
 //! who shares the store, `/` shows a person all of it; `pages` names them all. No cookies, no CORS.
 
 mod access;
+mod changes;
 mod clear;
 mod dashboard;
 mod entries;
@@ -13,6 +14,7 @@ mod explain;
 mod fleet;
 mod health;
 mod locks;
+mod openapi;
 mod pages;
 mod reply;
 mod rules;
@@ -38,7 +40,7 @@ use dashboard::Live;
 use pages::Page;
 use reply::{Answer, JSON, answer, denied, refused, told};
 
-pub use access::{Token, TokenError};
+pub use access::{Token, TokenError, Tokens};
 pub use clear::{NoPurge, Purge, Wanted};
 pub use health::{Health, Phase};
 pub use sources::{
@@ -50,7 +52,7 @@ const PROMETHEUS_TEXT: HeaderValue = HeaderValue::from_static("text/plain; versi
 /// Answers operators.
 #[derive(Debug)]
 pub struct Admin {
-    token: Option<Token>,
+    tokens: Tokens,
     sources: Sources,
     examining: Semaphore,
     live: Arc<Live>,
@@ -58,9 +60,9 @@ pub struct Admin {
 
 impl Admin {
     /// Off loopback the token must be given: the settings see to that.
-    pub fn new(token: Option<Token>, sources: Sources) -> Admin {
+    pub fn new(tokens: Tokens, sources: Sources) -> Admin {
         let live = Arc::new(Live::new(sources.clock.now()));
-        Admin { token, sources, examining: Semaphore::new(1), live }
+        Admin { tokens, sources, examining: Semaphore::new(1), live }
     }
 
     /// Looks once a second how it goes, for the dashboard, until the process ends.
@@ -68,7 +70,7 @@ impl Admin {
         self.live.look(&self.sources, &ending).await;
     }
 
-    /// Answers one request. Nothing of it is looked at before it is allowed.
+    /// Answers one request. Nothing of it but its path is looked at before it is allowed.
     pub async fn handle<B>(&self, request: Request<B>) -> Answer
     where
         B: Body<Data = Bytes>,
@@ -76,7 +78,7 @@ impl Admin {
     {
         let (head, body) = request.into_parts();
         let page = Page::at(head.uri.path());
-        match access::check(&head, self.token.as_ref()) {
+        match self.check(&head, page) {
             Ok(()) => {}
             // it holds nothing, and asks for the token itself
             Err(Denial::Token) if page == Some(Page::Dashboard) => {}
@@ -105,6 +107,7 @@ impl Admin {
                 answer(StatusCode::OK, PROMETHEUS_TEXT, metrics.render())
             }
             Page::Stats => self.stats(),
+            Page::Changes => changes::changes(&self.sources, &head, body).await,
             Page::Clear => clear::clear(&self.sources, &head, body).await,
             Page::Entries(rest) => entries::entries(&self.sources, rest, &head).await,
             Page::Explain => self.explain(&head, body).await,
@@ -112,8 +115,17 @@ impl Admin {
             Page::Operations(rest) => locks::operations(&self.sources.guards, rest, &head).await,
             Page::Rules => self.rules(),
             Page::Reload => rules::reload(&self.sources).await,
+            Page::OpenApi => answer(StatusCode::OK, JSON, openapi::text().to_owned()),
             Page::Doctor => self.doctor().await,
             Page::Limits => answer(StatusCode::OK, JSON, format!("{:#}\n", (self.sources.limits)())),
+        }
+    }
+
+    /// The database has a token of its own, which opens one page and no other.
+    fn check(&self, head: &Parts, page: Option<Page<'_>>) -> Result<(), Denial> {
+        match page {
+            Some(Page::Changes) => access::check_teller(head, self.tokens.changes.as_ref()),
+            _ => access::check(head, self.tokens.operator.as_ref()),
         }
     }
 
@@ -149,8 +161,9 @@ impl Admin {
     }
 
     fn stats(&self) -> Answer {
-        let Sources { cache, metrics, clock, .. } = &self.sources;
-        told(StatusCode::OK, &stats::stats(&cache.usage(), &metrics.counted(), &clock.timestamp()))
+        let Sources { cache, metrics, clock, rules, .. } = &self.sources;
+        let stats = stats::stats(&cache.usage(), &metrics.counted(), &rules(), &clock.timestamp());
+        told(StatusCode::OK, &stats)
     }
 
     async fn explain<B>(&self, head: &Parts, body: B) -> Answer

@@ -4,7 +4,7 @@ use http::Method;
 
 /// Every page, for people who look for one. Below `/api/cache/entries`, `/api/locks` and `/api/operations`, a name
 /// may follow.
-pub(super) const ALL: [&str; 17] = [
+pub(super) const ALL: [&str; 19] = [
     "/",
     "/api/live",
     "/healthz",
@@ -15,6 +15,7 @@ pub(super) const ALL: [&str; 17] = [
     "/api/cache/stats",
     "/api/cache/clear",
     "/api/cache/entries",
+    "/api/changes",
     "/api/explain",
     "/api/locks",
     "/api/operations",
@@ -22,7 +23,11 @@ pub(super) const ALL: [&str; 17] = [
     "/api/rules",
     "/api/rules/reload",
     "/api/doctor",
+    "/api/openapi.json",
 ];
+
+/// Pages that are asked about one thing, by its name.
+pub(super) const BELOW: [&str; 3] = ["/api/cache/entries/{key}", "/api/locks/{key}", "/api/operations/{key}"];
 
 /// A page of the admin address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +50,8 @@ pub(super) enum Page<'p> {
     Stats,
     /// What should disappear.
     Clear,
+    /// What has changed behind the proxy's back.
+    Changes,
     /// What is remembered; what follows names one.
     Entries(&'p str),
     /// What would happen to a request?
@@ -61,6 +68,8 @@ pub(super) enum Page<'p> {
     Limits,
     /// What works, and what does not?
     Doctor,
+    /// What can be asked here, for programs.
+    OpenApi,
 }
 
 impl<'p> Page<'p> {
@@ -78,11 +87,13 @@ impl<'p> Page<'p> {
             "/metrics" => Some(Self::Metrics),
             "/api/cache/stats" => Some(Self::Stats),
             "/api/cache/clear" => Some(Self::Clear),
+            "/api/changes" => Some(Self::Changes),
             "/api/explain" => Some(Self::Explain),
             "/api/limits" => Some(Self::Limits),
             "/api/rules" => Some(Self::Rules),
             "/api/rules/reload" => Some(Self::Reload),
             "/api/doctor" => Some(Self::Doctor),
+            "/api/openapi.json" => Some(Self::OpenApi),
             _ => below("/api/locks")
                 .map(Self::Locks)
                 .or_else(|| below("/api/cache/entries").map(Self::Entries))
@@ -103,8 +114,9 @@ impl<'p> Page<'p> {
             | Self::Metrics
             | Self::Rules
             | Self::Limits
-            | Self::Doctor => "GET, HEAD",
-            Self::Clear | Self::Reload => "POST",
+            | Self::Doctor
+            | Self::OpenApi => "GET, HEAD",
+            Self::Clear | Self::Changes | Self::Reload => "POST",
             Self::Explain => "GET, HEAD, POST",
             Self::Entries("" | "/") => "GET, HEAD",
             Self::Entries(_) => "GET, HEAD, DELETE",

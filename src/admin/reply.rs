@@ -23,6 +23,11 @@ pub(super) fn denied(denial: Denial) -> Answer {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             response
         }
+        Denial::NoTellers => refused_with(
+            StatusCode::FORBIDDEN,
+            "nobody may tell of changes here",
+            Some("set LARDER_CHANGES_TOKEN or --changes-token-file, and give the database the same"),
+        ),
         Denial::Host => refused(StatusCode::FORBIDDEN, "Host must be an IP address or localhost"),
     }
 }
@@ -44,6 +49,12 @@ pub(super) fn answer(status: StatusCode, content_type: HeaderValue, body: String
     response.headers_mut().insert(CONTENT_TYPE, content_type);
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+/// Is this an object, if it is JSON at all? Serde also reads a list as the fields of a struct, in
+/// their order, which nobody means.
+pub(super) fn is_object(json: &[u8]) -> bool {
+    json.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{')
 }
 
 /// What was asked for, as JSON that a person can read, too.

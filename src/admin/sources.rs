@@ -11,6 +11,7 @@ use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::doctor::Report;
 use crate::explain::{Asked, Explanation};
+use crate::feed::Feed;
 use crate::guard::Guards;
 use crate::invalidation::Invalidator;
 use crate::metrics::Metrics;
@@ -104,6 +105,8 @@ pub struct Sources {
     pub reload: Reload,
     /// The limits in use.
     pub limits: ShowLimits,
+    /// Carries out what the database tells.
+    pub feed: Arc<Feed>,
     /// Whether stored bodies may be shown.
     pub bodies: Bodies,
 }

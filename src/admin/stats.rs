@@ -1,4 +1,4 @@
-//! `/api/cache/stats`: how much is answered from the cache, and by which rules?
+//! `/api/cache/stats`: how much is answered from the cache, by which rules, and how fast?
 //!
 //! Pure, over what was counted.
 
@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::cache::Usage;
-use crate::metrics::{Counted, NO_RULE};
+use crate::metrics::{Counted, Latency, NO_RULE};
 
 /// Outcomes of reads that the cache answered.
 const HITS: [&str; 2] = ["hit", "stale"];
@@ -38,14 +38,29 @@ impl Reads {
     }
 }
 
-/// Everything since the start of this process; keys and memory are those that it holds now.
-pub(super) fn stats(usage: &Usage, counted: &Counted, timestamp: &str) -> Value {
+/// Everything since the start of this process; keys and memory are those that it holds now. Namespaces
+/// are those of the rules in use.
+pub(super) fn stats(usage: &Usage, counted: &Counted, rules: &Value, timestamp: &str) -> Value {
     let (mut all, mut by_rule) = (Reads::default(), BTreeMap::<&str, Reads>::new());
+    let mut by_namespace = BTreeMap::<&str, Reads>::new();
+    let in_use = rules["reads"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let of_rule: BTreeMap<&str, &str> = in_use
+        .iter()
+        .filter(|rule| !rule["ttl"].is_null())
+        .filter_map(|rule| Some((rule["name"].as_str()?, rule["namespace"].as_str()?)))
+        .collect();
     let of_rules = counted.requests.iter().filter(|requests| requests.rule != NO_RULE);
     for requests in of_rules {
         all.add(&requests.outcome, requests.count);
         by_rule.entry(&requests.rule).or_default().add(&requests.outcome, requests.count);
+        if let Some(namespace) = of_rule.get(requests.rule.as_str()) {
+            by_namespace.entry(namespace).or_default().add(&requests.outcome, requests.count);
+        }
     }
+    let latencies = counted.latencies.iter().map(|latency| (latency.kind.clone(), quantiles(latency)));
+    let namespaces = by_namespace.into_iter().map(|(namespace, reads)| {
+        json!({ "namespace": namespace, "hits": reads.hits, "misses": reads.misses, "hit_rate": reads.hit_rate() })
+    });
     let rules = by_rule.into_iter().map(|(rule, reads)| {
         json!({ "rule": rule, "hits": reads.hits, "misses": reads.misses, "hit_rate": reads.hit_rate() })
     });
@@ -61,7 +76,9 @@ pub(super) fn stats(usage: &Usage, counted: &Counted, timestamp: &str) -> Value 
         "fills": counted.fills,
         "evictions": usage.evictions,
         "invalidations": counted.invalidations,
+        "latency_ms": Value::Object(latencies.collect()),
         "rules": rules.collect::<Vec<_>>(),
+        "namespaces": namespaces.collect::<Vec<_>>(),
     });
     if let Some(shared) = &usage.shared {
         stats["store"] =
@@ -70,9 +87,32 @@ pub(super) fn stats(usage: &Usage, counted: &Counted, timestamp: &str) -> Value 
     json!({ "stats": stats, "timestamp": timestamp })
 }
 
+/// The usual quantiles, in milliseconds.
+fn quantiles(latency: &Latency) -> Value {
+    let millis = |share| quantile(latency, share).map(|seconds| (seconds * 1e6).round() / 1e3);
+    json!({ "count": latency.count, "p50": millis(0.5), "p95": millis(0.95), "p99": millis(0.99) })
+}
+
+/// The time that this share of the answers did not exceed, as far as buckets tell: within one, answers
+/// are taken to lie evenly. What is above the last bound is told as that bound.
+fn quantile(latency: &Latency, share: f64) -> Option<f64> {
+    let rank = share * latency.count as f64;
+    let (mut low, mut before) = (0.0, 0);
+    for &(bound, up_to) in latency.buckets.iter().filter(|(bound, _)| bound.is_finite()) {
+        if latency.count > 0 && up_to as f64 >= rank && up_to > before {
+            let inside = (rank - before as f64) / (up_to - before) as f64;
+            return Some(low + (bound - low) * inside.clamp(0.0, 1.0));
+        }
+        (low, before) = (bound, up_to);
+    }
+    (latency.count > 0).then_some(low)
+}
+
 #[cfg(test)]
 mod tests {
-    use crate::metrics::Metrics;
+    use std::time::Duration;
+
+    use crate::metrics::{Metrics, observe};
 
     use super::*;
 
@@ -89,7 +129,12 @@ mod tests {
         ] {
             metrics.requests(rule, outcome).inc_by(requests);
         }
-        let told = stats(&Usage::default(), &metrics.counted(), "now");
+        let rules = json!({ "reads": [
+            { "name": "list", "namespace": "todos", "ttl": 60.0 },
+            { "name": "detail", "namespace": "todos", "ttl": 60.0 },
+            { "name": "never", "namespace": "bank", "ttl": null },
+        ] });
+        let told = stats(&Usage::default(), &metrics.counted(), &rules, "now");
         let told = &told["stats"];
         assert_eq!(
             (&told["hits"], &told["misses"], &told["hit_rate"]),
@@ -99,5 +144,29 @@ mod tests {
         assert_eq!(rule(0), (&json!("detail"), &json!(null)));
         assert_eq!(rule(1), (&json!("list"), &json!(0.625)));
         assert_eq!(told["rules"].as_array().unwrap().len(), 2);
+        let namespace = json!({ "namespace": "todos", "hits": 5, "misses": 3, "hit_rate": 0.625 });
+        assert_eq!(told["namespaces"], json!([namespace]));
+    }
+
+    #[test]
+    fn a_quantile_lies_where_its_bucket_does() {
+        let metrics = Metrics::new();
+        let hits = metrics.latency("hit");
+        for (millis, times) in [(2, 90), (20, 9), (60_000, 1)] {
+            (0..times).for_each(|_| observe(&hits, Duration::from_millis(millis)));
+        }
+        let counted = metrics.counted();
+        let latency = counted.latencies.iter().find(|latency| latency.kind == "hit").unwrap();
+        let within = |share, low, high| {
+            let found = quantile(latency, share).unwrap();
+            assert!((low..=high).contains(&found), "{share}: {found}");
+        };
+        within(0.5, 0.001, 0.002_5);
+        within(0.95, 0.01, 0.025);
+        within(0.99, 0.01, 0.025);
+        within(0.999, 10.0, 10.0);
+        let upstream = counted.latencies.iter().find(|latency| latency.kind == "upstream").unwrap();
+        assert_eq!((upstream.count, quantile(upstream, 0.5)), (0, None));
+        assert_eq!(quantiles(upstream)["p99"], Value::Null);
     }
 }

@@ -10,6 +10,7 @@ use crate::cache::{Cache, MemoryStore};
 use crate::clock::Clock;
 use crate::doctor::{Examined, Report};
 use crate::explain::{Asked, Explanation};
+use crate::feed::Feed;
 use crate::guard::Guards;
 use crate::invalidation::Invalidator;
 use crate::metrics::Metrics;
@@ -27,15 +28,19 @@ fn planner() -> Planner {
 }
 
 fn admin() -> Admin {
-    let (planner, purging) = (planner(), planner());
+    let (planner, purging, telling) = (planner(), planner(), planner());
     let cache =
         Arc::new(Cache::new(Arc::new(MemoryStore::new(1 << 20, Duration::from_secs(130))), Clock::default()));
     let metrics = Metrics::new();
+    let invalidator = Invalidator::new(Arc::clone(&cache), metrics.clone());
+    let plans = Box::new(move |look: &mut dyn FnMut(&Planner)| look(&telling));
+    let tasks = tokio_util::task::TaskTracker::new();
     let sources = Sources {
         health: Health::default(),
-        invalidator: Invalidator::new(Arc::clone(&cache), metrics.clone()),
+        feed: Feed::new(plans, invalidator.clone(), metrics.clone(), tasks.clone()),
+        invalidator,
         resolve: Box::new(move |wanted| wanted.resolve(purging.rules())),
-        tasks: tokio_util::task::TaskTracker::new(),
+        tasks,
         cache,
         clock: Clock::default(),
         metrics,
@@ -48,7 +53,8 @@ fn admin() -> Admin {
         limits: Box::new(|| Value::Null),
         bodies: Bodies::Hidden,
     };
-    Admin::new(Some(Token::new(TOKEN).unwrap()), sources)
+    let tokens = Tokens { operator: Some(Token::new(TOKEN).unwrap()), changes: None };
+    Admin::new(tokens, sources)
 }
 
 async fn ask(method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> (StatusCode, String) {

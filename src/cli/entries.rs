@@ -74,7 +74,8 @@ pub(super) fn keys(flags: &KeysFlags) -> Exit {
             }
         };
         let entries = told["entries"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let entries = &entries[..entries.len().min(flags.limit.saturating_sub(listed))];
+        let shown = entries.len().min(flags.limit.saturating_sub(listed));
+        let (entries, cut) = entries.split_at(shown);
         listed += entries.len();
         if flags.json {
             print(&entries.iter().map(|entry| format!("{entry}\n")).collect::<String>());
@@ -83,13 +84,12 @@ pub(super) fn keys(flags: &KeysFlags) -> Exit {
         }
         is_first &= entries.is_empty();
         cursor = told["cursor"].as_str().map(str::to_owned);
-        match &cursor {
-            None => break,
-            Some(_) if listed >= flags.limit => {
-                say(&format!("there are more: --limit is {}\n", flags.limit));
-                break;
-            }
-            Some(_) => {}
+        if listed >= flags.limit && (cursor.is_some() || !cut.is_empty()) {
+            say(&format!("there are more: --limit is {}\n", flags.limit));
+            break;
+        }
+        if cursor.is_none() {
+            break;
         }
     }
     if listed == 0 {

@@ -12,12 +12,14 @@ mod purge;
 mod running;
 mod schema;
 mod serve;
+mod shell;
 mod stats;
+mod warm;
 
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::rules::Context;
 use crate::server::{Flags, IgnoredClaims, RulesRefused, read_rules};
@@ -60,6 +62,12 @@ enum Command {
     Health(health::Flags),
     /// Make entries disappear, here and from every proxy that shares the store
     Purge(purge::Flags),
+    /// Fill the cache before the traffic comes
+    Warm(warm::Flags),
+    /// Print what a shell needs to complete this command line
+    Completions(shell::CompletionFlags),
+    /// Print the manual page, or write one for each command
+    Man(shell::ManFlags),
     /// Watch it work: a made-up Supabase, the proxy, visitors and a live table
     Demo(demo::Flags),
 }
@@ -93,6 +101,9 @@ pub fn run() -> Exit {
         Ok(Line { command: Command::Get(flags) }) => entries::get(&flags),
         Ok(Line { command: Command::Health(flags) }) => health::run(&flags),
         Ok(Line { command: Command::Purge(flags) }) => purge::run(&flags),
+        Ok(Line { command: Command::Warm(flags) }) => warm::run(&flags),
+        Ok(Line { command: Command::Completions(flags) }) => shell::completions(&flags, Line::command()),
+        Ok(Line { command: Command::Man(flags) }) => shell::man(&flags, Line::command()),
         Ok(Line { command: Command::Demo(flags) }) => demo::run(&flags),
         Err(error) => {
             let is_asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
@@ -126,12 +137,16 @@ fn run_check(flags: &CheckFlags) -> Exit {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn every_command_can_be_typed() {
-        Line::command().debug_assert();
+        let mut line = Line::command();
+        line.clone().debug_assert();
+        // each is built when it is typed, and may have mistakes of its own
+        for name in line.get_subcommands().map(|command| command.get_name().to_owned()).collect::<Vec<_>>() {
+            let typed = line.try_get_matches_from_mut(["larder", &name, "--help"]);
+            assert_eq!(typed.unwrap_err().kind(), ErrorKind::DisplayHelp, "{name}");
+        }
     }
 }

@@ -75,14 +75,33 @@ fn table(told: &Value) -> String {
     for (name, value) in lines {
         let _infallible = writeln!(text, "{name:<18} {value}");
     }
-    let rules = stats["rules"].as_array().map(Vec::as_slice).unwrap_or_default();
-    if !rules.is_empty() {
-        let _infallible =
-            writeln!(text, "\n{:<40} {:>10} {:>10} {:>9}", "RULE", "HITS", "MISSES", "HIT RATE");
+    for (kind, latency) in stats["latency_ms"].as_object().into_iter().flatten() {
+        if latency["count"].as_u64().is_some_and(|count| count > 0) {
+            let [p50, p95, p99] =
+                ["p50", "p95", "p99"].map(|name| latency[name].as_f64().unwrap_or_default());
+            let _infallible = writeln!(
+                text,
+                "{:<18} p50 {p50:.2} ms, p95 {p95:.2} ms, p99 {p99:.2} ms",
+                format!("{kind} latency")
+            );
+        }
     }
-    for rule in rules {
-        let name = rule["rule"].as_str().unwrap_or_default();
-        let (hits, misses, rate) = (&rule["hits"], &rule["misses"], rate(&rule["hit_rate"]));
+    let namespaces = stats["namespaces"].as_array().map(Vec::as_slice).unwrap_or_default();
+    text.push_str(&reads("NAMESPACE", "namespace", namespaces));
+    let rules = stats["rules"].as_array().map(Vec::as_slice).unwrap_or_default();
+    text.push_str(&reads("RULE", "rule", rules));
+    text
+}
+
+/// A table of what reads of each brought.
+fn reads(head: &str, name: &str, of: &[Value]) -> String {
+    let mut text = String::new();
+    if !of.is_empty() {
+        let _infallible = writeln!(text, "\n{head:<40} {:>10} {:>10} {:>9}", "HITS", "MISSES", "HIT RATE");
+    }
+    for reads in of {
+        let name = reads[name].as_str().unwrap_or_default();
+        let (hits, misses, rate) = (&reads["hits"], &reads["misses"], rate(&reads["hit_rate"]));
         let _infallible = writeln!(text, "{name:<40} {hits:>10} {misses:>10} {rate:>9}");
     }
     text
@@ -111,13 +130,17 @@ mod tests {
     fn a_person_sees_which_rule_answers_how_much() {
         let rules = json!([{ "rule": "list", "hits": 9, "misses": 1, "hit_rate": 0.9 }, { "rule": "idle", "hits": 0, "misses": 0, "hit_rate": null }]);
         let text = table(&json!({ "stats": {
-            "hits": 9, "misses": 1, "hit_rate": 0.9, "bytes_saved": 1536, "memory": 100, "memory_max": 1u64 << 30, "rules": rules
+            "hits": 9, "misses": 1, "hit_rate": 0.9, "bytes_saved": 1536, "memory": 100, "memory_max": 1u64 << 30, "rules": rules,
+            "namespaces": [{ "namespace": "todos", "hits": 9, "misses": 1, "hit_rate": 0.9 }],
+            "latency_ms": { "hit": { "count": 9, "p50": 0.04, "p95": 0.2, "p99": 1.0 }, "pass": { "count": 0, "p50": null } }
         }}));
         let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
         assert_eq!(lines[0], ["hit", "rate", "90.0%"]);
         assert_eq!(lines[2], ["bytes", "saved", "1.5", "KiB"]);
         assert_eq!(lines[5], ["memory", "100", "B", "of", "1.0", "GiB"]);
-        assert_eq!(lines[10], ["list", "9", "1", "90.0%"]);
-        assert_eq!(lines[11], ["idle", "0", "0", "-"]);
+        assert_eq!(lines[8].join(" "), "hit latency p50 0.04 ms, p95 0.20 ms, p99 1.00 ms");
+        assert_eq!(lines[11], ["todos", "9", "1", "90.0%"]);
+        assert_eq!(lines[14], ["list", "9", "1", "90.0%"]);
+        assert_eq!(lines[15], ["idle", "0", "0", "-"]);
     }
 }

@@ -22,6 +22,8 @@ pub enum Why {
     Doubt,
     /// An operator.
     Operator,
+    /// The database, of something that bypassed the proxy.
+    Database,
 }
 
 impl Why {
@@ -31,6 +33,7 @@ impl Why {
             Self::Write => "write",
             Self::Doubt => "write in doubt",
             Self::Operator => "operator",
+            Self::Database => "database",
         }
     }
 }

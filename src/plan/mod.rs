@@ -4,6 +4,7 @@
 //! that the proxy executes, so the two cannot disagree.
 
 mod budget;
+mod change;
 mod guard;
 mod memo;
 mod pass;
@@ -15,6 +16,7 @@ mod terms;
 mod write;
 
 pub use budget::{Behind, BudgetName, Charge};
+pub use change::{Deed, TableChange};
 pub use guard::{LockWanted, NoLockName, NoOperation, Operation};
 pub use pass::{BadPath, Pass};
 pub use reach::{Evidence, Reach};

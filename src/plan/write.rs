@@ -101,6 +101,32 @@ impl WritePlan {
             && self.sources().any(|source| matches!(source, Source::Column { .. } | Source::Row(_)))
     }
 
+    /// What a write to this table would take away, were its rows returned as they were and as they are.
+    pub(super) fn of_change(
+        rules: &RuleSet,
+        table: Table,
+        matched: &[WriteMatch<'_>],
+        renderings: Vec<Rendering>,
+    ) -> Self {
+        let derived =
+            if is_derived(matched) { of_table(rules.schema(), table.clone()) } else { Derived::Nothing };
+        let column = |name: &String| Source::Column { name: name.clone(), pinned: None };
+        let rows = row_columns(rules.schema(), &table, &derived);
+        let rows = rows.map(|columns| (table, columns.iter().map(column).collect()));
+        Self {
+            consistency: rules.strictest(),
+            rules: matched.iter().map(|write| Arc::clone(write.rule)).collect(),
+            // of rows that are gone, all that is known is what was returned: so it is here
+            action: WriteAction::Delete,
+            rows,
+            derived,
+            guards: Guards::default(),
+            renderings,
+            columns: None,
+            returned: Some("*".to_owned()),
+        }
+    }
+
     fn sources(&self) -> impl Iterator<Item = &Source> {
         let rows = self.rows.iter().flat_map(|(_, columns)| columns);
         self.renderings.iter().flat_map(|rendering| &rendering.values).chain(rows)
@@ -132,8 +158,7 @@ pub(super) fn plan(
             values: pattern.placeholders().iter().map(|value| source(value, request, write, claim)).collect(),
         })
         .collect();
-    let is_derived = matched.is_empty() || matched.iter().any(|write| write.rule.invalidation.derived);
-    let derived = if is_derived { derive(rules, request) } else { Derived::Nothing };
+    let derived = if is_derived(matched) { derive(rules, request) } else { Derived::Nothing };
     WritePlan {
         consistency: rules.strictest(),
         rules: matched.iter().map(|write| Arc::clone(write.rule)).collect(),
@@ -145,6 +170,11 @@ pub(super) fn plan(
         columns: request.query.columns().map(String::from),
         returned: prefer.returns_representation().then(|| request.query.select().unwrap_or("*").to_owned()),
     }
+}
+
+/// Does anything say that what larder derives counts, or nothing that it does not?
+fn is_derived(matched: &[WriteMatch<'_>]) -> bool {
+    matched.is_empty() || matched.iter().any(|write| write.rule.invalidation.derived)
 }
 
 /// A line that is not text is taken as one that asks for something unknown.
@@ -172,14 +202,13 @@ fn source(
     write: &WriteMatch<'_>,
     claim: &dyn Fn(&str) -> Option<String>,
 ) -> Source {
-    let known = |value: Option<String>| value.map_or(Source::Any, |value| Source::Known(vec![value]));
     match placeholder {
         Placeholder::Column(name) => {
             Source::Column { name: name.clone(), pinned: request.query.pinned(name) }
         }
         Placeholder::Body(path) => Source::Body(path.clone()),
         Placeholder::Row(column) => Source::Row(column.clone()),
-        Placeholder::Path(index) => known(write.captures.get(index - 1).cloned()),
+        Placeholder::Path(index) => captured(write, *index),
         Placeholder::Header(name) => {
             known(request.head.headers.get(name).and_then(|value| value.to_str().ok()).map(String::from))
         }
@@ -187,6 +216,15 @@ fn source(
         // no pattern can be written with it
         Placeholder::Query => Source::Any,
     }
+}
+
+fn known(value: Option<String>) -> Source {
+    value.map_or(Source::Any, |value| Source::Known(vec![value]))
+}
+
+/// What a `*` of the rule's path caught.
+pub(super) fn captured(write: &WriteMatch<'_>, index: usize) -> Source {
+    known(write.captures.get(index - 1).cloned())
 }
 
 fn derive(rules: &RuleSet, request: &Request<'_>) -> Derived {
@@ -203,10 +241,7 @@ fn derive(rules: &RuleSet, request: &Request<'_>) -> Derived {
         },
     };
     match &request.resource {
-        Resource::Table(name) => match schema.table(profile, name) {
-            table if schema.is_newer(&table) => Derived::Everything,
-            table => changed(vec![table]),
-        },
+        Resource::Table(name) => of_table(schema, schema.table(profile, name)),
         Resource::Function(name) => {
             match schema.functions.get(&schema.table(profile, name)).and_then(|reach| reach.writes.clone()) {
                 Some(tables) if tables.is_empty() => Derived::Nothing,
@@ -220,6 +255,11 @@ fn derive(rules: &RuleSet, request: &Request<'_>) -> Derived {
         Resource::Realtime => Derived::Nothing,
         Resource::GraphQl | Resource::Root | Resource::OddRest | Resource::Elsewhere => Derived::Everything,
     }
+}
+
+/// What a write to this table makes stale.
+fn of_table(schema: &Schema, table: Table) -> Derived {
+    if schema.is_newer(&table) { Derived::Everything } else { changed(schema, vec![table]) }
 }
 
 /// These tables and all that a write to them reaches; everything where that is in doubt.
@@ -236,16 +276,21 @@ fn changed(schema: &Schema, mut tables: Vec<Table>) -> Derived {
 
 /// The written table, if its rows can be told apart and nothing but the write itself changes them.
 fn rows(rules: &RuleSet, request: &Request<'_>, derived: &Derived) -> Option<(Table, Vec<Source>)> {
-    let (Resource::Table(name), Derived::Tables(_)) = (&request.resource, derived) else { return None };
+    let Resource::Table(name) = &request.resource else { return None };
     let schema = rules.schema();
     let table = schema.table(content_profile(request), name);
-    let columns = schema.row_columns(&table);
-    let is_changed_besides = schema.changed_by(schema.changed_with(&table).cloned()).contains(&table);
-    if columns.is_empty() || is_changed_besides {
-        return None;
-    }
+    let columns = row_columns(schema, &table, derived)?;
     let column = |name: &String| Source::Column { name: name.clone(), pinned: request.query.pinned(name) };
     Some((table, columns.iter().map(column).collect()))
+}
+
+/// The columns by which the rows of a changed table are told apart; nothing where they cannot be,
+/// or where something besides the change itself changes them.
+fn row_columns<'s>(schema: &'s Schema, table: &Table, derived: &Derived) -> Option<&'s [String]> {
+    let Derived::Tables(_) = derived else { return None };
+    let columns = schema.row_columns(table);
+    let is_changed_besides = schema.changed_by(schema.changed_with(table).cloned()).contains(table);
+    (!columns.is_empty() && !is_changed_besides).then_some(columns)
 }
 
 fn content_profile<'r>(request: &Request<'r>) -> Option<&'r str> {

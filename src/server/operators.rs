@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::admin::{Admin, Sources};
+use crate::admin::{Admin, Sources, Tokens};
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::explain::{Explanation, limits_of, rules_of};
+use crate::feed::{Feed, Plans};
 use crate::lately::Why;
 use crate::metrics::Metrics;
 use crate::proxy::Proxy;
@@ -30,7 +31,17 @@ impl Ground {
         let (examined, examining) = (Arc::new(settings.clone()), clock.clone());
         let (cache, proxy, limited) = (Arc::clone(&self.cache), Arc::clone(proxy), Arc::clone(proxy));
         let (purging, shown, reloader) = (Arc::clone(&proxy), Arc::clone(&proxy), Arc::clone(reloader));
+        let told = Arc::clone(&proxy);
+        let plans: Plans = Box::new(move |look| told.with_planner(|planner| look(planner)));
+        let invalidator = self.invalidator.clone().because(Why::Operator);
+        let tasks = self.shutdown.tasks().clone();
         let sources = Sources {
+            feed: Feed::new(
+                plans,
+                self.invalidator.clone().because(Why::Database),
+                self.metrics.clone(),
+                tasks.clone(),
+            ),
             health: self.health.clone(),
             cache: Arc::clone(&self.cache),
             clock: clock.clone(),
@@ -39,8 +50,8 @@ impl Ground {
             explain: Box::new(move |asked| {
                 proxy.with_planner(|planner| Explanation::of(planner, asked, clock.unix_seconds()))
             }),
-            invalidator: self.invalidator.clone().because(Why::Operator),
-            tasks: self.shutdown.tasks().clone(),
+            invalidator,
+            tasks,
             resolve: Box::new(move |wanted| purging.with_planner(|planner| wanted.resolve(planner.rules()))),
             guards: Arc::clone(&self.guards),
             bodies: settings.admin_bodies,
@@ -55,7 +66,9 @@ impl Ground {
             }),
             limits: Box::new(move || limited.with_planner(|planner| limits_of(planner.rules()))),
         };
-        Arc::new(Admin::new(settings.admin_token.clone(), sources))
+        let tokens =
+            Tokens { operator: settings.admin_token.clone(), changes: settings.changes_token.clone() };
+        Arc::new(Admin::new(tokens, sources))
     }
 }
 

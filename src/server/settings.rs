@@ -67,6 +67,10 @@ pub struct Flags {
     /// File with the token for the admin address, 16 bytes or more; LARDER_ADMIN_TOKEN holds the token itself
     #[arg(long, env = "LARDER_ADMIN_TOKEN_FILE", value_name = "FILE")]
     pub admin_token_file: Option<String>,
+    /// File with the token by which the database tells of changes, 16 bytes or more; LARDER_CHANGES_TOKEN
+    /// holds the token itself [default: nobody may tell]
+    #[arg(long, env = "LARDER_CHANGES_TOKEN_FILE", value_name = "FILE")]
+    pub changes_token_file: Option<String>,
     /// Whether operators may read stored bodies, `show`, or only what is said about them, `hide`
     #[arg(long, env = "LARDER_ADMIN_BODIES", value_name = "WORD", default_value = ADMIN_BODIES)]
     pub admin_bodies: String,
@@ -131,6 +135,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     pub admin: Option<SocketAddr>,
     pub admin_token: Option<Token>,
+    /// What whoever tells of changes must know.
+    pub changes_token: Option<Token>,
     /// Whether operators may read what is stored.
     pub admin_bodies: Bodies,
     pub store: StoreSettings,
@@ -194,7 +200,14 @@ impl Settings {
     ) -> Result<Settings, Vec<SettingMistake>> {
         let mut read = Reading { environment, mistakes: Vec::new() };
         let admin = read.admin(&flags.admin);
-        let admin_token = read.admin_token(flags.admin_token_file.as_deref());
+        let admin_token =
+            read.token("admin-token-file", flags.admin_token_file.as_deref(), "LARDER_ADMIN_TOKEN");
+        let changes_token =
+            read.token("changes-token-file", flags.changes_token_file.as_deref(), "LARDER_CHANGES_TOKEN");
+        if changes_token.is_some() && changes_token == admin_token {
+            let problem = "this is the operators' token: whoever tells of changes could do all that they can";
+            read.mistake("changes-token-file", problem);
+        }
         read.require_token_off_loopback(admin, admin_token.as_ref());
         let upstream = read.upstream(flags.upstream.as_deref());
         let settings = Settings {
@@ -203,6 +216,7 @@ impl Settings {
             listen: read.address("listen", text_or(&flags.listen, LISTEN)),
             admin,
             admin_token,
+            changes_token,
             admin_bodies: read.bodies(text_or(&flags.admin_bodies, ADMIN_BODIES)),
             store: read.store(&flags.store),
             memory: read.memory(flags.memory.as_deref()),
@@ -262,13 +276,13 @@ impl Reading<'_> {
         }
     }
 
-    fn admin_token(&mut self, file: Option<&str>) -> Option<Token> {
+    fn token(&mut self, setting: &'static str, file: Option<&str>, variable: &str) -> Option<Token> {
         let text = match present(file) {
-            None => self.variable("LARDER_ADMIN_TOKEN"),
+            None => self.variable(variable),
             Some(path) => match std::fs::read_to_string(path) {
                 Ok(text) => Some(text.trim_end().to_owned()),
                 Err(error) => {
-                    self.mistake("admin-token-file", format!("cannot read `{path}`: {error}"));
+                    self.mistake(setting, format!("cannot read `{path}`: {error}"));
                     None
                 }
             },
@@ -276,7 +290,7 @@ impl Reading<'_> {
         match Token::new(&text) {
             Ok(token) => Some(token),
             Err(error @ TokenError::TooShort) => {
-                self.mistake("admin-token-file", error.to_string());
+                self.mistake(setting, error.to_string());
                 None
             }
         }

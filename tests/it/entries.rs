@@ -158,6 +158,7 @@ async fn a_shared_store_is_listed_whoever_filled_it() {
     soon("26 entries in the store", filled).await;
     redis.cli(&["set", "larder:todos:detail:99#0123456789abcdef0123456789abcdef", "not a record"]);
     redis.cli(&["set", "larder:todos:odd", "neither"]);
+    redis.cli(&["hset", "larder:todos:hash#0123456789abcdef0123456789abcdef", "field", "no text"]);
 
     let seen = listed(&other, "pattern=todos:*&limit=10").await;
     let expected: BTreeSet<String> = (0..25).map(|id| format!("todos:detail:{id}")).collect();

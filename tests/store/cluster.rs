@@ -1,11 +1,12 @@
 //! Are several servers one store, whatever moves and whoever dies?
 
+use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use larder::redis::{Heard, Lua, Redis as Store, Refusal, ServerId, Silence, Value};
+use larder::redis::{Heard, Lua, Redis as Store, Refusal, ScanCursor, ServerId, Silence, Value};
 use tokio::time::Instant;
 
 use crate::servers::{Server, cli, free_port};
@@ -249,4 +250,27 @@ async fn a_leader_dies(cluster: &mut Cluster, store: &Store, reads: &Reads) {
     becomes("reads go on", || async { reads.right.load(Ordering::Relaxed) > 200 }).await;
     cluster.servers[died].kill();
     assert_eq!([after[1], reads.take()[1]], [0, 0], "no answer was wrong");
+}
+
+#[tokio::test]
+async fn a_scan_goes_through_all_leaders_and_finds_each_name() {
+    let cluster = Cluster::start();
+    let store = store(&cluster.url());
+    becomes_up(&store).await;
+    let names: BTreeSet<String> = (0..300).map(|number| format!("ns:entry:{number}#0")).collect();
+    for name in &names {
+        becomes("a name is taken", || async { store.one(&command(&["SET", name, "1"])).await.is_ok() }).await;
+    }
+    let (mut found, mut steps) = (BTreeSet::new(), 0);
+    let mut next = Some(ScanCursor::default());
+    while let Some(cursor) = next {
+        // what is given out is read back, as an operator's next page does
+        let cursor = cursor.to_string().parse().unwrap();
+        let (more, after) = store.scan(cursor, "ns:entry:*#*", 10).await.unwrap();
+        found.extend(more.into_iter().map(|name| String::from_utf8(name).unwrap()));
+        (next, steps) = (after, steps + 1);
+        assert!(steps < 1_000, "it has no end");
+    }
+    assert_eq!(found, names);
+    assert!(steps > 3, "three leaders, and more than a step for each");
 }

@@ -10,7 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::doctor::{Finding, Store};
-use crate::redis::{Address, Cmd, Lua, Manners, Redis, Silence, Value, advice, cmd, reach};
+use crate::redis::{Address, Cmd, Lua, Manners, Redis, Refusal, Silence, Value, advice, cmd, reach};
 
 use super::super::settings::Settings;
 
@@ -161,7 +161,8 @@ impl Look<'_> {
             Err(silence) => return Err(silence),
         }
         match redis.listen(&[&channel], |_heard| {}).await {
-            Ok(_channel) => {}
+            // over HTTP nothing is heard, and larder knows that
+            Ok(_) | Err(Silence::Refused(Refusal::Unable)) => {}
             Err(Silence::Refused(refusal)) => refused.push(format!("SUBSCRIBE ({refusal})")),
             Err(silence) => return Err(silence),
         }

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
 
 use crate::key::{Key, KeyGlob};
-use crate::redis::{ScanCursor, ServerId, Silence, Value, cmd};
+use crate::redis::{Cmd, Refusal, ScanCursor, ServerId, Silence, Value, cmd};
 
 use super::super::super::listing::Standing;
 use super::super::record::{OUTLINE_BYTES, Outline, Record};
@@ -105,21 +105,28 @@ impl SharedStore {
     async fn outline(&self, name: String, standing: Standing) -> Result<Option<Stored>, Silence> {
         let mut get = cmd("GETRANGE");
         get.arg(name).arg(0).arg(OUTLINE_BYTES - 1);
-        let (ServerId(server), said) = self.redis.one(&get).await?;
-        let Value::BulkString(bytes) = said else { return Ok(None) };
+        let Some((server, bytes)) = self.bytes(&get).await? else { return Ok(None) };
         Ok(Outline::read(&bytes).map(|outline| stored(standing, outline, server)))
     }
 
     async fn record(&self, name: String, standing: Standing) -> Result<Option<(Stored, Record)>, Silence> {
         let mut get = cmd("GET");
         get.arg(name);
-        let (ServerId(server), said) = self.redis.one(&get).await?;
-        let Value::BulkString(bytes) = said else { return Ok(None) };
-        let bytes = Bytes::from(bytes);
+        let Some((server, bytes)) = self.bytes(&get).await? else { return Ok(None) };
         let Some(outline) = Outline::read(&bytes) else { return Ok(None) };
         let codec = if outline.is_sealed { self.sealing.as_ref() } else { Some(&self.codec) };
         let record = codec.and_then(|codec| codec.look(bytes).ok());
         Ok(record.map(|record| (stored(standing, outline, server), record)))
+    }
+
+    /// Bytes, and the run of the server that gave them; nothing where they are gone, or where what is
+    /// called like an entry is something else, as an operation is.
+    async fn bytes(&self, get: &Cmd) -> Result<Option<(u64, Bytes)>, Silence> {
+        match self.redis.one(get).await {
+            Ok((ServerId(server), Value::BulkString(bytes))) => Ok(Some((server, bytes.into()))),
+            Ok(_) | Err(Silence::Refused(Refusal::Other)) => Ok(None),
+            Err(silence) => Err(silence),
+        }
     }
 }
 
