@@ -31,7 +31,8 @@
 //!    ------------ async above, pure below ------------
 //! C  decision     rules/   plan/   explain/   doctor/
 //! B  words        postgrest/  identity/  key/
-//! A  ground       log/  redis/  lately/  trace/  hit_counts.rs  metrics.rs  stripe.rs  clock.rs  units.rs  sabotage.rs
+//! A  ground       log/  redis/  lately/  trace/  hit_counts.rs  gauges.rs  metrics.rs  stripe.rs  clock.rs  units.rs
+//!                 sabotage.rs
 //! ```
 //!
 //! # Words
@@ -72,6 +73,7 @@ pub mod consistency;
 pub mod doctor;
 pub mod explain;
 pub mod feed;
+pub mod gauges;
 pub mod guard;
 pub mod hit_counts;
 pub mod identity;
