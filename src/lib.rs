@@ -31,7 +31,7 @@
 //!    ------------ async above, pure below ------------
 //! C  decision     rules/   plan/   explain/   doctor/
 //! B  words        postgrest/  identity/  key/
-//! A  ground       log/  redis/  lately/  trace/  hit_counts.rs  gauges.rs  metrics.rs  stripe.rs  clock.rs  units.rs
+//! A  ground       log/  redis/  chance.rs  lately/  trace/  hit_counts.rs  gauges.rs  metrics.rs  stripe.rs  clock.rs  units.rs
 //!                 sabotage.rs
 //! ```
 //!
@@ -67,6 +67,7 @@
 pub mod admin;
 pub mod cache;
 pub mod cdn;
+pub mod chance;
 pub mod cli;
 pub mod clock;
 pub mod consistency;

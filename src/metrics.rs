@@ -149,6 +149,8 @@ struct Labelled {
     refreshes: IntCounterVec,
     unsent_bytes: IntCounterVec,
     waited: CounterVec,
+    audits: IntCounterVec,
+    audit_stale: IntCounterVec,
     changes: IntCounterVec,
     latency: HistogramVec,
 }
@@ -198,6 +200,15 @@ impl Labelled {
                 "larder_unsent_bytes_total",
                 "Bytes of bodies that did not have to be sent to clients, by what spared them.",
                 &["by"],
+            ),
+            audits: by_result(
+                "larder_audits_total",
+                "Hits that were asked for again in the background and compared, by result.",
+            ),
+            audit_stale: declare.counters(
+                "larder_audit_stale_total",
+                "Audited hits that said something else than the upstream though nothing was known to have changed.",
+                &["rule"],
             ),
             waited: declare.seconds(
                 "larder_waited_seconds_total",
@@ -367,6 +378,16 @@ impl Metrics {
         self.labelled.refreshes.with_label_values(&[result]).inc();
     }
 
+    /// Counts a hit that was compared with the upstream: `same`, `stale`, `overtaken` or `failed`.
+    pub fn audited(&self, result: &str) {
+        self.labelled.audits.with_label_values(&[result]).inc();
+    }
+
+    /// Counts a hit of this rule that turned out to be stale.
+    pub fn audit_stale(&self, rule: &str) {
+        self.labelled.audit_stale.with_label_values(&[rule]).inc();
+    }
+
     /// Counts the time that a read of this rule waited because it was no hit.
     pub fn waited(&self, rule: &str, took: Duration) {
         self.labelled.waited.with_label_values(&[rule]).inc_by(took.as_secs_f64());
@@ -414,6 +435,8 @@ impl Metrics {
         self.labelled.limited.with_label_values(&[NO_RULE, "refused"]);
         self.labelled.refreshes.with_label_values(&["kept"]);
         self.labelled.waited.with_label_values(&[NO_RULE]);
+        self.labelled.audits.with_label_values(&["same"]);
+        self.labelled.audit_stale.with_label_values(&[NO_RULE]);
         self.labelled.changes.with_label_values(&["insert"]);
         self.latency("hit");
         self.unsent_bytes("not-modified");

@@ -12,11 +12,12 @@ pub use top::Met;
 
 use std::cell::Cell;
 use std::fmt;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use quick_cache::sync::Cache as Memory;
+
+use crate::chance;
 
 use history::History;
 use top::Top;
@@ -162,33 +163,20 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Decides by chance, so that traffic with a rhythm shows as it is.
 fn is_sampled() -> bool {
-    static THREADS: AtomicU32 = AtomicU32::new(0);
     thread_local! {
-        /// Hits until the next sample, and the state of the chance.
-        static LEFT: Cell<(u32, u32)> = Cell::new((0, seed(THREADS.fetch_add(1, Ordering::Relaxed))));
+        /// Hits until the next sample.
+        static LEFT: Cell<u32> = const { Cell::new(0) };
     }
     LEFT.with(|left| match left.get() {
-        (0, chance) => {
-            let chance = shuffled(chance);
-            left.set((chance % (2 * HITS_PER_SAMPLE as u32 - 1), chance));
+        0 => {
+            left.set(chance::next() % (2 * HITS_PER_SAMPLE as u32 - 1));
             true
         }
-        (more, chance) => {
-            left.set((more - 1, chance));
+        more => {
+            left.set(more - 1);
             false
         }
     })
-}
-
-fn seed(thread: u32) -> u32 {
-    (thread + 1).wrapping_mul(0x9e37_79b9) | 1
-}
-
-/// Marsaglia's xorshift: every value but 0 comes in its turn.
-fn shuffled(mut chance: u32) -> u32 {
-    chance ^= chance << 13;
-    chance ^= chance >> 17;
-    chance ^ (chance << 5)
 }
 
 fn digest(key: &str) -> u64 {

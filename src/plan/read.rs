@@ -71,6 +71,12 @@ impl ReadPlan {
         self.expires.map_or(Duration::MAX, |end| Duration::from_secs(end.saturating_sub(now_unix)))
     }
 
+    /// Whether a hit is to be compared with the upstream, by this chance out of all `u32`.
+    pub fn is_audited(&self, chance: impl FnOnce() -> u32) -> bool {
+        let share = self.rules.audited_share();
+        share > 0 && chance() <= share
+    }
+
     /// Whether some write may have its answer fetched again at once.
     pub fn is_refilled(&self) -> bool {
         self.rules.refills()

@@ -8,6 +8,7 @@
 mod accept_encoding;
 mod answering;
 mod arrival;
+mod audit;
 mod body;
 mod conditional;
 mod decide;
@@ -55,6 +56,7 @@ use crate::rules::RuleSet;
 use crate::trace::Tracer;
 use crate::upstream::Upstream;
 
+use audit::Auditor;
 use metered::Meter;
 use outcome::Outcome;
 use refill::Refills;
@@ -86,6 +88,7 @@ pub struct Proxy {
     verifier: Option<Arc<Verifier>>,
     invalidator: Invalidator,
     refills: Refills,
+    auditor: Auditor,
     metrics: Metrics,
     clock: Clock,
     limits: Limits,
@@ -104,6 +107,7 @@ impl Proxy {
             verifier,
             invalidator,
             refills: Refills::new(),
+            auditor: Auditor::new(),
             cache,
             guards,
             upstream,

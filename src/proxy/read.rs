@@ -1,6 +1,5 @@
 //! GET: look up, wait or fetch, fill.
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,6 +11,7 @@ use tracing::info;
 use crate::cache::{
     Answer, Bounds, Dependent, Filled, Flight, Landing, Lookup, Name, Refusal, Ticket, Wish, Writing, judge,
 };
+use crate::chance;
 use crate::key::Tag;
 use crate::metrics::observe;
 use crate::plan::ReadPlan;
@@ -137,7 +137,7 @@ impl Proxy {
                 if let Some(answer) = fill.answer() {
                     let _gone = tell.send(Fetched::Shared(answer));
                 }
-                let chance = RandomState::new().hash_one(());
+                let chance = u64::from(chance::next());
                 let now_unix = self.clock.unix_seconds();
                 let negative = plan.negative(now_unix).filter(|_| is_negative);
                 let (ttl, useful_for) =
@@ -215,7 +215,7 @@ impl Proxy {
     }
 
     /// Asks the upstream what the plan's question says, and nothing else.
-    async fn ask(&self, plan: &ReadPlan) -> Result<upstream::Answer, upstream::Failure> {
+    pub(super) async fn ask(&self, plan: &ReadPlan) -> Result<upstream::Answer, upstream::Failure> {
         let target: Uri = plan.question.target.parse().unwrap_or_default();
         let make = || Outgoing::new(Method::GET, target.clone(), HeaderMap::from(plan), None);
         let began = self.clock.now();

@@ -59,6 +59,7 @@ impl Proxy {
         if plan.is_refilled() {
             self.refills.served(plan);
         }
+        self.audit_some(plan, entry);
         Ok((response, Outcome::Hit { left, bytes, unsent }))
     }
 

@@ -17,7 +17,6 @@ use super::yaml::{Node, Value};
 const VERSION: &str = "1";
 
 /// Fields of the format that this version refuses, by the place they belong to.
-const LATER_AT_TOP: [&str; 1] = ["audit"];
 const LATER_IN_READS: [&str; 1] = ["replica_quiet"];
 
 /// A name with what it stands for.
@@ -39,6 +38,9 @@ pub(super) struct Document {
     pub(super) limits: Vec<LimitEntry>,
     pub(super) schema: SchemaSection,
     pub(super) unknown_writes: UnknownWritesSection,
+    /// Changes no answer.
+    #[serde(skip)]
+    pub(super) audit: Option<At<String>>,
 }
 
 /// An entry of `reads`.
@@ -147,6 +149,7 @@ impl Document {
         let Some(mut fields) = Fields::open(root, "", findings) else { return document };
         read_version(&mut fields, findings);
         document.namespace = fields.text("namespace", findings);
+        document.audit = fields.text("audit", findings);
         if let Some((node, path)) = fields.node("ttls") {
             document.ttls = named(node, &path, findings, text);
         }
@@ -171,7 +174,7 @@ impl Document {
         if let Some((node, path)) = fields.node("unknown_writes") {
             document.unknown_writes = unknown_writes(node, &path, findings);
         }
-        fields.close(&LATER_AT_TOP, findings);
+        fields.close(&[], findings);
         document
     }
 }

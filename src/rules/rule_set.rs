@@ -63,6 +63,8 @@ pub struct RuleSet {
     pub(super) limit_matcher: Matcher,
     /// Some write rule means GET or HEAD: nearly never, so that reads need not look.
     pub(super) writes_by_reading: bool,
+    /// So many of all `u32` chances have a hit compared with the upstream.
+    pub(super) audited_share: u32,
     /// Some write rule says `refresh: true`.
     pub(super) refills: bool,
     pub(super) schema: Schema,
@@ -122,6 +124,11 @@ impl RuleSet {
             .filter_map(|index| self.reads.get(index))
             .find(|rule| condition::all_hold(&rule.conditions, query))?;
         Some(ReadMatch { rule, captures: self.read_matcher.captures(rule.index, decoded_path) })
+    }
+
+    /// How many hits are compared with the upstream, as a share of all `u32`.
+    pub fn audited_share(&self) -> u32 {
+        self.audited_share
     }
 
     /// Whether some write has what it took away fetched again.

@@ -8,6 +8,7 @@ mod redis;
 mod stand_in;
 mod support;
 
+mod auditing;
 mod changes;
 mod coding;
 mod dashboard;

@@ -27,12 +27,14 @@ const SERIES_MAX: usize = 2_000;
 const PATHS: usize = 20_000;
 
 /// Queries that this test brings no data for: nobody reloads rules here, no database is looked at or
-/// tells of changes, and no network stands in front.
-const WITHOUT_DATA: [&str; 4] = [
+/// tells of changes, no network stands in front, and nothing is audited.
+const WITHOUT_DATA: [&str; 6] = [
     "larder_rules_reloads_total",
     "larder_schema_looks_total",
     "larder_cdn_purges_total",
     "larder_changes_total",
+    "larder_audits_total",
+    "larder_audit_stale_total",
 ];
 
 fn repository(path: &str) -> PathBuf {

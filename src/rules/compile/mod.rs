@@ -3,6 +3,7 @@
 //! Every part is compiled even if another one is broken, so that one run tells
 //! all there is to tell.
 
+mod audit;
 mod digest;
 mod downstream;
 mod freshness;
@@ -77,6 +78,7 @@ pub(super) fn empty(context: &Context) -> RuleSet {
         write_matcher: Matcher::default(),
         writes_by_reading: false,
         refills: false,
+        audited_share: 0,
         schema: Schema { default_schema: context.default_schema.as_str().into(), ..Schema::default() },
         unknown_writes: UnknownWrites::default(),
         digest: digest::of(&Document::default(), None, context),
@@ -138,6 +140,7 @@ fn compile(
         limit_matcher: matcher(&limit_paths, "limits", findings)?,
         writes_by_reading,
         refills,
+        audited_share: audit::compile(document.audit.as_ref(), findings),
         schema,
         unknown_writes,
         digest: digest::of(document, learned, context),

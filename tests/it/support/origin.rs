@@ -207,6 +207,10 @@ impl Saw {
         self
     }
 
+    pub(crate) fn count(&self) -> usize {
+        self.requests.len()
+    }
+
     #[track_caller]
     pub(crate) fn last(&self) -> &Recorded {
         self.requests.last().unwrap_or_else(|| panic!("the origin never saw {}", self.what))
