@@ -84,14 +84,22 @@ async function playForms(first, ofFirst) {
 async function listen(tab) {
   const wire = [];
   const session = await tab.context().newCDPSession(tab);
-  const reads = new Set();
+  // what was asked and what came over the wire are told in either order
+  const [reads, answers] = [new Set(), new Map()];
+  const note = (requestId) => {
+    if (!reads.has(requestId) || !answers.has(requestId)) return;
+    wire.push(answers.get(requestId));
+    answers.delete(requestId);
+  };
   session.on('Network.requestWillBeSent', ({ requestId, request }) => {
-    if (request.method === 'GET' && request.url.includes('/rest/v1/')) reads.add(requestId);
+    if (request.method !== 'GET' || !request.url.includes('/rest/v1/')) return;
+    reads.add(requestId);
+    note(requestId);
   });
   session.on('Network.responseReceivedExtraInfo', ({ requestId, statusCode, headers }) => {
-    if (!reads.has(requestId)) return;
     const lower = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
-    wire.push({ status: statusCode, cacheStatus: lower['cache-status'], etag: lower.etag, coding: lower['content-encoding'] });
+    answers.set(requestId, { status: statusCode, cacheStatus: lower['cache-status'], etag: lower.etag, coding: lower['content-encoding'] });
+    note(requestId);
   });
   await session.send('Network.enable');
   return wire;
