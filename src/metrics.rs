@@ -116,10 +116,8 @@ pub struct Counted {
 pub struct Latency {
     /// `hit`, `miss`, `pass`, `write`, `refused`, or `upstream`.
     pub kind: String,
-    /// How many there were.
-    pub count: u64,
-    /// Bounds in seconds, and how many took no longer than each.
-    pub buckets: Vec<(f64, u64)>,
+    /// How long they took.
+    pub took: Durations,
 }
 
 /// The requests of one rule that had one outcome.
@@ -481,13 +479,8 @@ impl Metrics {
         let upstream = prometheus::core::Collector::collect(&self.upstream_seconds);
         let series = by_kind.iter().chain(&upstream).flat_map(|family| family.get_metric());
         let latencies = series.map(|series| {
-            let told = series.get_histogram();
-            let buckets = told.get_bucket().iter();
-            Latency {
-                kind: series.get_label().first().map_or("upstream", |label| label.value()).to_owned(),
-                count: told.get_sample_count(),
-                buckets: buckets.map(|bucket| (bucket.upper_bound(), bucket.cumulative_count())).collect(),
-            }
+            let kind = series.get_label().first().map_or("upstream", |label| label.value());
+            Latency { kind: kind.to_owned(), took: took(series) }
         });
         latencies.collect()
     }
@@ -520,8 +513,11 @@ fn series(counters: &IntCounterVec) -> Vec<(Vec<String>, u64)> {
 
 /// What a histogram of latencies holds.
 pub fn durations(histogram: &Histogram) -> Durations {
-    let told = histogram.metric();
-    let told = told.get_histogram();
+    took(&histogram.metric())
+}
+
+fn took(series: &prometheus::proto::Metric) -> Durations {
+    let told = series.get_histogram();
     let within = told.get_bucket().iter().map(|bucket| (bucket.upper_bound(), bucket.cumulative_count()));
     within.chain([(f64::INFINITY, told.get_sample_count())]).collect()
 }

@@ -19,6 +19,7 @@ mod pages;
 mod reply;
 mod rules;
 mod sources;
+mod spread;
 mod stats;
 #[cfg(test)]
 mod tests;

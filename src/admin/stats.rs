@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use crate::cache::Usage;
 use crate::metrics::{Counted, Latency, NO_RULE};
 
+use super::spread::quantile;
+
 /// Outcomes of reads that the cache answered.
 const HITS: [&str; 2] = ["hit", "stale"];
 
@@ -89,23 +91,9 @@ pub(super) fn stats(usage: &Usage, counted: &Counted, rules: &Value, timestamp: 
 
 /// The usual quantiles, in milliseconds.
 fn quantiles(latency: &Latency) -> Value {
-    let millis = |share| quantile(latency, share).map(|seconds| (seconds * 1e6).round() / 1e3);
-    json!({ "count": latency.count, "p50": millis(0.5), "p95": millis(0.95), "p99": millis(0.99) })
-}
-
-/// The time that this share of the answers did not exceed, as far as buckets tell: within one, answers
-/// are taken to lie evenly. What is above the last bound is told as that bound.
-fn quantile(latency: &Latency, share: f64) -> Option<f64> {
-    let rank = share * latency.count as f64;
-    let (mut low, mut before) = (0.0, 0);
-    for &(bound, up_to) in latency.buckets.iter().filter(|(bound, _)| bound.is_finite()) {
-        if latency.count > 0 && up_to as f64 >= rank && up_to > before {
-            let inside = (rank - before as f64) / (up_to - before) as f64;
-            return Some(low + (bound - low) * inside.clamp(0.0, 1.0));
-        }
-        (low, before) = (bound, up_to);
-    }
-    (latency.count > 0).then_some(low)
+    let millis = |share| quantile(&latency.took, share).map(|seconds| (seconds * 1e6).round() / 1e3);
+    let count = latency.took.last().map_or(0, |(_, count)| *count);
+    json!({ "count": count, "p50": millis(0.5), "p95": millis(0.95), "p99": millis(0.99) })
 }
 
 #[cfg(test)]
@@ -158,7 +146,7 @@ mod tests {
         let counted = metrics.counted();
         let latency = counted.latencies.iter().find(|latency| latency.kind == "hit").unwrap();
         let within = |share, low, high| {
-            let found = quantile(latency, share).unwrap();
+            let found = quantile(&latency.took, share).unwrap();
             assert!((low..=high).contains(&found), "{share}: {found}");
         };
         within(0.5, 0.001, 0.002_5);
@@ -166,7 +154,7 @@ mod tests {
         within(0.99, 0.01, 0.025);
         within(0.999, 10.0, 10.0);
         let upstream = counted.latencies.iter().find(|latency| latency.kind == "upstream").unwrap();
-        assert_eq!((upstream.count, quantile(upstream, 0.5)), (0, None));
+        assert_eq!(quantile(&upstream.took, 0.5), None);
         assert_eq!(quantiles(upstream)["p99"], Value::Null);
     }
 }

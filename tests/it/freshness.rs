@@ -257,15 +257,21 @@ async fn of_a_fleet_one_fetches_again() {
 const REFILLED: &str = "reads: [{ name: todos, match: /rest/v1/todos, ttl: 60s, scope: token }]\n\
                         writes: [{ match: /rest/v1/todos, refresh: true }]";
 
-#[tokio::test]
-async fn what_was_in_use_is_fetched_again_after_a_write() {
+/// A table whose rows are remembered and were served since.
+async fn in_use() -> (Origin, Proxy) {
     let origin = origin().table("todos").start().await;
     origin.now(READ, json!(["old"]));
     let proxy = proxy(&origin).rules(REFILLED).start().await;
-    let once = format!("{TARGET}?id=eq.2");
-    proxy.client().get(&once).await.expect_status(200);
     reads(&proxy, "old", "stored").await;
     reads(&proxy, "old", "hit").await;
+    (origin, proxy)
+}
+
+#[tokio::test]
+async fn what_was_in_use_is_fetched_again_after_a_write() {
+    let (origin, proxy) = in_use().await;
+    let once = format!("{TARGET}?id=eq.2");
+    proxy.client().get(&once).await.expect_status(200);
 
     origin.now(READ, json!(["new"]));
     writes(&proxy).await;
@@ -283,11 +289,7 @@ async fn what_was_in_use_is_fetched_again_after_a_write() {
 
 #[tokio::test]
 async fn a_writer_does_not_wait_for_what_is_fetched_again_and_readers_share_it() {
-    let origin = origin().table("todos").start().await;
-    origin.now(READ, json!(["old"]));
-    let proxy = proxy(&origin).rules(REFILLED).start().await;
-    reads(&proxy, "old", "stored").await;
-    reads(&proxy, "old", "hit").await;
+    let (origin, proxy) = in_use().await;
     origin.now(READ, json!(["new"]));
     let held = origin.hold(READ);
     writes(&proxy).await;
@@ -302,11 +304,7 @@ async fn a_writer_does_not_wait_for_what_is_fetched_again_and_readers_share_it()
 
 #[tokio::test]
 async fn what_another_write_overtakes_is_fetched_once_more() {
-    let origin = origin().table("todos").start().await;
-    origin.now(READ, json!(["old"]));
-    let proxy = proxy(&origin).rules(REFILLED).start().await;
-    reads(&proxy, "old", "stored").await;
-    reads(&proxy, "old", "hit").await;
+    let (origin, proxy) = in_use().await;
     origin.now(READ, json!(["new"]));
     let held = origin.hold(READ);
     writes(&proxy).await;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::metrics::{Counted, Durations, Metrics, durations};
 
-use super::spread::spread;
+use super::super::spread::spread;
 
 /// Seconds whose requests a latency is read off: fewer would jump about.
 const LATENCY_WINDOW: usize = 10;

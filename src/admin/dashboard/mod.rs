@@ -7,7 +7,6 @@
 mod frame;
 mod live;
 mod page;
-mod spread;
 
 pub(super) use live::Live;
 pub(super) use page::page;

@@ -13,24 +13,27 @@ pub(super) fn spread(before: &Durations, now: &Durations) -> Option<[u64; 3]> {
         .enumerate()
         .map(|(place, (bound, count))| (*bound, count.saturating_sub(of_before(place))))
         .collect();
-    let all = came.last().map(|(_, count)| *count).filter(|count| *count > 0)?;
-    Some(SHARES.map(|share| micros(quantile(&came, share * all as f64))))
+    quantile(&came, 1.0)?;
+    Some(SHARES.map(|share| quantile(&came, share).map_or(0, micros)))
 }
 
-/// How long the one of this rank took, taken that those within two bounds lie evenly between them.
-fn quantile(came: &[(f64, u64)], rank: f64) -> f64 {
+/// How long, in seconds, this share of them took at most, taken that those within two bounds lie evenly between
+/// them; none where there are none.
+pub(super) fn quantile(came: &[(f64, u64)], share: f64) -> Option<f64> {
+    let all = came.last().map(|(_, count)| *count).filter(|count| *count > 0)?;
+    let rank = share * all as f64;
     let (mut from, mut below) = (0.0, 0);
     for (bound, count) in came {
         if *count as f64 >= rank && bound.is_finite() {
             let within = (*count - below).max(1) as f64;
-            return from + (bound - from) * (rank - below as f64) / within;
+            return Some(from + (bound - from) * (rank - below as f64) / within);
         }
         if bound.is_finite() {
             (from, below) = (*bound, *count);
         }
     }
     // longer than every bound: the last one is the most that can be said
-    from
+    Some(from)
 }
 
 fn micros(seconds: f64) -> u64 {
