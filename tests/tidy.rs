@@ -34,7 +34,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("explain", &["units", "postgrest", "identity", "key", "rules", "plan"]),
     ("doctor", &["redis"]),
     // D: means
-    ("cache", &["clock", "sabotage", "redis", "consistency", "key"]),
+    ("cache", &["chance", "clock", "sabotage", "redis", "consistency", "key"]),
     ("guard", &["redis", "clock", "key", "rules", "plan"]),
     ("upstream", &[]),
     ("schema", &["key", "rules", "upstream"]),

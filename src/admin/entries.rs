@@ -280,6 +280,7 @@ fn shown(listed: &Listed) -> Map<String, Value> {
         ("age", json!(seconds(listed.age))),
         ("ttl", json!(seconds(listed.left))),
         ("bytes", json!(listed.body_bytes)),
+        ("hits", json!(listed.hits)),
         ("valid", valid),
         ("sealed", json!(listed.is_sealed)),
     ];

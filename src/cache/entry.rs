@@ -1,11 +1,13 @@
 //! A stored answer.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 
+use crate::chance;
 use crate::key::Key;
 
 use super::form::Forms;
@@ -54,6 +56,33 @@ impl Lifetime {
     }
 }
 
+/// Up to so many, hits of an entry are counted one by one.
+const EXACT_UP_TO: u64 = 256;
+
+/// From then on, one of so many counts for all of them: processors that count the same entry with every
+/// hit would wait for one another.
+const SAMPLED: u32 = 16;
+
+/// How often an entry was served by this process.
+#[derive(Debug, Default)]
+pub struct Hits(AtomicU64);
+
+impl Hits {
+    /// Counts one more.
+    pub fn add(&self) {
+        if self.count() < EXACT_UP_TO {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        } else if chance::next().is_multiple_of(SAMPLED) {
+            self.0.fetch_add(SAMPLED.into(), Ordering::Relaxed);
+        }
+    }
+
+    /// How many, about.
+    pub fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// A stored answer. Headers are a plain list: a `HeaderMap` takes 1.5 KB an entry.
 #[derive(Debug)]
 pub struct Entry {
@@ -69,6 +98,8 @@ pub struct Entry {
     pub validator: Validator,
     /// Other forms of the body.
     pub forms: Forms,
+    /// How often it was served.
+    pub hits: Hits,
     /// From when until when.
     pub lifetime: Lifetime,
     /// The state of the world in which it was fetched.
@@ -89,5 +120,19 @@ impl Entry {
             + headers
             + self.body.len()
             + self.forms.bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hits_are_counted_exactly_and_then_about() {
+        let hits = Hits::default();
+        (0..EXACT_UP_TO).for_each(|_| hits.add());
+        assert_eq!(hits.count(), EXACT_UP_TO);
+        (0..100_000).for_each(|_| hits.add());
+        assert!((95_000..105_000).contains(&hits.count()), "{}", hits.count());
     }
 }

@@ -14,7 +14,7 @@ use crate::key::Fingerprint;
 
 use super::admission::Refusal;
 use super::body::{Interrupted, Room};
-use super::entry::{Entry, Lifetime};
+use super::entry::{Entry, Hits, Lifetime};
 use super::flight::{Answer, Flights, SharedHead, Ticket, Whole};
 use super::form::{Forms, Press};
 use super::store::{Store, Writing};
@@ -173,6 +173,7 @@ impl Fill {
             key: self.ticket.key.clone(),
             status: self.head.status,
             headers: self.head.headers.clone(),
+            hits: Hits::default(),
             forms,
             body: whole,
             validator,

@@ -82,6 +82,8 @@ pub struct Listed {
     pub left: Duration,
     /// Bytes of its body.
     pub body_bytes: u64,
+    /// How often this process served it, about; nothing where it does not hold it.
+    pub hits: Option<u64>,
     /// Whether it may be served.
     pub validity: Validity,
     /// Whether it is sealed where others can reach it.
@@ -193,7 +195,7 @@ impl Cache {
             self.walk(Which::Of(keys), None, usize::MAX - 1).await.0.into_iter().collect();
         let (now, unix) = (self.means.clock.now(), self.means.clock.unix_millis());
         let entries = entries.into_iter().map(|stored| {
-            let held = held.get(&stored.standing).map(|entry| validity(entry, now));
+            let held = held.get(&stored.standing).map(|entry| (validity(entry, now), entry.hits.count()));
             self.told(stored, held, unix)
         });
         Some(Ok(Page { entries: entries.collect(), next }))
@@ -253,7 +255,7 @@ impl Cache {
     }
 
     /// What a list says of an entry in a shared store, given what this process knows of it.
-    fn told(&self, stored: Stored, held: Option<Validity>, unix: u64) -> Listed {
+    fn told(&self, stored: Stored, held: Option<(Validity, u64)>, unix: u64) -> Listed {
         let left = Duration::from_millis(stored.expires_at.saturating_sub(unix));
         let known = if stored.is_of_this_run { Validity::Unknown } else { Validity::Overtaken };
         Listed {
@@ -261,7 +263,12 @@ impl Cache {
             age: Duration::from_millis(unix.saturating_sub(stored.stored_at)),
             left,
             body_bytes: stored.body_bytes,
-            validity: if left.is_zero() { Validity::Overtaken } else { held.unwrap_or(known) },
+            hits: held.map(|(_, hits)| hits),
+            validity: if left.is_zero() {
+                Validity::Overtaken
+            } else {
+                held.map_or(known, |(validity, _)| validity)
+            },
             is_sealed: stored.is_sealed,
             standing: stored.standing,
         }
@@ -275,6 +282,7 @@ fn listed(standing: Standing, entry: &Entry, now: Instant) -> Listed {
         age: entry.lifetime.age(now),
         left: entry.lifetime.left(now),
         body_bytes: entry.body.len() as u64,
+        hits: Some(entry.hits.count()),
         validity: validity(entry, now),
         is_sealed: false,
     }

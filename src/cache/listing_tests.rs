@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::consistency::Consistency;
 use crate::key::{Question, Terms};
 
-use super::super::{Change, Forms, Lifetime, MemoryStore, Store, Validator, Writing};
+use super::super::{Change, Forms, Hits, Lifetime, MemoryStore, Store, Validator, Writing};
 use super::*;
 
 const LIFE: Duration = Duration::from_secs(600);
@@ -41,6 +41,7 @@ impl Shelf {
             headers: Arc::new([]),
             body: Bytes::from_static(b"[]"),
             validator: Validator::of(StatusCode::OK, &[], b"[]"),
+            hits: Hits::default(),
             forms: Forms::of(&[], &Bytes::from_static(b"[]")),
             lifetime: Lifetime { stored: now, expires: now + LIFE, ends: now + LIFE },
             stamp: self.store.stamp(&self.tags),

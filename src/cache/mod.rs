@@ -21,7 +21,7 @@ mod validator;
 
 pub use admission::{Admitted, Bounds, Refusal, judge};
 pub use body::{BodyReader, Interrupted};
-pub use entry::{Entry, Lifetime};
+pub use entry::{Entry, Hits, Lifetime};
 pub use fill::{Fill, Filled, Wish};
 pub use flight::{Answer, Flight, Landing, Ticket, Whole};
 pub use form::{Coding, Form, Forms, is_text};

@@ -120,16 +120,22 @@ fn encoded(text: &str) -> String {
 fn table(entries: &[Value], with_head: bool) -> String {
     let mut text = String::new();
     if with_head && !entries.is_empty() {
-        let _infallible = writeln!(text, "{:<52} {:>9} {:>9} {:>10}  VALID", "KEY", "AGE", "LEFT", "SIZE");
+        let _infallible =
+            writeln!(text, "{:<52} {:>9} {:>9} {:>10} {:>9}  VALID", "KEY", "AGE", "LEFT", "SIZE", "HITS");
     }
     for entry in entries {
         let key = entry["key"].as_str().unwrap_or_default();
         let (age, left) = (time(&entry["age"]), time(&entry["ttl"]));
         let size = bytes(entry["bytes"].as_u64().unwrap_or_default());
-        let _infallible =
-            writeln!(text, "{key:<52} {age:>9} {left:>9} {size:>10}  {}", validity(&entry["valid"]));
+        let (hits, valid) = (hits(&entry["hits"]), validity(&entry["valid"]));
+        let _infallible = writeln!(text, "{key:<52} {age:>9} {left:>9} {size:>10} {hits:>9}  {valid}");
     }
     text
+}
+
+/// Only who holds an entry counts its hits.
+fn hits(told: &Value) -> String {
+    told.as_u64().map_or_else(|| "-".to_owned(), |hits| hits.to_string())
 }
 
 fn page(told: &Value) -> String {
@@ -144,6 +150,7 @@ fn page(told: &Value) -> String {
             ("age", time(&entry["age"])),
             ("time left", time(&entry["ttl"])),
             ("size", bytes(entry["bytes"].as_u64().unwrap_or_default())),
+            ("hits", hits(&entry["hits"])),
             ("valid", validity(&entry["valid"]).to_owned()),
         ];
         for (name, value) in lines {
@@ -195,12 +202,12 @@ mod tests {
     #[test]
     fn a_person_sees_what_is_remembered() {
         let entry = json!({ "key": "todos:detail:5", "variant": "0f", "status": 200, "age": 90.0, "ttl": 7_200.0,
-            "bytes": 1536, "valid": null, "sealed": false, "in": "memory",
+            "bytes": 1536, "hits": 7, "valid": null, "sealed": false, "in": "memory",
             "headers": [{ "name": "content-type", "value": "application/json" }],
             "tags": [{ "tag": "everything", "valid": true }, { "tag": "namespace:todos", "valid": false }] });
         let text = table(std::slice::from_ref(&entry), true);
         let words: Vec<&str> = text.lines().nth(1).unwrap().split_whitespace().collect();
-        assert_eq!(words, ["todos:detail:5", "1.5m", "2.0h", "1.5", "KiB", "unknown"]);
+        assert_eq!(words, ["todos:detail:5", "1.5m", "2.0h", "1.5", "KiB", "7", "unknown"]);
         let text = page(&json!({ "entries": [entry], "complete": false }));
         for part in [
             "tag        namespace:todos (CHANGED)",

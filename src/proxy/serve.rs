@@ -87,6 +87,7 @@ impl Proxy {
         reader: Reader<'_>,
         now: Instant,
     ) -> (Response<Body>, Unsent) {
+        entry.hits.add();
         let choice = reader.accepted.choose(entry);
         let (response, unsent) = respond::from_entry(entry, choice.form, reader, now);
         if let Some(coding) = choice.wanted

@@ -131,7 +131,7 @@ export const open = {
     await page.getByRole('button', { name: 'Search' }).click();
     const found = row(page, 'entries', 'todos:detail:6');
     await found.waitFor();
-    assert.match(await found.innerText(), /todos:detail:6\s+(1 min|\d\d s)\s+\d.*s\s+\d+ B\s+yes/);
+    assert.match(await found.innerText(), /todos:detail:6\s+(1 min|\d\d s)\s+\d.*s\s+\d+ B\s+\d+\s+yes/);
     assert.match(await client('/rest/v1/todos?id=eq.6'), /; hit;/);
     await found.getByRole('button', { name: 'Purge todos:detail:6' }).click();
     await page.locator('#sure').getByRole('button', { name: 'Purge' }).click();

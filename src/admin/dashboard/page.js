@@ -346,7 +346,7 @@ function showFound() {
   id('entries').hidden = false;
   id('more').hidden = !found.cursor;
   fill('entries', found.rows.map((entry) => [
-    cell(entry.key, 'key'), cell(format.seconds(entry.ttl)), cell(format.seconds(entry.age)), cell(format.bytes(entry.bytes)), cell(VALID.get(entry.valid) ?? 'not known', ''),
+    cell(entry.key, 'key'), cell(format.seconds(entry.ttl)), cell(format.seconds(entry.age)), cell(format.bytes(entry.bytes)), cell(entry.hits === null ? '-' : format.count(entry.hits)), cell(VALID.get(entry.valid) ?? 'not known', ''),
     h('td', { class: 'n' }, purgeButton(entry.key, () => { found.rows = found.rows.filter(({ key }) => key !== entry.key); showFound(); })),
   ]), 'No entry is called that.');
 }

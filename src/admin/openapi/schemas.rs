@@ -149,6 +149,7 @@ fn entry() -> Value {
         ("age", number()),
         ("ttl", number()),
         ("bytes", count()),
+        ("hits", perhaps(count())),
         ("valid", perhaps(truth())),
         ("sealed", truth()),
     ])

@@ -13,7 +13,7 @@ use crate::redis::{ServerId, Value, cmd};
 use crate::sabotage::{self, Bug};
 
 use super::super::super::admission::Refusal;
-use super::super::super::entry::{Entry, Lifetime};
+use super::super::super::entry::{Entry, Hits, Lifetime};
 use super::super::super::form::Forms;
 use super::super::super::generation::{Stamp, There};
 use super::super::super::validator::Validator;
@@ -175,6 +175,7 @@ impl SharedStore {
             status,
             headers: record.headers.as_slice().into(),
             body: record.body.clone(),
+            hits: Hits::default(),
             forms: Forms::of(&record.headers, &record.body),
             validator: Validator::of(status, &record.headers, &record.body),
             lifetime,
