@@ -21,6 +21,9 @@ mod fields;
 mod links;
 mod pages;
 mod rules;
+#[path = "../started/mod.rs"]
+mod started;
+mod tutorial;
 
 use std::fmt::Write;
 
@@ -58,4 +61,41 @@ fn the_reader_sees_blocks_where_they_are() {
     assert_eq!(found, [(3, "yaml wrong", "a: 1\n"), (9, "", "larder a\n"), (15, "", "larder b\nc\n")]);
     assert_eq!(page.headings, ["a"]);
     assert_eq!(page.links, [(18, "y.md#z".to_owned())]);
+}
+
+/// Blocks of `js` of the pages for apps are whole files.
+#[test]
+fn every_program_of_the_how_to_pages_is_javascript() {
+    let folder = rules::Folder::with_rules("programs", "");
+    let (mut findings, mut parsed) = (Vec::new(), 0);
+    for page in pages().iter().filter(|page| page.path.starts_with("docs/")) {
+        for block in page.blocks.iter().filter(|block| block.info.split(" ").next() == Some("js")) {
+            parsed += 1;
+            let file = folder.0.join("program.mjs");
+            std::fs::write(&file, &block.text).unwrap();
+            let checked =
+                std::process::Command::new(started::node()).arg("--check").arg(&file).output().unwrap();
+            if !checked.status.success() {
+                let said = String::from_utf8_lossy(&checked.stderr);
+                findings.push(format!("{}:{}: {said}", page.path, block.line));
+            }
+        }
+    }
+    report(&findings);
+    assert!(parsed > 2, "only {parsed} programs were found");
+}
+
+#[test]
+fn every_metric_named_in_a_text_is_served() {
+    let served = larder::metrics::Metrics::new().names();
+    let mut findings = Vec::new();
+    for page in pages() {
+        for (line, code) in page.code.iter().filter(|(_, code)| code.starts_with("larder_")) {
+            let name = code.split(['{', '(', ' ']).next().unwrap_or_default();
+            if !served.iter().any(|known| known == name) {
+                findings.push(format!("{}:{line}: no metric `{name}`", page.path));
+            }
+        }
+    }
+    report(&findings);
 }
