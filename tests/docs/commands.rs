@@ -71,9 +71,7 @@ pub(crate) fn typed(page: &Page) -> Vec<Typed> {
     let mut found = Vec::new();
     for block in page.blocks.iter().filter(|block| matches!(block.info.split(' ').next(), Some("" | "sh"))) {
         let joined = block.text.replace("\\\n", "\\\u{0}");
-        let mut number = block.line;
-        for line in joined.lines() {
-            number += 1;
+        for (number, line) in (block.line + 1..).zip(joined.lines()) {
             let line = line.replace("\\\u{0}", "");
             let line = without_placeholders(line.trim_start().trim_start_matches("$ "));
             let line = line.replace("cargo run --release -- ", "larder ");

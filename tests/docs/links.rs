@@ -44,3 +44,29 @@ fn every_page_can_be_reached_from_the_readme() {
     let lost = pages.keys().filter(|page| !reached.contains(*page));
     report(&lost.map(|page| format!("{page}: no page links to it")).collect::<Vec<_>>());
 }
+
+/// The last column of the promises names tests: `store faults` is `tests/store/faults.rs`.
+#[test]
+fn every_promise_of_the_readme_names_tests_that_exist() {
+    let readme = std::fs::read_to_string("README.md").unwrap();
+    let promises = readme.lines().skip_while(|line| *line != "## Promises").skip(1);
+    let rows = promises.take_while(|line| !line.starts_with("## "));
+    let rows: Vec<&str> = rows.filter(|line| line.starts_with("| ") && !line.starts_with("| |")).collect();
+    assert_eq!(rows.len(), 11, "eleven promises");
+    let mut findings = Vec::new();
+    for row in rows {
+        let tests: Vec<&str> =
+            row.split('|').nth(3).unwrap_or_default().split('`').skip(1).step_by(2).collect();
+        let exists = |test: &&str| {
+            let (program, part) = test.split_once(' ').unwrap_or((test, "main"));
+            let whole = format!("tests/{program}.rs");
+            Path::new(&format!("tests/{program}/{part}.rs")).exists()
+                || (part == "main" && Path::new(&whole).exists())
+        };
+        let tests: Vec<&str> = tests.into_iter().filter(|test| *test != "src").collect();
+        if tests.is_empty() || !tests.iter().all(exists) {
+            findings.push(format!("no test, or none of that name: {row}"));
+        }
+    }
+    report(&findings);
+}

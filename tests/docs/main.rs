@@ -58,7 +58,7 @@ fn the_reader_sees_blocks_where_they_are() {
     let page = Page::read("a.md", text);
     let found: Vec<_> =
         page.blocks.iter().map(|block| (block.line, block.info.as_str(), block.text.as_str())).collect();
-    assert_eq!(found, [(3, "yaml wrong", "a: 1\n"), (9, "", "larder a\n"), (15, "", "larder b\nc\n")]);
+    assert_eq!(found, [(3, "yaml wrong", "a: 1\n"), (9, "", "larder a\n"), (14, "", "larder b\nc\n")]);
     assert_eq!(page.headings, ["a"]);
     assert_eq!(page.links, [(18, "y.md#z".to_owned())]);
 }

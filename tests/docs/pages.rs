@@ -6,7 +6,7 @@ use std::path::Path;
 /// What stands between fences, or is indented.
 #[derive(Debug)]
 pub(crate) struct Block {
-    /// The line of its fence, or its first one.
+    /// The line before its first one: that of its fence, where it has one.
     pub(crate) line: usize,
     pub(crate) info: String,
     pub(crate) text: String,
@@ -62,7 +62,7 @@ impl Page {
                 at = number + length + 1;
             } else if indent >= 4 && (at == 0 || lines[at - 1].is_empty()) {
                 let length = lines[at..].iter().take_while(|line| line.starts_with("    ")).count();
-                page.push_block(number, "", &lines[at..at + length], 4);
+                page.push_block(at, "", &lines[at..at + length], 4);
                 at += length;
             } else {
                 page.read_line(number, line);
