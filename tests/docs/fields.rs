@@ -12,8 +12,8 @@ use super::report;
 /// A name that resembles no field, so that the hint is not the nearest one.
 const STRANGER: &str = "qqqqqqqqqqqqqqqq";
 
-/// What stands in a rules file, with `@` where a field may; the page, its heading and the column of the table that lists
-/// them; fields that other tables explain.
+/// What stands in a rules file, with `@` where a field may; the page, and the heading above the table that lists
+/// them.
 const PLACES: [(&str, &str, &str); 6] = [
     ("version: 1\n@", "docs/rules.md", "## At the top"),
     ("version: 1\nreads: [{match: /a, ttl: 1m, @}]", "docs/rules.md", "## A read rule"),
