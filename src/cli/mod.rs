@@ -87,6 +87,11 @@ struct CheckFlags {
     json: bool,
 }
 
+/// The whole command line, for whoever holds something against it without running it.
+pub fn command_line() -> clap::Command {
+    Line::command()
+}
+
 /// Runs the command of this process.
 pub fn run() -> Exit {
     match Line::try_parse() {

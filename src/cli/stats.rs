@@ -101,7 +101,8 @@ fn reads(head: &str, name: &str, of: &[Value]) -> String {
     }
     for reads in of {
         let name = reads[name].as_str().unwrap_or_default();
-        let (hits, misses, rate) = (&reads["hits"], &reads["misses"], rate(&reads["hit_rate"]));
+        let count = |of: &str| reads[of].as_u64().unwrap_or_default();
+        let (hits, misses, rate) = (count("hits"), count("misses"), rate(&reads["hit_rate"]));
         let _infallible = writeln!(text, "{name:<40} {hits:>10} {misses:>10} {rate:>9}");
     }
     text
