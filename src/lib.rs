@@ -30,7 +30,7 @@
 //! D  means        cache/   guard/   upstream/   schema/   cdn/
 //!    ------------ async above, pure below ------------
 //! C  decision     rules/   plan/   explain/   doctor/
-//! B  words        postgrest/  identity/  key/
+//! B  words        postgrest/  identity/  key/  httpcache/
 //! A  ground       log/  redis/  lately/  trace/  hit_counts.rs  metrics.rs  stripe.rs  clock.rs  units.rs  sabotage.rs
 //! ```
 //!
@@ -74,6 +74,7 @@ pub mod explain;
 pub mod feed;
 pub mod guard;
 pub mod hit_counts;
+pub mod httpcache;
 pub mod identity;
 pub mod invalidation;
 pub mod key;

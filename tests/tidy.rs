@@ -26,13 +26,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("postgrest", &[]),
     ("identity", &[]),
     ("key", &["sabotage"]),
+    ("httpcache", &[]),
     // C: decision
     ("rules", &["units", "consistency", "postgrest", "identity", "key"]),
     ("plan", &["sabotage", "consistency", "postgrest", "identity", "key", "rules"]),
     ("explain", &["units", "postgrest", "identity", "key", "rules", "plan"]),
     ("doctor", &["redis"]),
     // D: means
-    ("cache", &["clock", "sabotage", "redis", "consistency", "key"]),
+    ("cache", &["clock", "sabotage", "redis", "consistency", "key", "httpcache"]),
     ("guard", &["redis", "clock", "key", "rules", "plan"]),
     ("upstream", &[]),
     ("schema", &["key", "rules", "upstream"]),
@@ -54,6 +55,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "postgrest",
             "identity",
             "key",
+            "httpcache",
             "rules",
             "plan",
             "cache",

@@ -15,6 +15,7 @@ mod glimpse;
 mod guarded;
 mod means;
 mod metered;
+mod origin;
 mod outcome;
 mod outlive;
 mod pass;
