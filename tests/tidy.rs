@@ -29,7 +29,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("httpcache", &[]),
     // C: decision
     ("rules", &["units", "consistency", "postgrest", "identity", "key"]),
-    ("plan", &["sabotage", "consistency", "postgrest", "identity", "key", "rules"]),
+    ("plan", &["sabotage", "consistency", "postgrest", "identity", "key", "httpcache", "rules"]),
     ("explain", &["units", "postgrest", "identity", "key", "rules", "plan"]),
     ("doctor", &["redis"]),
     // D: means

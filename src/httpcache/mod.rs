@@ -5,12 +5,14 @@
 
 mod control;
 mod keeping;
+mod range;
 mod revival;
 #[cfg(test)]
 mod tests;
 
 pub use control::Control;
 pub use keeping::{Asked, Keeping, LONGEST, NotKept, VALIDATED_FOR, keep};
+pub use range::{Part, is_of_bytes, part};
 pub use revival::{condition, renewed};
 
 use http::{HeaderMap, HeaderName, HeaderValue};

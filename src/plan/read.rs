@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, RANGE};
 use http::{HeaderMap, Method};
 
+use crate::httpcache::is_of_bytes;
 use crate::identity::APIKEY;
 use crate::key::{Fingerprint, Key, Labels, Placeholder, Question, Scope, Tag};
 use crate::postgrest::{Path, Query, Resource};
@@ -15,7 +16,7 @@ use crate::rules::{Caching, Lasting, LimitRule, QueryView, ReadMatch, ReadRule, 
 use super::memo::Manner;
 use super::sharing::EVERYBODY;
 use super::terms::{Told, terms};
-use super::{Framing, Pass, Planner, Request, tables};
+use super::{Framing, Pass, Planner, Request, is_outside_rest, tables};
 
 /// A read that a rule wants kept.
 #[derive(Debug)]
@@ -158,6 +159,11 @@ impl Planner {
         let rules = &self.rules;
         let matched = rules.read(request.path.decoded(), QueryView::new(&all_values)).ok_or(Pass::NoRule)?;
         let Caching::Keep { ttl } = matched.rule.caching else { return Err(Pass::Never) };
+        let range = request.head.headers.get(RANGE).filter(|_| is_outside_rest(&request.resource));
+        let range = range.filter(|_| ttl.given().is_none());
+        if range.is_some_and(|range| is_of_bytes(range.as_bytes())) {
+            return Err(Pass::ByteRange);
+        }
         refuse_doubt(request, framing)?;
         let told = self.terms(request, matched.rule, manner, now_unix)?;
         let canonical = request.query.canonical();

@@ -19,6 +19,7 @@ mod origin;
 mod outcome;
 mod outlive;
 mod pass;
+mod piece;
 mod read;
 mod refill;
 mod refusal;
@@ -138,6 +139,13 @@ impl Proxy {
             && let Some(done) = self.recall(plan, &head.headers, arrived.at)
         {
             let seen = Seen { meter: meter.as_deref(), ..Seen::hit(&head, plan, &arrived) };
+            return Answering::Now(Some(self.finish(&rules, &seen, done)));
+        }
+        if let Ok(Plan::Pass(pass)) = planned
+            && Meter::lets_pass(meter.as_deref())
+            && let Some((plan, done)) = self.at_hand(&rules, pass, &head, arrived.at)
+        {
+            let seen = Seen { meter: meter.as_deref(), ..Seen::hit(&head, &plan, &arrived) };
             return Answering::Now(Some(self.finish(&rules, &seen, done)));
         }
         let (proxy, rules) = (Arc::clone(self), Guard::into_inner(rules));

@@ -291,3 +291,72 @@ async fn of_a_fleet_one_asks_and_all_know() {
     reads(&other, "a house", RENEWED).await;
     assert_eq!(origin.saw(READ).times(2).last().header("if-none-match"), "\"v1\"");
 }
+
+/// What is sent of a file for a `Range`: its status, its `Content-Range`, its bytes.
+async fn piece(proxy: &Proxy, headers: &[(&'static str, &str)]) -> (u16, String, String) {
+    let client = headers.iter().fold(proxy.client(), |client, (name, value)| client.with(name, value));
+    let answer = client.get(FILE).await;
+    let said = answer.headers.get("content-range").map_or("", |said| said.to_str().unwrap());
+    (answer.status.as_u16(), said.to_owned(), String::from_utf8(answer.body.to_vec()).unwrap())
+}
+
+#[tokio::test]
+async fn pieces_and_heads_come_from_the_whole_that_is_at_hand() {
+    let (origin, proxy) = started(RULES).await;
+    let part = status(206).header("content-range", "bytes 0-0/7");
+    origin.now(READ, part.header("cache-control", "max-age=60"));
+    origin.now(&READ.replace("GET", "HEAD"), status(200).header("x-from", "upstream"));
+    // nothing is at hand: upstream as they came, and nothing is kept of it
+    for asked in 1..3 {
+        assert_eq!(piece(&proxy, &[("range", "bytes=0-0")]).await.0, 206);
+        assert_eq!(origin.saw(READ).times(asked).last().header("range"), "bytes=0-0");
+        proxy.client().head(FILE).await.expect_status(200).expect_header("x-from", "upstream");
+    }
+    origin.now(READ, file(&proxy, "a house", "max-age=60"));
+    reads(&proxy, "a house", STORED).await;
+    let etag = reads(&proxy, "a house", "hit").await.headers["etag"].to_str().unwrap().to_owned();
+
+    let is = |status: u16, said: &str, body: &str| (status, said.to_owned(), body.to_owned());
+    for (headers, expected) in [
+        (&[("range", "bytes=2-4")][..], is(206, "bytes 2-4/7", "hou")),
+        (&[("range", "bytes=-2")], is(206, "bytes 5-6/7", "se")),
+        (&[("range", "bytes=5-")], is(206, "bytes 5-6/7", "se")),
+        (&[("range", "bytes=7-")], is(416, "bytes */7", "")),
+        (&[("range", "bytes=0-0,2-2")], is(200, "", "a house")),
+        (&[("range", "bytes=0-0"), ("if-range", &etag)], is(206, "bytes 0-0/7", "a")),
+        (&[("range", "bytes=0-0"), ("if-range", "\"other\"")], is(200, "", "a house")),
+        (&[("range", "bytes=0-0"), ("if-range", "Sun, 06 Nov 1994 08:49:37 GMT")], is(200, "", "a house")),
+        (&[("range", "bytes=0-0"), ("if-none-match", &etag)], is(304, "", "")),
+    ] {
+        assert_eq!(piece(&proxy, headers).await, expected, "{headers:?}");
+    }
+    let head = proxy.client().head(FILE).await.expect_status(200).expect_body("");
+    head.expect_header("content-length", "7").expect_header("etag", &*etag).expect_header("x-from", absent());
+    origin.saw(READ).times(3);
+    origin.saw(&READ.replace("GET", "HEAD")).times(2);
+
+    // nor from what is past its time, or was taken away
+    proxy.wait(Duration::from_secs(61));
+    proxy.client().head(FILE).await.expect_header("x-from", "upstream");
+    reads(&proxy, "a house", "fwd=miss").await;
+    uploads(&proxy).await;
+    proxy.client().head(FILE).await.expect_header("x-from", "upstream");
+}
+
+#[tokio::test]
+async fn no_bytes_are_cut_from_rows() {
+    let rules = "reads: [{ name: todos, match: /rest/v1/todos, ttl: origin, scope: token }]";
+    let origin = origin().table("todos").start().await;
+    let proxy = proxy(&origin).rules(rules).start().await;
+    origin.now(
+        "GET /rest/v1/todos",
+        dated(&proxy, Reply::from(json!([1, 2])).header("cache-control", "max-age=60")),
+    );
+    for _ in 0..2 {
+        let client = proxy.client().with("range", "bytes=0-0");
+        client.get("/rest/v1/todos").await.expect_status(200).expect_json(&json!([1, 2]));
+        proxy.client().head("/rest/v1/todos").await.expect_header("cache-status", contains("detail=head"));
+    }
+    origin.saw("GET /rest/v1/todos").times(1);
+    origin.saw("HEAD /rest/v1/todos").times(2);
+}
