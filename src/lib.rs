@@ -30,9 +30,9 @@
 //! D  means        cache/   guard/   upstream/   schema/   cdn/
 //!    ------------ async above, pure below ------------
 //! C  decision     rules/   plan/   explain/   doctor/
-//! B  words        postgrest/  identity/  key/
-//! A  ground       log/  redis/  chance.rs  lately/  trace/  hit_counts.rs  gauges.rs  metrics.rs  stripe.rs  clock.rs  units.rs
-//!                 sabotage.rs
+//! B  words        postgrest/  identity/  key/  httpcache/
+//! A  ground       log/  redis/  chance.rs  lately/  trace/  hit_counts.rs  gauges.rs  metrics.rs  stripe.rs  clock.rs
+//!                 units.rs  sabotage.rs
 //! ```
 //!
 //! # Words
@@ -77,6 +77,7 @@ pub mod feed;
 pub mod gauges;
 pub mod guard;
 pub mod hit_counts;
+pub mod httpcache;
 pub mod identity;
 pub mod invalidation;
 pub mod key;

@@ -123,6 +123,8 @@ fn the_example_reads_what_it_says() {
         ("/rest/v1/rental_payments?id=eq.5&select=*,leases(*)", "payment-status", "never"),
         ("/auth/v1/user", "auth", "never"),
         ("/storage/v1/object/authenticated/legal/a.pdf", "private-files", "never"),
+        ("/storage/v1/object/public/photos/5/a.jpg", "public-files", "files:photos:q"),
+        ("/functions/v1/exchange-rates?of=XOF", "exchange-rates", "functions:exchange-rates:q"),
         ("/rest/v1/properties?select=*,profiles(*)&id=eq.5", "embeds", "embeds:properties:q"),
         (
             "/rest/v1/rpc/search_properties?select=*,profiles(*)",
@@ -167,7 +169,7 @@ fn the_example_shows_every_lifetime_that_was_asked_for() {
     let ttl = |name: &str| {
         let rule = rules.read_rules().iter().find(|rule| &*rule.name == name).unwrap();
         match rule.caching {
-            Caching::Keep { ttl } => ttl.as_secs() / 60,
+            Caching::Keep { ttl } => ttl.given().map_or(0, |ttl| ttl.as_secs() / 60),
             Caching::Never => 0,
         }
     };

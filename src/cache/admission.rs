@@ -1,8 +1,12 @@
 //! May this answer be kept? Pure: head in, verdict out.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use http::header::{
+    CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, HeaderName, HeaderValue,
+    TRANSFER_ENCODING,
+};
 use http::{StatusCode, Version, response};
 
 use crate::key::Terms;
@@ -81,6 +85,8 @@ impl Refusal {
 pub struct Admitted {
     /// 200 or 206.
     pub status: StatusCode,
+    /// How old it was when it came.
+    pub age: Duration,
     /// The headers that are data.
     pub headers: Arc<[(HeaderName, HeaderValue)]>,
 }
@@ -114,6 +120,66 @@ fn is_data(name: &str) -> bool {
     }
 }
 
+/// Whether a header is kept: what is data, and of an answer that says itself how long it is kept all that is
+/// not about one connection, one moment or one caller, or made for each response.
+fn is_kept(name: &str, authority: Authority) -> bool {
+    is_data(name) || (authority == Authority::Answer && !is_passing(name))
+}
+
+/// Whether the server says that a header is for this hop alone.
+fn is_of_connection(name: &HeaderName, headers: &HeaderMap) -> bool {
+    let mut named = headers.get_all(CONNECTION).iter().flat_map(list);
+    named.any(|named| named.eq_ignore_ascii_case(name.as_str()))
+}
+
+/// Whether a header is about a connection, a moment or a caller.
+fn is_passing(name: &str) -> bool {
+    let exactly = [
+        "age",
+        "alt-svc",
+        "cache-status",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "keep-alive",
+        "nel",
+        "proxy-authenticate",
+        "proxy-authentication-info",
+        "proxy-connection",
+        "proxy-status",
+        "report-to",
+        "retry-after",
+        "server",
+        "server-timing",
+        "set-cookie",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "vary",
+        "via",
+        "x-cache",
+        "x-request-id",
+    ];
+    let of_a_kind = [
+        "access-control-",
+        "cf-",
+        "sb-",
+        "x-kong-",
+        "x-envoy-",
+        "x-amz-",
+        "x-sb-",
+        "ratelimit",
+        "x-ratelimit",
+    ];
+    exactly.contains(&name) || of_a_kind.iter().any(|start| name.starts_with(start))
+}
+
+/// Whether a header tells an answer from another one with the same body.
+pub(super) fn tells_apart(name: &HeaderName) -> bool {
+    is_data(name.as_str()) || name == PROXY_STATUS
+}
+
 /// Which answers are kept at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
@@ -121,6 +187,18 @@ pub struct Bounds {
     pub body_bytes_max: u64,
     /// Whether those are kept, too, that say that there is nothing.
     pub keeps_negative: bool,
+    /// Who says how long they are kept.
+    pub authority: Authority,
+}
+
+/// Who says whether and how long an answer is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Authority {
+    /// A rule, as long as the answer does not forbid it.
+    Rule,
+    /// The answer itself, of which then all is kept that is about it. What its `Cache-Control` says is read
+    /// elsewhere.
+    Answer,
 }
 
 /// Judges an answer by its head.
@@ -128,14 +206,15 @@ pub fn judge(head: &response::Parts, terms: &Terms, bounds: Bounds) -> Result<Ad
     let headers = &head.headers;
     let is_negative = bounds.keeps_negative && may_be_negative(head);
     refuse_if(!is_negative && !is_kept_status(head.status, terms), Refusal::Status)?;
+    refuse_if(bounds.authority == Authority::Answer && is_piece(head), Refusal::Status)?;
     let mut kept = Vec::with_capacity(TYPICAL_HEADERS);
     for (name, value) in headers {
         if is_negative && name == PROXY_STATUS {
             kept.push((name.clone(), own(value)));
             continue;
         }
-        judge_header(name, value, headers, terms)?;
-        if is_data(name.as_str()) {
+        judge_header((name, value), headers, terms, bounds.authority)?;
+        if is_kept(name.as_str(), bounds.authority) && !is_of_connection(name, headers) {
             kept.push((name.clone(), own(value)));
         }
     }
@@ -144,7 +223,7 @@ pub fn judge(head: &response::Parts, terms: &Terms, bounds: Bounds) -> Result<Ad
         content_length(headers).is_some_and(|length| length > bounds.body_bytes_max),
         Refusal::TooLarge,
     )?;
-    Ok(Admitted { status: head.status, headers: kept.into() })
+    Ok(Admitted { status: head.status, age: Duration::ZERO, headers: kept.into() })
 }
 
 /// A copy: the value is a slice of the connection's read buffer, which an entry must not
@@ -159,12 +238,15 @@ fn own(value: &HeaderValue) -> HeaderValue {
 
 /// Refuses an answer for what one of its headers says.
 fn judge_header(
-    name: &HeaderName,
-    value: &HeaderValue,
+    (name, value): (&HeaderName, &HeaderValue),
     headers: &HeaderMap,
     terms: &Terms,
+    authority: Authority,
 ) -> Result<(), Refusal> {
+    let is_its_own = authority == Authority::Answer;
     match name.as_str() {
+        "cache-control" | "expires" if is_its_own => Ok(()),
+        "vary" if is_its_own && varies_by_hidden_credentials(value, terms) => Err(Refusal::Vary),
         "proxy-status" => Err(Refusal::ProxyStatus),
         "set-cookie" => refuse_if(!is_edge_cookie(value), Refusal::SetCookie),
         "cache-control" => refuse_if(forbids_keeping(value), Refusal::CacheControl),
@@ -190,6 +272,11 @@ fn is_kept_status(status: StatusCode, terms: &Terms) -> bool {
     // PostgREST answers 206 for a Range and for a count that exceeds the page
     let asked_for_part = || terms.headers().iter().any(|(name, _)| name == "range" || name == "prefer");
     status == StatusCode::OK || (status == StatusCode::PARTIAL_CONTENT && asked_for_part())
+}
+
+/// Whether it is a piece of a file, which is cut from the whole where that is kept.
+fn is_piece(head: &response::Parts) -> bool {
+    head.headers.get(CONTENT_RANGE).is_some_and(|range| range.as_bytes().starts_with(b"bytes"))
 }
 
 /// Whether it may say that there is nothing; a 406 says in its body whether it does. PostgREST says on which
@@ -241,6 +328,12 @@ fn varies_beyond(value: &HeaderValue, terms: &Terms) -> bool {
     list(value).any(|name| !is_constant(name) && !is_asked(name))
 }
 
+/// Whether it depends on credentials that others who share it did not send.
+fn varies_by_hidden_credentials(value: &HeaderValue, terms: &Terms) -> bool {
+    let mut hidden = terms.credentials().iter();
+    hidden.any(|(sent, _)| list(value).any(|name| name.eq_ignore_ascii_case(sent.as_str())))
+}
+
 fn is_encoded(value: &HeaderValue) -> bool {
     list(value).any(|coding| !coding.eq_ignore_ascii_case("identity"))
 }
@@ -280,7 +373,7 @@ mod tests {
         Terms::new(headers, Vec::new(), String::new(), vary)
     }
 
-    const BOUNDS: Bounds = Bounds { body_bytes_max: 100, keeps_negative: false };
+    const BOUNDS: Bounds = Bounds { body_bytes_max: 100, keeps_negative: false, authority: Authority::Rule };
 
     fn verdict(status: u16, headers: &[(&str, &str)], asked: &Terms) -> Result<Vec<String>, Refusal> {
         let mut response = Response::builder().status(status).header("content-length", "2");

@@ -63,7 +63,9 @@ impl Means {
 /// What is wanted of a fill.
 #[derive(Clone, Copy, Debug)]
 pub struct Wish {
-    /// How long the answer may be served.
+    /// How old the answer was when it came.
+    pub age: Duration,
+    /// Up to which age it may be served.
     pub ttl: Duration,
     /// How long after that it may be of use where nothing better is to be had.
     pub useful_for: Duration,
@@ -78,8 +80,11 @@ pub struct Wish {
 impl Wish {
     /// Of an answer that began at this moment.
     fn lifetime(&self, began: Instant) -> Lifetime {
-        let expires = began + self.ttl;
-        Lifetime { stored: began, expires, ends: expires + self.useful_for }
+        // a clock that cannot be set back so far belongs to no machine; then nothing is fresh
+        let (stored, ttl) =
+            began.checked_sub(self.age).map_or((began, Duration::ZERO), |stored| (stored, self.ttl));
+        let expires = stored + ttl;
+        Lifetime { stored, expires, ends: expires + self.useful_for }
     }
 }
 
@@ -111,6 +116,11 @@ impl Fill {
     /// What whoever fetches gets of it, as everybody else aboard does.
     pub fn answer(&self) -> Option<Answer> {
         self.head.answer()
+    }
+
+    /// Nobody else may share it: who comes from now on may not have what others were sent.
+    pub fn close(&self) {
+        self.ticket.close();
     }
 
     /// Moves the whole body, whichever clients stay.

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use foldhash::fast::RandomState;
@@ -44,6 +45,7 @@ pub enum Landing {
 #[derive(Debug)]
 pub struct SharedHead {
     pub(super) status: StatusCode,
+    pub(super) age: Duration,
     pub(super) headers: Arc<[(HeaderName, HeaderValue)]>,
     pub(super) body: Arc<SharedBody>,
     /// Known before the body ends, if it is kept.
@@ -66,6 +68,8 @@ pub struct Whole {
 pub struct Answer {
     /// As the upstream said.
     pub status: StatusCode,
+    /// How old it was when it came.
+    pub age: Duration,
     /// What of the upstream's headers is data.
     pub headers: Arc<[(HeaderName, HeaderValue)]>,
     /// From the first byte on.
@@ -122,7 +126,7 @@ impl SharedHead {
     /// so that its beginning is gone.
     pub fn answer(self: &Arc<Self>) -> Option<Answer> {
         let (body, head) = (self.body.reader()?, Arc::clone(self));
-        Some(Answer { status: self.status, headers: self.headers.clone(), body, head })
+        Some(Answer { status: self.status, age: self.age, headers: self.headers.clone(), body, head })
     }
 }
 
@@ -217,9 +221,9 @@ impl Ticket {
 
     /// Shares the answer from its head on; the body follows through the [`Fill`].
     pub fn share(self, admitted: Admitted, length: Option<u64>) -> Fill {
-        let Admitted { status, headers } = admitted;
+        let Admitted { status, age, headers } = admitted;
         let (body, whole) = (SharedBody::new(length), OnceLock::new());
-        let head = Arc::new(SharedHead { status, headers, body, whole });
+        let head = Arc::new(SharedHead { status, age, headers, body, whole });
         self.flight.land(Landing::Shared(Arc::clone(&head)));
         Fill::new(self, head)
     }

@@ -19,7 +19,7 @@ mod listing;
 mod store;
 mod validator;
 
-pub use admission::{Admitted, Bounds, Refusal, judge};
+pub use admission::{Admitted, Authority, Bounds, Refusal, judge};
 pub use body::{BodyReader, Interrupted};
 pub use entry::{Entry, Hits, Lifetime};
 pub use fill::{Fill, Filled, Wish};

@@ -18,6 +18,7 @@ use crate::key::{Key, Question, Terms};
 
 const TTL: Duration = Duration::from_secs(60);
 const WISH: Wish = Wish {
+    age: Duration::ZERO,
     ttl: TTL,
     useful_for: Duration::ZERO,
     body_bytes_max: 1024,
@@ -57,7 +58,7 @@ fn tags(names: &[&str]) -> Vec<Tag> {
 
 fn admitted() -> Admitted {
     let headers = [(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-    Admitted { status: StatusCode::OK, headers: headers.into() }
+    Admitted { status: StatusCode::OK, age: Duration::ZERO, headers: headers.into() }
 }
 
 impl Story {

@@ -133,6 +133,9 @@ impl Explanation {
     }
 }
 
+/// The time of an answer under a rule with `ttl: origin`.
+const AS_IT_SAYS: &str = "as long as the answer itself says (ttl: origin)";
+
 fn read(plan: &ReadPlan, rules: &RuleSet, asked: &Asked, now_unix: u64) -> Read {
     let lifetime = plan.lifetime(now_unix);
     let header = |(name, value): &(HeaderName, HeaderValue)| Noted {
@@ -156,9 +159,9 @@ fn read(plan: &ReadPlan, rules: &RuleSet, asked: &Asked, now_unix: u64) -> Read 
         upstream_target: plan.question.target.clone(),
         upstream_headers: plan.question.terms.headers().iter().map(header).collect(),
         credentials: plan.question.terms.credentials().iter().map(header).collect(),
-        ttl: display_duration(plan.ttl),
-        lifetime: display_duration(lifetime),
-        ends_with_token: lifetime < plan.ttl,
+        ttl: plan.ttl.given().map_or_else(|| AS_IT_SAYS.to_owned(), display_duration),
+        lifetime: lifetime.map_or_else(|| AS_IT_SAYS.to_owned(), display_duration),
+        ends_with_token: lifetime < plan.ttl.given(),
         freshness: freshness(plan.rule.freshness),
         tags: plan
             .tags()

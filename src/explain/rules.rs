@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::rules::{Caching, Condition, ReadRule, RuleSet, WriteRule};
+use crate::rules::{Caching, Condition, Lasting, ReadRule, RuleSet, WriteRule};
 
 use super::guards::limits_of;
 
@@ -26,7 +26,8 @@ fn read(rule: &ReadRule) -> Value {
         (parameter.clone(), Value::from(wanted))
     });
     let ttl = match rule.caching {
-        Caching::Keep { ttl } => Some(ttl.as_secs_f64()),
+        Caching::Keep { ttl: Lasting::For(ttl) } => Some(Value::from(ttl.as_secs_f64())),
+        Caching::Keep { ttl: Lasting::AsItSays { .. } } => Some(Value::from("origin")),
         Caching::Never => None,
     };
     json!({

@@ -13,6 +13,8 @@ pub enum Pass {
     Never,
     /// HEAD runs the query without a body and ignores `Range`: it is never a GET's answer.
     Head,
+    /// A piece of a file that is not at hand as a whole: it is not fetched for that.
+    ByteRange,
     /// A preflight or another OPTIONS: it reads nothing.
     Options,
     /// It asks to switch protocols.
@@ -56,6 +58,7 @@ impl Pass {
             Self::NoRule => "no-rule",
             Self::Never => "rule-says-never",
             Self::Head => "head",
+            Self::ByteRange => "byte-range",
             Self::Options => "options",
             Self::Upgrade => "upgrade",
             Self::Body => "body",
@@ -81,7 +84,10 @@ impl Pass {
         match self {
             Self::NoRule => "no read rule matches its path and query",
             Self::Never => "its rule says `cache: never`",
-            Self::Head => "a HEAD ignores Range and has no body, so it is never answered from a GET's answer",
+            Self::Head => {
+                "a HEAD has no body to keep; PostgREST ignores Range with it, so a GET's answer is not its own"
+            }
+            Self::ByteRange => "a piece of a file is cut from the whole, and that is not at hand",
             Self::Options => "a preflight reads no data",
             Self::Upgrade => "it asks to switch protocols, as websockets do",
             Self::Body => "it is a read with a body, and what the body means is not known",
@@ -107,7 +113,9 @@ impl Pass {
         match self {
             Self::NoRule => "add a rule under `reads` whose `match` and `where` fit",
             Self::Never => "move a narrower rule above it, or take `cache: never` out",
-            Self::Head | Self::Options | Self::Upgrade | Self::QueryPlan => "nothing: it is as it should be",
+            Self::Head | Self::ByteRange | Self::Options | Self::Upgrade | Self::QueryPlan => {
+                "nothing: it is as it should be"
+            }
             Self::Body => "send what it means in the query",
             Self::OddPath => "ask for the path without `//`, `.`, `..` and a trailing slash",
             Self::Semicolon => "write `%3B` in its place",

@@ -4,17 +4,19 @@ use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use http::header::{AUTHORIZATION, RANGE};
 use http::{HeaderMap, Method};
 
+use crate::httpcache::is_of_bytes;
 use crate::identity::APIKEY;
-use crate::key::{Fingerprint, Key, Labels, Placeholder, Question, Tag};
+use crate::key::{Fingerprint, Key, Labels, Placeholder, Question, Scope, Tag};
 use crate::postgrest::{Path, Query, Resource};
-use crate::rules::{Caching, LimitRule, QueryView, ReadMatch, ReadRule, RuleSet};
+use crate::rules::{Caching, Lasting, LimitRule, QueryView, ReadMatch, ReadRule, RuleSet};
 
 use super::memo::Manner;
 use super::sharing::EVERYBODY;
 use super::terms::{Told, terms};
-use super::{Framing, Pass, Planner, Request, tables};
+use super::{Framing, Pass, Planner, Request, is_outside_rest, tables};
 
 /// A read that a rule wants kept.
 #[derive(Debug)]
@@ -28,7 +30,7 @@ pub struct ReadPlan {
     /// Everything that is sent upstream.
     pub question: Question,
     /// How long its answer is kept at most.
-    pub ttl: Duration,
+    pub ttl: Lasting,
     /// When the caller's token ends, in seconds since 1970; no answer outlives it.
     pub expires: Option<u64>,
     /// The patterns of write rules that its key falls under.
@@ -50,15 +52,16 @@ struct Dependence {
 }
 
 impl ReadPlan {
-    /// How long an answer that is complete now may be served.
-    pub fn lifetime(&self, now_unix: u64) -> Duration {
-        self.ttl.min(self.token_left(now_unix))
+    /// How long an answer that is complete now may be served. `None` where that is for the answer to say.
+    pub fn lifetime(&self, now_unix: u64) -> Option<Duration> {
+        Some(self.ttl.given()?.min(self.token_left(now_unix)))
     }
 
-    /// The same with the rule's jitter, and how long after that it may be of use: never past the token.
-    pub fn keeping(&self, now_unix: u64, chance: u64) -> (Duration, Duration) {
+    /// The same of an answer whose time is this, with the rule's jitter, and how long after that it may be of
+    /// use: never past the token.
+    pub fn keeping(&self, ttl: Duration, now_unix: u64, chance: u64) -> (Duration, Duration) {
         let (freshness, left) = (&self.rule.freshness, self.token_left(now_unix));
-        let ttl = freshness.shorten(self.ttl, chance).min(left);
+        let ttl = freshness.shorten(ttl, chance).min(left);
         (ttl, freshness.useful_for().min(left.saturating_sub(ttl)))
     }
 
@@ -67,14 +70,25 @@ impl ReadPlan {
         Some(self.rule.negative?.min(self.token_left(now_unix)))
     }
 
-    fn token_left(&self, now_unix: u64) -> Duration {
+    /// How long the caller's token still holds.
+    pub fn token_left(&self, now_unix: u64) -> Duration {
         self.expires.map_or(Duration::MAX, |end| Duration::from_secs(end.saturating_sub(now_unix)))
     }
 
-    /// Whether a hit is to be compared with the upstream, by this chance out of all `u32`.
+    /// Whether a hit is to be compared with the upstream, by this chance out of all `u32`. What says itself
+    /// how long it may be kept may be older than what the upstream says now.
     pub fn is_audited(&self, chance: impl FnOnce() -> u32) -> bool {
         let share = self.rules.audited_share();
-        share > 0 && chance() <= share
+        share > 0 && matches!(self.ttl, Lasting::For(_)) && chance() <= share
+    }
+
+    /// Whether its answer, asked for with the credentials of one caller, goes to others, too. The key that
+    /// everybody has who asks for what anybody may see is nobody's.
+    pub fn is_shared_with_others(&self) -> bool {
+        let terms = &self.question.terms;
+        let mut sent = terms.headers().iter().chain(terms.credentials());
+        let is_one_callers = matches!(self.rule.scope, Scope::User | Scope::Token);
+        !is_one_callers && terms.sharing() != EVERYBODY && sent.any(|(name, _)| name == AUTHORIZATION)
     }
 
     /// Whether some write may have its answer fetched again at once.
@@ -152,6 +166,11 @@ impl Planner {
         let rules = &self.rules;
         let matched = rules.read(request.path.decoded(), QueryView::new(&all_values)).ok_or(Pass::NoRule)?;
         let Caching::Keep { ttl } = matched.rule.caching else { return Err(Pass::Never) };
+        let range = request.head.headers.get(RANGE).filter(|_| is_outside_rest(&request.resource));
+        let range = range.filter(|_| ttl.given().is_none());
+        if range.is_some_and(|range| is_of_bytes(range.as_bytes())) {
+            return Err(Pass::ByteRange);
+        }
         refuse_doubt(request, framing)?;
         let told = self.terms(request, matched.rule, manner, now_unix)?;
         let canonical = request.query.canonical();

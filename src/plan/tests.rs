@@ -247,9 +247,10 @@ fn a_token_ends_the_life_of_its_answers() {
     let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(r#"{"exp":1010}"#);
     let plan =
         read("/rest/v1/properties?id=eq.5", &[("authorization", &format!("Bearer e30.{payload}.c2ln"))]);
-    assert_eq!(plan.lifetime(1_000).as_secs(), 10);
-    assert_eq!(plan.lifetime(1_010).as_secs(), 0);
-    assert_eq!(read("/rest/v1/properties?id=eq.5", &[]).lifetime(1_000).as_secs(), 3600);
+    assert_eq!(plan.lifetime(1_000), Some(Duration::from_secs(10)));
+    assert_eq!(plan.lifetime(1_010), Some(Duration::ZERO));
+    let unsigned = read("/rest/v1/properties?id=eq.5", &[]);
+    assert_eq!(unsigned.lifetime(1_000), Some(Duration::from_secs(3_600)));
 }
 
 #[test]
@@ -269,7 +270,7 @@ fn no_answer_is_served_past_its_time_for_longer_than_its_token_lives() {
     {
         let Plan::Read(plan) = plan(claims) else { panic!("{claims}") };
         let seconds = Duration::from_secs;
-        assert_eq!(plan.keeping(1_000, 0), (seconds(ttl), seconds(useful_for)), "{claims}");
+        assert_eq!(plan.keeping(seconds(10), 1_000, 0), (seconds(ttl), seconds(useful_for)), "{claims}");
     }
 }
 

@@ -100,7 +100,7 @@ impl Proxy {
 
     /// Whether the upstream says now what the entry says; nothing where it does not say.
     async fn is_same(&self, plan: &ReadPlan, entry: &Entry) -> Option<bool> {
-        let (head, body) = self.ask(plan).await.ok()?.into_parts();
+        let (head, body) = self.ask(plan, None).await.ok()?.into_parts();
         if head.status.is_server_error() {
             return None;
         }

@@ -1,5 +1,6 @@
 //! What is a proxy made of, and what bounds it?
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::Method;
@@ -14,6 +15,15 @@ use crate::invalidation::Invalidator;
 use crate::metrics::Metrics;
 use crate::trace::Tracer;
 use crate::upstream::{TrustedProxies, Upstream};
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer {
+    /// Its address.
+    pub address: SocketAddr,
+    /// Does it speak TLS with us?
+    pub is_tls: bool,
+}
 
 /// What bounds a request.
 #[derive(Clone, Debug)]

@@ -16,9 +16,11 @@ mod glimpse;
 mod guarded;
 mod means;
 mod metered;
+mod origin;
 mod outcome;
 mod outlive;
 mod pass;
+mod piece;
 mod read;
 mod refill;
 mod refusal;
@@ -32,9 +34,8 @@ mod write;
 
 pub use answering::Answering;
 pub use body::{Body, BodyBroken};
-pub use means::{Limits, Means, Tasks};
+pub use means::{Limits, Means, Peer, Tasks};
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
@@ -67,15 +68,6 @@ use write::WriteRequest;
 
 /// An answer and what happened, or why there is none.
 type Done = Result<(Response<Body>, Outcome), Rejection>;
-
-/// Who is at the other end of a connection.
-#[derive(Clone, Copy, Debug)]
-pub struct Peer {
-    /// Its address.
-    pub address: SocketAddr,
-    /// Does it speak TLS with us?
-    pub is_tls: bool,
-}
 
 /// The proxy: everything that one request needs.
 #[derive(Debug)]
@@ -141,6 +133,13 @@ impl Proxy {
             && let Some(done) = self.recall(plan, &head.headers, arrived.at)
         {
             let seen = Seen { meter: meter.as_deref(), ..Seen::hit(&head, plan, &arrived) };
+            return Answering::Now(Some(self.finish(&rules, &seen, done)));
+        }
+        if let Ok(Plan::Pass(pass)) = planned
+            && Meter::lets_pass(meter.as_deref())
+            && let Some((plan, done)) = self.at_hand(&rules, pass, &head, arrived.at)
+        {
+            let seen = Seen { meter: meter.as_deref(), ..Seen::hit(&head, &plan, &arrived) };
             return Answering::Now(Some(self.finish(&rules, &seen, done)));
         }
         let (proxy, rules) = (Arc::clone(self), Guard::into_inner(rules));

@@ -20,6 +20,8 @@ pub(super) enum Outcome {
     Stale { past: Duration, bytes: u64, staleness: Staleness, unsent: Unsent },
     /// Fetched, and kept if it arrives whole.
     Stored { unsent: Unsent },
+    /// It was past its time, and the upstream said that it is still so.
+    Renewed { unsent: Unsent },
     /// Shared a fetch that somebody else had begun.
     Joined { unsent: Unsent },
     /// Fetched for a rule, but not to be kept.
@@ -62,7 +64,9 @@ impl Outcome {
         match self {
             Self::Stale { staleness: Staleness::UpstreamFailed, .. } => Kind::Miss,
             Self::Hit { .. } | Self::Stale { .. } => Kind::Hit,
-            Self::Stored { .. } | Self::Joined { .. } | Self::Unkept { .. } => Kind::Miss,
+            Self::Stored { .. } | Self::Renewed { .. } | Self::Joined { .. } | Self::Unkept { .. } => {
+                Kind::Miss
+            }
             Self::Passed(_) => Kind::Pass,
             Self::Written { .. } | Self::Replayed => Kind::Write,
             Self::Refused(_) | Self::Failed(_) => Kind::Refused,
@@ -75,6 +79,7 @@ impl Outcome {
             Self::Hit { .. } => "hit",
             Self::Stale { .. } => "stale",
             Self::Stored { .. } => "miss",
+            Self::Renewed { .. } => "renewed",
             Self::Joined { .. } => "joined",
             Self::Unkept { .. } => "unkept",
             Self::Passed(pass) => pass.as_str(),
@@ -91,6 +96,7 @@ impl Outcome {
             Self::Hit { unsent, .. }
             | Self::Stale { unsent, .. }
             | Self::Stored { unsent }
+            | Self::Renewed { unsent }
             | Self::Joined { unsent } => *unsent,
             Self::Unkept { .. }
             | Self::Passed(_)
@@ -109,6 +115,7 @@ impl Outcome {
             Self::Refused(reason) | Self::Failed(reason) => reason,
             Self::Hit { .. }
             | Self::Stored { .. }
+            | Self::Renewed { .. }
             | Self::Joined { .. }
             | Self::Passed(_)
             | Self::Written { .. }
@@ -131,6 +138,7 @@ impl Outcome {
                 ["larder; ", found, "; ttl=-", past, "; key=\"", key, "\"; detail=", why].concat()
             }
             Self::Stored { .. } => ["larder; fwd=miss; stored; key=\"", key, "\""].concat(),
+            Self::Renewed { .. } => ["larder; fwd=stale; fwd-status=304; stored; key=\"", key, "\""].concat(),
             Self::Joined { .. } => ["larder; fwd=miss; collapsed; key=\"", key, "\""].concat(),
             Self::Unkept { refusal } => {
                 ["larder; fwd=miss; key=\"", key, "\"; detail=", refusal.as_str()].concat()

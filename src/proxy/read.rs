@@ -1,17 +1,16 @@
 //! GET: look up, wait or fetch, fill.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use http::{HeaderMap, Method, Response, StatusCode, Uri};
-use http_body::Body as _;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri};
 use tokio::sync::oneshot;
 use tracing::info;
 
 use crate::cache::{
-    Answer, Bounds, Dependent, Filled, Flight, Landing, Lookup, Name, Refusal, Ticket, Wish, Writing, judge,
+    Answer, Dependent, Entry, Filled, Flight, Landing, Lookup, Name, Refusal, Ticket, Writing,
 };
-use crate::chance;
 use crate::key::Tag;
 use crate::metrics::observe;
 use crate::plan::ReadPlan;
@@ -20,6 +19,7 @@ use crate::upstream::{self, Outgoing};
 
 use super::body::Body;
 use super::metered::Meter;
+use super::origin::{self, Keepable};
 use super::outcome::Outcome;
 use super::outlive::outlive;
 use super::reject::Rejection;
@@ -58,7 +58,7 @@ impl Proxy {
                 }
                 Lookup::Miss(ticket) | Lookup::Alone(ticket) => {
                     self.admit_upstream(meter.as_deref_mut()).await?;
-                    return self.fetch(ticket, plan, request).await;
+                    return self.fetch(ticket, plan, request, None).await;
                 }
                 Lookup::Apart(refusal) => return self.ask_alone(plan, request, refusal).await,
                 Lookup::Wait(flight) => {
@@ -79,11 +79,12 @@ impl Proxy {
         ticket: Ticket,
         plan: &Arc<ReadPlan>,
         request: &HeaderMap,
+        known: Option<Arc<Entry>>,
     ) -> Done {
         let (tell, mut told) = oneshot::channel();
         let (proxy, fetched) = (Arc::clone(self), Arc::clone(plan));
         let mut filling = outlive(&self.tasks, async move {
-            let _told = proxy.fill(ticket, &fetched, tell).await;
+            let _told = proxy.fill(ticket, &fetched, known, tell).await;
         });
         let fetched = tokio::select! {
             biased;
@@ -92,7 +93,7 @@ impl Proxy {
         };
         let reader = reader(plan, request);
         match fetched {
-            Some(Fetched::Shared(answer)) => {
+            Some(Fetched::Shared { answer, is_known }) => {
                 if waits_for_all(reader) {
                     tokio::select! {
                         biased;
@@ -102,7 +103,10 @@ impl Proxy {
                 }
                 let reader = self.certain(plan, &answer, reader);
                 let (response, unsent) = respond::from_shared(answer, reader);
-                Ok((response, Outcome::Stored { unsent }))
+                Ok((
+                    response,
+                    if is_known { Outcome::Renewed { unsent } } else { Outcome::Stored { unsent } },
+                ))
             }
             Some(Fetched::Unshared(unshared)) => Ok(unkept(unshared, reader)),
             Some(Fetched::Failed(status)) => Err(Rejection::Shared(status)),
@@ -110,14 +114,30 @@ impl Proxy {
         }
     }
 
-    /// The fetch itself, which outlives the client that caused it.
+    /// The fetch itself, which outlives the client that caused it. Where there is an answer that may still be
+    /// so, that is what is asked.
     pub(super) async fn fill(
         &self,
         ticket: Ticket,
         plan: &ReadPlan,
+        known: Option<Arc<Entry>>,
         tell: oneshot::Sender<Fetched>,
     ) -> Ended {
-        let answer = match self.ask(plan).await {
+        let mut began = self.clock.now();
+        let delay = |began| self.clock.now().saturating_duration_since(began);
+        let condition = origin::condition(known.as_ref());
+        let known = known.filter(|_| condition.is_some());
+        let mut asked = self.ask(plan, condition).await;
+        if let (Some(known), Ok(answer)) = (known, &asked)
+            && answer.status() == StatusCode::NOT_MODIFIED
+        {
+            if let Some(keepable) = self.revived(plan, &known, answer.headers(), delay(began)) {
+                return self.share(ticket, plan, keepable, tell).await;
+            }
+            began = self.clock.now();
+            asked = self.ask(plan, None).await;
+        }
+        let answer = match asked {
             Ok(answer) => answer,
             Err(failure) => {
                 let _gone = tell.send(Fetched::Failed(failure.status()));
@@ -126,35 +146,9 @@ impl Proxy {
             }
         };
         let (head, body) = answer.into_parts();
-        let bounds = Bounds {
-            body_bytes_max: self.limits.body_bytes_max as u64,
-            keeps_negative: plan.rule.negative.is_some(),
-        };
-        match judge(&head, &plan.question.terms, bounds) {
-            Ok(admitted) => {
-                let is_negative = !admitted.status.is_success();
-                let fill = ticket.share(admitted, body.size_hint().exact());
-                if let Some(answer) = fill.answer() {
-                    let _gone = tell.send(Fetched::Shared(answer));
-                }
-                let chance = u64::from(chance::next());
-                let now_unix = self.clock.unix_seconds();
-                let negative = plan.negative(now_unix).filter(|_| is_negative);
-                let (ttl, useful_for) =
-                    negative.map_or_else(|| plan.keeping(now_unix, chance), |ttl| (ttl, Duration::ZERO));
-                let wish = Wish {
-                    ttl,
-                    useful_for,
-                    body_bytes_max: self.limits.body_bytes_max,
-                    writing: writing(plan),
-                    is_error: is_unfit,
-                };
-                let filled = fill.run(body, wish).await;
-                if is_negative && matches!(filled, Filled::Kept(_)) {
-                    self.metrics.negative_fills.inc();
-                }
-                self.report_fill(plan, filled);
-                Ended::Filled(filled)
+        match self.judged(plan, &head, delay(began)) {
+            Ok((admitted, wish)) => {
+                self.share(ticket, plan, Keepable { admitted, wish, body, is_known: false }, tell).await
             }
             Err(refusal) => {
                 self.report_fill(plan, Filled::Refused(refusal));
@@ -166,6 +160,35 @@ impl Proxy {
                 Ended::Refused(status)
             }
         }
+    }
+
+    /// Gives everybody aboard an answer that may be kept, and keeps it.
+    async fn share<B>(
+        &self,
+        ticket: Ticket,
+        plan: &ReadPlan,
+        keepable: Keepable<B>,
+        tell: oneshot::Sender<Fetched>,
+    ) -> Ended
+    where
+        B: http_body::Body<Data = Bytes> + Unpin,
+    {
+        let Keepable { admitted, wish, body, is_known } = keepable;
+        let is_negative = !admitted.status.is_success();
+        let fill = ticket.share(admitted, body.size_hint().exact());
+        if wish.ttl <= wish.age {
+            // it is for those who have asked already: the next must hear whether it is still so
+            fill.close();
+        }
+        if let Some(answer) = fill.answer() {
+            let _gone = tell.send(Fetched::Shared { answer, is_known });
+        }
+        let filled = fill.run(body, wish).await;
+        if is_negative && matches!(filled, Filled::Kept(_)) {
+            self.metrics.negative_fills.inc();
+        }
+        self.report_fill(plan, filled);
+        Ended::Filled(filled)
     }
 
     /// What may be said to a reader of an answer that was just fetched. A network keeps it, and hears of a change
@@ -181,10 +204,15 @@ impl Proxy {
     }
 
     /// A fetch that nobody waits for.
-    pub(super) async fn fill_unheard(&self, ticket: Ticket, plan: &ReadPlan) -> Ended {
+    pub(super) async fn fill_unheard(
+        &self,
+        ticket: Ticket,
+        plan: &ReadPlan,
+        known: Option<Arc<Entry>>,
+    ) -> Ended {
         let (tell, nobody) = oneshot::channel();
         drop(nobody);
-        self.fill(ticket, plan, tell).await
+        self.fill(ticket, plan, known, tell).await
     }
 
     pub(super) async fn join(&self, plan: &ReadPlan, flight: &Flight, reader: Reader<'_>) -> Joined {
@@ -210,14 +238,23 @@ impl Proxy {
     /// shared answer outgrew what is kept before this client could join, and where nobody
     /// can say, or may say, what is current.
     async fn ask_alone(&self, plan: &ReadPlan, request: &HeaderMap, refusal: Refusal) -> Done {
-        let answer = self.ask(plan).await.map_err(Rejection::Upstream)?;
+        let answer = self.ask(plan, None).await.map_err(Rejection::Upstream)?;
         Ok(unkept(Unshared { answer, refusal }, reader(plan, request)))
     }
 
-    /// Asks the upstream what the plan's question says, and nothing else.
-    pub(super) async fn ask(&self, plan: &ReadPlan) -> Result<upstream::Answer, upstream::Failure> {
+    /// Asks the upstream what the plan's question says, and nothing else; with a condition, whether what is
+    /// known of the answer is still so, which is no other question.
+    pub(super) async fn ask(
+        &self,
+        plan: &ReadPlan,
+        condition: Option<(HeaderName, HeaderValue)>,
+    ) -> Result<upstream::Answer, upstream::Failure> {
         let target: Uri = plan.question.target.parse().unwrap_or_default();
-        let make = || Outgoing::new(Method::GET, target.clone(), HeaderMap::from(plan), None);
+        let make = || {
+            let mut headers = HeaderMap::from(plan);
+            headers.extend(condition.clone());
+            Outgoing::new(Method::GET, target.clone(), headers, None)
+        };
         let began = self.clock.now();
         let answer = self.upstream.read(make).await;
         self.report_upstream(began, answer.as_ref().err());
@@ -230,7 +267,7 @@ impl Proxy {
                 self.metrics.fills.inc();
                 self.report_unresolved(plan);
                 if plan.rule.debug {
-                    info!(key = %plan.key, bytes, ttl_s = plan.ttl.as_secs(), "SET");
+                    info!(key = %plan.key, bytes, ttl_s = plan.ttl.given().map(|ttl| ttl.as_secs()), "SET");
                 }
             }
             Filled::Refused(refusal) => self.refused_fill(plan, refusal.as_str()),
@@ -260,11 +297,11 @@ impl Proxy {
 }
 
 /// Whether an answer that could be kept by its head is an error by its body.
-fn is_unfit(status: StatusCode, body: &[u8]) -> bool {
+pub(super) fn is_unfit(status: StatusCode, body: &[u8]) -> bool {
     if status.is_success() { is_error_object(body) } else { !says_nothing_there(status, body) }
 }
 
-fn writing(plan: &ReadPlan) -> Writing {
+pub(super) fn writing(plan: &ReadPlan) -> Writing {
     if plan.rule.is_encrypted { Writing::Sealed } else { Writing::Plain }
 }
 
@@ -297,8 +334,8 @@ pub(super) struct Unshared {
 
 /// What a fetch brings to the one who began it.
 pub(super) enum Fetched {
-    /// What everybody gets.
-    Shared(Answer),
+    /// What everybody gets, and whether the upstream only said that it is still so.
+    Shared { answer: Answer, is_known: bool },
     /// What nobody else gets.
     Unshared(Unshared),
     /// There is no answer; everybody gets this gateway status.

@@ -104,7 +104,7 @@ impl Proxy {
             let Lookup::Miss(ticket) = self.cache.look_up(&name(&plan, &answer)).await else {
                 return self.metrics.refreshed("left");
             };
-            let Ended::Filled(Filled::Kept(_)) = self.fill_unheard(ticket, &plan).await else {
+            let Ended::Filled(Filled::Kept(_)) = self.fill_unheard(ticket, &plan, None).await else {
                 return self.metrics.refreshed("failed");
             };
             if self.cache.recall(&plan.fingerprint, self.clock.now()).is_some() {

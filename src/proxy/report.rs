@@ -166,7 +166,8 @@ impl Proxy {
             key: plan.key.as_str(),
             question: question(plan),
             reason,
-            lifetime: plan.lifetime(self.clock.unix_seconds()),
+            // where the answer itself says it, nobody wonders later why it is gone
+            lifetime: plan.lifetime(self.clock.unix_seconds()).unwrap_or_default(),
             at: self.clock.now(),
         });
     }

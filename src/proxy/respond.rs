@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, AGE, CACHE_CONTROL, CONTENT_ENCODING,
-    CONTENT_LOCATION, ETAG, HeaderMap, HeaderName, HeaderValue, ORIGIN, VARY,
+    CONTENT_LOCATION, DATE, ETAG, EXPIRES, HeaderMap, HeaderName, HeaderValue, ORIGIN, VARY,
 };
 use http::{Method, Response, StatusCode};
 
 use crate::cache::{Answer, Entry, Form, Validator, is_text};
 use crate::hit_counts::Unsent;
+use crate::httpcache::CDN_CACHE_CONTROL;
 use crate::key::Labels;
 use crate::rules::Told;
 use crate::upstream::{self, clean_response};
@@ -48,6 +49,8 @@ pub(super) struct Reader<'r> {
     pub(super) alone: &'r Told,
     /// What it says to a network on the way that may keep the answer for others, and what that may call it.
     pub(super) network: Option<(&'r Told, &'r Labels)>,
+    /// The answer itself says to everybody how long it may be kept.
+    pub(super) speaks_for_itself: bool,
 }
 
 /// An answer that is there, all of it.
@@ -81,13 +84,15 @@ pub(super) fn from_entry(
 pub(super) fn from_shared(answer: Answer, reader: Reader<'_>) -> (Response<Body>, Unsent) {
     let Answer { status, headers, .. } = &answer;
     if let Some(whole) = answer.whole() {
-        let (status, body, has_forms, age) = (*status, &whole.body, whole.has_forms, Duration::ZERO);
+        let (status, body, has_forms, age) = (*status, &whole.body, whole.has_forms, answer.age);
         let (form, validator) = (None, &whole.validator);
         return from_there(&There { status, headers, body, form, has_forms, validator, age }, reader);
     }
     let has_forms = is_text(headers);
-    let (status, mut headers) = (*status, data_headers(headers));
-    reader.add(&mut headers, Duration::ZERO, has_forms);
+    let (status, age, mut headers) = (*status, answer.age, data_headers(headers));
+    // the upstream's own is for asking the upstream; ours is not known before all of it has come
+    headers.remove(ETAG);
+    reader.add(&mut headers, age, has_forms);
     (made(status, headers, Body::Shared(answer.body)), Unsent::Nothing)
 }
 
@@ -117,7 +122,8 @@ fn from_there(there: &There<'_>, reader: Reader<'_>) -> (Response<Body>, Unsent)
 /// body, which the client knows already.
 fn not_modified(there: &There<'_>, held: Held, reader: Reader<'_>) -> Response<Body> {
     let mut headers = HeaderMap::with_capacity(ADDED_HEADERS + 1);
-    for (name, value) in there.headers.iter().filter(|(name, _)| name == CONTENT_LOCATION) {
+    let said_again = [CONTENT_LOCATION, CACHE_CONTROL, CDN_CACHE_CONTROL, DATE, EXPIRES];
+    for (name, value) in there.headers.iter().filter(|(name, _)| said_again.contains(name)) {
         headers.append(name.clone(), value.clone());
     }
     let etag = match held {
@@ -162,7 +168,9 @@ impl Reader<'_> {
                 self.alone
             }
         };
-        headers.insert(CACHE_CONTROL, told.cache_control.clone());
+        if !self.speaks_for_itself {
+            headers.insert(CACHE_CONTROL, told.cache_control.clone());
+        }
         headers.insert(VARY, told.vary(has_forms).clone());
     }
 

@@ -54,7 +54,7 @@ impl Proxy {
         let (response, unsent) = self.present(plan, entry, reader, now);
         let (left, bytes) = (entry.lifetime.left(now), entry.body.len() as u64);
         if left < plan.rule.freshness.refresh_ahead && entry.status.is_success() {
-            self.freshen(plan);
+            self.freshen(plan, None);
         }
         if plan.is_refilled() {
             self.refills.served(plan);
@@ -104,7 +104,8 @@ pub(super) fn reader<'r>(plan: &'r ReadPlan, request: &'r HeaderMap) -> Reader<'
     let downstream = &plan.rule.downstream;
     let accepted = if downstream.is_compressed { Accepted::of(request) } else { Accepted::PLAIN };
     let network = downstream.to_networks.as_ref().zip(plan.labels());
-    Reader { request, accepted, alone: &downstream.to_readers, network }
+    let speaks_for_itself = plan.ttl.given().is_none();
+    Reader { request, accepted, alone: &downstream.to_readers, network, speaks_for_itself }
 }
 
 /// The form that has to be made first, for a reader that takes nothing else. Most take what is not coded, too.

@@ -13,6 +13,7 @@ use crate::plan::ReadPlan;
 use crate::rules::Use;
 
 use super::metered::Meter;
+use super::origin;
 use super::outcome::{Outcome, Staleness};
 use super::read::{Ended, Joined, Planned, name};
 use super::serve::reader;
@@ -43,12 +44,12 @@ impl Proxy {
     ) -> Option<Done> {
         let Asking { plan, request, meter } = asking;
         let stale = |staleness| self.serve_stale(plan, entry, request, staleness);
-        let allowed = plan.rule.freshness.allows(entry.lifetime.past(self.clock.now()));
+        let allowed = origin::allowed(plan, entry, entry.lifetime.past(self.clock.now()));
         match allowed {
             Use::WhileRevalidating => {
                 // nobody waits for it, so it needs no flight of its own before its turn has come
                 drop(errand);
-                self.freshen(plan);
+                self.freshen(plan, self.known(plan, entry));
                 return Some(stale(Staleness::Revalidating).await);
             }
             Use::IfError if self.cache.is_resting(&plan.fingerprint) => {
@@ -62,7 +63,7 @@ impl Proxy {
                 Joined::LookAgain => return None,
             },
             Errand::Lead(ticket) => match self.admit_upstream(meter).await {
-                Ok(()) => self.fetch(ticket, plan, request).await,
+                Ok(()) => self.fetch(ticket, plan, request, self.known(plan, entry)).await,
                 Err(rejection) => Err(rejection),
             },
         };
@@ -73,22 +74,24 @@ impl Proxy {
         Some(done)
     }
 
-    /// Has an answer fetched again that is of use still. Nobody waits for it.
-    pub(super) fn freshen(self: &Arc<Self>, plan: &Arc<ReadPlan>) {
+    /// Has an answer fetched again that is of use still, or asked about. Nobody waits for it.
+    pub(super) fn freshen(self: &Arc<Self>, plan: &Arc<ReadPlan>, known: Option<Arc<Entry>>) {
         if self.cache.take_turn(&plan.fingerprint) {
             let (proxy, plan) = (Arc::clone(self), Arc::clone(plan));
             self.tasks.spawn(async move {
-                let result = proxy.fetch_again(&plan).await;
+                let result = proxy.fetch_again(&plan, known).await;
                 proxy.metrics.refreshed(result);
             });
         }
     }
 
     /// Fetches with the credentials of whoever asked last, and says what came of it.
-    async fn fetch_again(&self, plan: &ReadPlan) -> &'static str {
+    async fn fetch_again(&self, plan: &ReadPlan, known: Option<Arc<Entry>>) -> &'static str {
         let answer = Planned(plan);
         let Some(ticket) = self.cache.renew(&name(plan, &answer)).await else { return "left" };
-        match self.fill_unheard(ticket, plan).await {
+        // it may have been taken away since
+        let known = known.filter(|known| self.cache.stands(known));
+        match self.fill_unheard(ticket, plan, known).await {
             Ended::Filled(Filled::Kept(_)) => "kept",
             Ended::Refused(status) if !NO_ANSWER.contains(&status) => {
                 // the upstream does not say this any more, and does not leave it at an error either

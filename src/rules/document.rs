@@ -54,6 +54,7 @@ pub(super) struct ReadEntry {
     pub(super) namespace: Option<At<String>>,
     pub(super) key: Option<At<String>>,
     pub(super) ttl: Option<At<String>>,
+    pub(super) heuristic: bool,
     pub(super) scope: Option<At<ScopeEntry>>,
     pub(super) vary: Vec<At<String>>,
     pub(super) cache: Option<At<String>>,
@@ -213,6 +214,7 @@ fn read_entry(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<Re
         namespace: fields.text("namespace", findings),
         key: fields.text("key", findings),
         ttl: fields.text("ttl", findings),
+        heuristic: fields.flag("heuristic", findings),
         scope: fields.node("scope").and_then(|(node, path)| scope(node, &path, findings)),
         vary: match fields.node("vary") {
             Some((node, path)) => texts(node, &path, findings).unwrap_or_default(),

@@ -15,10 +15,32 @@ use super::guarding::{IdempotencyRule, LockRule};
 /// What a read rule does with a matching GET.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Caching {
-    /// Keep the answer for at most this long.
-    Keep { ttl: Duration },
+    /// Keep the answer, and for how long.
+    Keep { ttl: Lasting },
     /// `cache: never`: always ask upstream. Stands before broader rules to take routes out.
     Never,
+}
+
+/// How long an answer is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lasting {
+    /// For at most this long, whatever it says itself.
+    For(Duration),
+    /// `ttl: origin`: as its own headers say, as RFC 9111 has it.
+    AsItSays {
+        /// `heuristic: true`: a time is guessed where it says none.
+        heuristic: bool,
+    },
+}
+
+impl Lasting {
+    /// The time that the rule gives, where it gives one.
+    pub fn given(self) -> Option<Duration> {
+        match self {
+            Self::For(ttl) => Some(ttl),
+            Self::AsItSays { .. } => None,
+        }
+    }
 }
 
 /// A condition on a query parameter, from `where`.

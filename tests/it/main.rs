@@ -27,6 +27,7 @@ mod negative;
 mod networks;
 mod openapi;
 mod operating;
+mod origin_headers;
 mod passing;
 mod racing;
 mod reading;

@@ -13,8 +13,10 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use http::{HeaderName, header};
+
+use crate::httpcache::{CDN_CACHE_CONTROL, Control};
 
 use super::validator::Validator;
 
@@ -130,7 +132,14 @@ pub fn is_text(headers: &[(HeaderName, HeaderValue)]) -> bool {
     let media = media.split(';').next().unwrap_or_default().trim();
     // a piece of a file may be a piece of anything
     let is_part = of(header::CONTENT_RANGE).is_some_and(|range| range.as_bytes().starts_with(b"bytes"));
-    is_text_media(media) && of(CONTENT_ENCODING).is_none() && !is_part
+    is_text_media(media) && of(CONTENT_ENCODING).is_none() && !is_part && !is_untouchable(headers)
+}
+
+/// Whether it says that it wants to be sent as it came. Only answers that say themselves how long they are
+/// kept have such lines here.
+fn is_untouchable(headers: &[(HeaderName, HeaderValue)]) -> bool {
+    let says = |(name, _): &(HeaderName, _)| *name == CACHE_CONTROL || *name == CDN_CACHE_CONTROL;
+    headers.iter().any(says) && Control::of(headers).no_transform
 }
 
 fn is_text_media(media: &str) -> bool {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::fields::At;
 use super::super::freshness::{Freshness, FreshnessEntry};
 use super::super::mistake::{Findings, quoted};
-use super::super::rule::Caching;
+use super::super::rule::{Caching, Lasting};
 use super::locks::time;
 
 /// More of an answer's time than this is no jitter but another `ttl`.
@@ -39,7 +39,7 @@ pub(super) fn compile(
         jitter_percent: jitter_percent.unwrap_or_default(),
         refresh_ahead,
     };
-    if let (Some(Caching::Keep { ttl }), Some(written)) = (caching, &entry.refresh_ahead) {
+    if let (Some(Caching::Keep { ttl: Lasting::For(ttl) }), Some(written)) = (caching, &entry.refresh_ahead) {
         tell_too_early(freshness, *ttl, written, findings);
     }
     freshness

@@ -7,6 +7,7 @@ use super::super::document::Named;
 use super::super::duration::{self, DurationMistake};
 use super::super::fields::{At, did_you_mean};
 use super::super::mistake::{Findings, Spot, quoted};
+use super::super::rule::Lasting;
 use super::names;
 
 /// `ttl: origin`, the lifetime that the upstream's own headers give.
@@ -40,7 +41,20 @@ impl<'d> Presets<'d> {
         presets
     }
 
-    /// The lifetime that a `ttl` means.
+    /// How long a rule's answers are kept.
+    pub(super) fn lasting(
+        &mut self,
+        ttl: &At<String>,
+        heuristic: bool,
+        findings: &mut Findings<'_>,
+    ) -> Option<Lasting> {
+        if ttl.value == ORIGIN {
+            return Some(Lasting::AsItSays { heuristic });
+        }
+        self.resolve(ttl, findings).map(Lasting::For)
+    }
+
+    /// The lifetime that a duration or a preset's name means.
     pub(super) fn resolve(&mut self, ttl: &At<String>, findings: &mut Findings<'_>) -> Option<Duration> {
         let text = ttl.value.as_str();
         if let Some((name, lifetime)) = self.known.get_key_value(text) {
@@ -48,7 +62,8 @@ impl<'d> Presets<'d> {
             return *lifetime;
         }
         if text == ORIGIN {
-            findings.mistake(&ttl.spot, "`ttl: origin` is not supported yet");
+            // `ttl: origin` itself is taken out before
+            findings.mistake_with_hint(&ttl.spot, "`origin` is no time", "it can stand in `ttl` alone");
             return None;
         }
         if !text.starts_with(char::is_alphabetic) {

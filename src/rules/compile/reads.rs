@@ -10,7 +10,7 @@ use super::super::document::{Document, Named, ReadEntry, ScopeEntry};
 use super::super::fields::{At, did_you_mean};
 use super::super::mistake::{Findings, Spot, quoted};
 use super::super::path_glob::PathGlob;
-use super::super::rule::{Caching, Condition, ReadRule};
+use super::super::rule::{Caching, Condition, Lasting, ReadRule};
 use super::super::rule_set::Context;
 use super::presets::Presets;
 use super::{downstream, freshness, names, paths, placeholders, vary};
@@ -117,7 +117,9 @@ fn conditions(written: &[Named<At<String>>], findings: &mut Findings<'_>) -> Vec
 
 fn caching(entry: &ReadEntry, presets: &mut Presets<'_>, findings: &mut Findings<'_>) -> Option<Caching> {
     let Some(cache) = &entry.cache else {
-        return Some(Caching::Keep { ttl: presets.resolve(entry.ttl.as_ref()?, findings)? });
+        let ttl = presets.lasting(entry.ttl.as_ref()?, entry.heuristic, findings)?;
+        tell_contradictions(entry, ttl, findings);
+        return Some(Caching::Keep { ttl });
     };
     if cache.value != "never" {
         let message = format!("{} is not known here", quoted(&cache.value));
@@ -137,7 +139,27 @@ fn caching(entry: &ReadEntry, presets: &mut Presets<'_>, findings: &mut Findings
     for spot in meaningless.into_iter().flatten() {
         findings.mistake_with_hint(spot, "has no meaning beside `cache: never`", "keep one of them");
     }
+    tell_heuristic(entry, findings);
     Some(Caching::Never)
+}
+
+/// What a rule may not say beside `ttl: origin`, because its answers say it, and what only such a rule may say.
+fn tell_contradictions(entry: &ReadEntry, ttl: Lasting, findings: &mut Findings<'_>) {
+    if ttl.given().is_some() {
+        return tell_heuristic(entry, findings);
+    }
+    let said_by_answers = "the answers say it themselves: leave it out, or give the rule a `ttl` of its own";
+    let one_by_one = [&entry.negative, &entry.downstream].into_iter().flatten();
+    for written in entry.freshness.written().chain(one_by_one) {
+        findings.mistake_with_hint(&written.spot, "has no meaning beside `ttl: origin`", said_by_answers);
+    }
+}
+
+fn tell_heuristic(entry: &ReadEntry, findings: &mut Findings<'_>) {
+    if entry.heuristic {
+        let message = "`heuristic` has no meaning without `ttl: origin`";
+        findings.mistake_with_hint(&entry.spot, message, "leave it out");
+    }
 }
 
 /// How long answers are kept that say that there is nothing.
@@ -149,7 +171,7 @@ fn negative(
 ) -> Option<Duration> {
     let written = entry.negative.as_ref()?;
     let negative = presets.resolve(written, findings)?;
-    if let Some(Caching::Keep { ttl }) = caching
+    if let Some(Caching::Keep { ttl: Lasting::For(ttl) }) = caching
         && negative > *ttl
     {
         let message = "longer than `ttl`: what is not there would be believed for longer than what is";

@@ -171,6 +171,11 @@ impl Origin {
         self.state.replies.lock().unwrap().insert(route.to_owned(), vec![reply.into()]);
     }
 
+    /// Says this to the next request to a route, and from then on that.
+    pub(crate) fn twice(&self, route: &str, next: impl Into<Reply>, then: impl Into<Reply>) {
+        self.state.replies.lock().unwrap().insert(route.to_owned(), vec![next.into(), then.into()]);
+    }
+
     /// Makes the answers to a route wait until they are released. Each has been decided when its request came.
     pub(crate) fn hold(&self, route: &str) -> Held {
         let (gate, waiting) = watch::channel(false);

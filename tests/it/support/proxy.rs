@@ -153,6 +153,11 @@ impl Proxy {
         self.running.clock().advance(time);
     }
 
+    /// The time of day by its clock, in seconds since 1970.
+    pub(crate) fn unix_seconds(&self) -> u64 {
+        self.running.clock().unix_seconds()
+    }
+
     /// Writes other rules to its file; `version: 1` is put before them.
     pub(crate) fn rewrite_rules(&self, yaml: &str) {
         self.running.rewrite_rules(&format!("version: 1\n{yaml}"));

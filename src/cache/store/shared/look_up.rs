@@ -235,7 +235,10 @@ impl SharedStore {
             server: there.server,
             generations: there.generations.into_vec(),
             stored_at: unix.saturating_sub(u64::try_from(entry.lifetime.age(now).as_millis()).unwrap_or(0)),
-            expires_at: at(entry.lifetime.left(now)),
+            expires_at: at(entry.lifetime.left(now)).saturating_sub(
+                // some are past their time when they come
+                u64::try_from(entry.lifetime.past(now).as_millis()).unwrap_or(u64::MAX),
+            ),
             ends_at: at(useful),
             status: entry.status.as_u16(),
             headers: entry.headers.to_vec(),
