@@ -81,6 +81,11 @@ impl Tag {
         Self(["key:", key.as_str()].concat().into())
     }
 
+    /// Every entry that is kept of this address, whoever asked for it.
+    pub fn target(target: &str) -> Self {
+        Self(["target:", &*escape(target)].concat().into())
+    }
+
     /// Every entry whose key falls under a rule's pattern, with these values
     /// captured for its placeholders; `None` stands for any value.
     pub(super) fn pattern(pattern: &str, captured: &[Option<&str>]) -> Self {

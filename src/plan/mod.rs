@@ -4,6 +4,7 @@
 //! that the proxy executes, so the two cannot disagree.
 
 mod budget;
+mod by_answers;
 mod change;
 mod guard;
 mod memo;
@@ -20,25 +21,21 @@ pub use change::{Deed, TableChange};
 pub use guard::{LockWanted, NoLockName, NoOperation, Operation};
 pub use pass::{BadPath, Pass};
 pub use reach::{Evidence, Reach};
-pub use read::ReadPlan;
+pub use read::{ReadPlan, asked_as};
 pub use write::{Derived, WriteAction, WritePlan};
 
 use std::sync::Arc;
 
-use http::header::{CONTENT_LENGTH, RANGE, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method};
 
 use crate::identity::Verifier;
 use crate::postgrest::{Oddity, Path, Query, Resource};
-use crate::rules::{Caching, Lasting, RuleSet, WriteMatch};
+use crate::rules::{RuleSet, WriteMatch};
 
 use memo::{Manner, Memo};
 use write::Writer;
-
-/// A request for a piece has a few headers; one with more goes upstream rather than being copied.
-const WHOLE_HEADERS_MAX: usize = 64;
 
 /// What should happen to one request.
 #[derive(Debug)]
@@ -122,23 +119,6 @@ impl Planner {
         }
     }
 
-    /// The plan for the whole answer of which a HEAD or a piece is asked for. `None` unless the rule leaves it
-    /// to its answers how long they are kept, outside PostgREST: that reads ranges of rows and none of bytes.
-    pub fn plan_of_whole(&self, head: &Parts, now_unix: u64) -> Option<Arc<ReadPlan>> {
-        let are_any = self.rules.read_rules().iter().any(|rule| says_itself(&rule.caching));
-        let is_small = head.headers.len() <= WHOLE_HEADERS_MAX && !head.headers.contains_key(CONTENT_LENGTH);
-        if !are_any || !is_small || head.headers.contains_key(TRANSFER_ENCODING) {
-            return None;
-        }
-        let (mut whole, ()) = http::Request::new(()).into_parts();
-        whole.uri = head.uri.clone();
-        whole.headers = head.headers.clone();
-        whole.headers.remove(RANGE);
-        let Plan::Read(plan) = self.decide(&whole, Framing::default(), None, now_unix) else { return None };
-        let is_outside = is_outside_rest(&Resource::of(&Path::parse(head.uri.path())));
-        (says_itself(&plan.rule.caching) && is_outside).then_some(plan)
-    }
-
     fn decide(&self, head: &Parts, framing: Framing, manner: Option<Manner>, now_unix: u64) -> Plan {
         let path = Path::parse(head.uri.path());
         let resource = Resource::of(&path);
@@ -175,15 +155,6 @@ impl Planner {
             Writer { claim: &claim, caller: &caller },
         )))
     }
-}
-
-/// Whether PostgREST has nothing to do with it.
-fn is_outside_rest(resource: &Resource) -> bool {
-    matches!(resource, Resource::Storage | Resource::Functions)
-}
-
-fn says_itself(caching: &Caching) -> bool {
-    matches!(caching, Caching::Keep { ttl: Lasting::AsItSays { .. } })
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::header::{AUTHORIZATION, RANGE};
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, Uri};
 
 use crate::httpcache::is_of_bytes;
 use crate::identity::APIKEY;
@@ -13,10 +13,11 @@ use crate::key::{Fingerprint, Key, Labels, Placeholder, Question, Scope, Tag};
 use crate::postgrest::{Path, Query, Resource};
 use crate::rules::{Caching, Lasting, LimitRule, QueryView, ReadMatch, ReadRule, RuleSet};
 
+use super::by_answers::is_outside_rest;
 use super::memo::Manner;
 use super::sharing::EVERYBODY;
 use super::terms::{Told, terms};
-use super::{Framing, Pass, Planner, Request, is_outside_rest, tables};
+use super::{Framing, Pass, Planner, Request, tables};
 
 /// A read that a rule wants kept.
 #[derive(Debug)]
@@ -143,6 +144,9 @@ impl ReadPlan {
             tags.push(Tag::any_table());
         }
         tags.extend(named.tags(schema, &query));
+        if self.ttl.given().is_none() {
+            tags.push(Tag::target(&self.question.target));
+        }
         Dependence { tags, unresolved: named.unresolved }
     }
 }
@@ -238,6 +242,14 @@ fn refuse_doubt(request: &Request<'_>, framing: Framing) -> Result<(), Pass> {
         Err(Pass::MovingTime)
     } else {
         Ok(())
+    }
+}
+
+/// As which target an answer to a GET of this address would be kept.
+pub fn asked_as(uri: &Uri) -> String {
+    match uri.query() {
+        Some(query) => [uri.path(), "?", &*Query::parse(Some(query)).canonical()].concat(),
+        None => uri.path().to_owned(),
     }
 }
 

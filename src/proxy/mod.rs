@@ -6,6 +6,7 @@
 //! through `invalidation`.
 
 mod accept_encoding;
+mod addressed;
 mod answering;
 mod arrival;
 mod audit;

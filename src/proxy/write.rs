@@ -19,6 +19,7 @@ use crate::postgrest::{Payload, is_refusal};
 use crate::sabotage::{self, Bug, Death};
 use crate::upstream::{Bounded, Failure, IncomingBody, Outgoing, clean_response};
 
+use super::addressed::Addressed;
 use super::body::Body;
 use super::glimpse::{Copy, Seen};
 use super::outcome::Outcome;
@@ -54,7 +55,9 @@ impl Proxy {
 
     pub(super) async fn carry_out(self: &Arc<Self>, plan: WritePlan, request: WriteRequest) -> Done {
         let method = request.method.clone();
-        let announced = plan.reach(&Evidence::default()).tags;
+        let addressed = self.addressed(&request.target, &request.headers);
+        let mut announced = plan.reach(&Evidence::default()).tags;
+        announced.extend(addressed.as_ref().and_then(Addressed::itself));
         sabotage::die_at(Death::Announcing);
         let announcement = self.invalidator.announce(announced, plan.consistency).await;
         let announcement = announcement.map_err(|Closed| Rejection::Unannounced)?;
@@ -76,10 +79,14 @@ impl Proxy {
         }
         let rows = looked_at.filter(|(head, _)| head.status.is_success());
         let written = copy.and_then(|copy| copy.take());
-        let reach = plan.reach(&Evidence {
+        let mut reach = plan.reach(&Evidence {
             body: written.as_ref().map(|bytes| Payload::parse(text(media.as_ref()), bytes, plan.columns())),
             rows: rows.map(|(head, bytes)| Payload::parse(text(head.headers.get(CONTENT_TYPE)), bytes, None)),
         });
+        if let Some(addressed) = addressed {
+            reach.tags.extend(addressed.itself());
+            reach.tags.extend(answered.iter().flat_map(|(head, _)| addressed.named(head)));
+        }
         let tags = reach.tags.len();
         if plan.rules.iter().any(|rule| rule.debug) {
             info!(tags, any = ?reach.any, "INVALIDATE");

@@ -360,3 +360,42 @@ async fn no_bytes_are_cut_from_rows() {
     origin.saw("GET /rest/v1/todos").times(1);
     origin.saw("HEAD /rest/v1/todos").times(2);
 }
+
+#[tokio::test]
+async fn a_write_takes_away_what_is_kept_of_its_address_and_of_those_that_it_names() {
+    let rules = "reads: [{ name: rates, match: \"/functions/v1/**\", namespace: functions, scope: token, ttl: origin }]";
+    let (rates, other) = ("/functions/v1/rates?of=XOF", "/functions/v1/other");
+    let (origin, proxy) = started(rules).await;
+    let post = "POST /functions/v1/rates";
+    let reads = async |target: &str, expected: &'static str| {
+        let answer = proxy.client().get(target).await.expect_status(200);
+        answer.expect_header("cache-status", contains(expected));
+    };
+    let fresh = || file(&proxy, "655", "max-age=60");
+    let upstream = format!("http://{}{other}", origin.address);
+    let ours = format!("http://{}{other}", proxy.address());
+    for (reply, goes) in [
+        (status(200), false),
+        (status(201).header("location", other), true),
+        (status(201).header("content-location", "other"), true),
+        (status(201).header("location", &upstream), true),
+        (status(201).header("location", &ours), true),
+        // of another server, or of a write that was none
+        (status(201).header("location", "http://elsewhere.test/functions/v1/other"), false),
+        (status(409).header("location", other), false),
+    ] {
+        origin.now("GET /functions/v1/rates", fresh());
+        origin.now("GET /functions/v1/other", fresh());
+        let is_error = format!("{reply:?}").contains("status: 409");
+        origin.now(post, reply.clone());
+        for target in [rates, other] {
+            proxy.client().get(target).await.expect_status(200);
+            reads(target, "hit").await;
+        }
+        proxy.client().post(rates, json!({})).await;
+        if !is_error {
+            reads(rates, STORED).await;
+        }
+        reads(other, if goes { STORED } else { "hit" }).await;
+    }
+}
