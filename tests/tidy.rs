@@ -30,7 +30,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("key", &["sabotage"]),
     ("httpcache", &[]),
     // C: decision
-    ("rules", &["units", "consistency", "postgrest", "identity", "key"]),
+    ("rules", &["chance", "units", "consistency", "postgrest", "identity", "key"]),
     ("plan", &["sabotage", "consistency", "postgrest", "identity", "key", "httpcache", "rules"]),
     ("explain", &["units", "postgrest", "identity", "key", "rules", "plan"]),
     ("doctor", &["redis"]),
@@ -91,6 +91,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "server",
         &[
             "redis",
+            "chance",
             "clock",
             "log",
             "lately",

@@ -76,11 +76,10 @@ impl ReadPlan {
         self.expires.map_or(Duration::MAX, |end| Duration::from_secs(end.saturating_sub(now_unix)))
     }
 
-    /// Whether a hit is to be compared with the upstream, by this chance out of all `u32`. What says itself
-    /// how long it may be kept may be older than what the upstream says now.
-    pub fn is_audited(&self, chance: impl FnOnce() -> u32) -> bool {
-        let share = self.rules.audited_share();
-        share > 0 && matches!(self.ttl, Lasting::For(_)) && chance() <= share
+    /// Whether chance picks this hit to be compared with the upstream. What says itself how long it may be
+    /// kept may be older than what the upstream says now.
+    pub fn is_audited(&self) -> bool {
+        matches!(self.ttl, Lasting::For(_)) && self.rules.audited_share().picks()
     }
 
     /// Whether its answer, asked for with the credentials of one caller, goes to others, too. The key that

@@ -15,7 +15,6 @@ use tokio::sync::Semaphore;
 use tracing::warn;
 
 use crate::cache::Entry;
-use crate::chance;
 use crate::key::Tag;
 use crate::plan::ReadPlan;
 
@@ -70,7 +69,7 @@ impl Auditor {
 impl Proxy {
     /// Audits a hit, if chance and the budget say so.
     pub(super) fn audit_some(self: &Arc<Self>, plan: &Arc<ReadPlan>, entry: &Arc<Entry>) {
-        if !plan.is_audited(chance::next) {
+        if !plan.is_audited() {
             return;
         }
         let Ok(place) = Arc::clone(&self.auditor.places).try_acquire_owned() else { return };

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::cache::Cache;
+use crate::chance::Share;
 use crate::clock::Clock;
 use crate::guard::Guards;
 use crate::identity::Verifier;
@@ -34,6 +35,8 @@ pub struct Limits {
     pub extra_methods: Vec<Method>,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: TrustedProxies,
+    /// How many hits write a line into the log.
+    pub logged_hits: Share,
 }
 
 /// The owner of every task that outlives its request.

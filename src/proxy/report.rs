@@ -139,6 +139,10 @@ impl Proxy {
         if rule.is_some_and(|rule| rule.debug) {
             tell_debug(seen.key(), outcome, took);
         }
+        self.tell_trace(seen, outcome, status, took);
+        if matches!(outcome, Outcome::Hit { .. }) && !self.limits.logged_hits.picks() {
+            return;
+        }
         let line = RequestLine {
             method: seen.method.as_str(),
             path: logged_path(seen.uri),
@@ -149,7 +153,6 @@ impl Proxy {
             took,
         };
         line.write();
-        self.tell_trace(seen, outcome, status, took);
     }
 
     /// Notes by name a read that was no hit, and what it cost.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::Method;
 
+use crate::chance::Share;
 use crate::consistency::Consistency;
 
 use super::compile;
@@ -63,8 +64,8 @@ pub struct RuleSet {
     pub(super) limit_matcher: Matcher,
     /// Some write rule means GET or HEAD: nearly never, so that reads need not look.
     pub(super) writes_by_reading: bool,
-    /// So many of all `u32` chances have a hit compared with the upstream.
-    pub(super) audited_share: u32,
+    /// So many hits are compared with the upstream.
+    pub(super) audited_share: Share,
     /// Some write rule says `refresh: true`.
     pub(super) refills: bool,
     pub(super) schema: Schema,
@@ -126,8 +127,8 @@ impl RuleSet {
         Some(ReadMatch { rule, captures: self.read_matcher.captures(rule.index, decoded_path) })
     }
 
-    /// How many hits are compared with the upstream, as a share of all `u32`.
-    pub fn audited_share(&self) -> u32 {
+    /// How many hits are compared with the upstream.
+    pub fn audited_share(&self) -> Share {
         self.audited_share
     }
 

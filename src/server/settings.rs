@@ -13,6 +13,7 @@ use http::Method;
 use thiserror::Error;
 
 use crate::admin::{Bodies, Token, TokenError};
+use crate::chance::Share;
 use crate::log::LogFormat;
 use crate::schema::DatabaseUrl;
 use crate::units::{AmountError, ByteSize, parse_duration};
@@ -122,6 +123,9 @@ pub struct Flags {
     /// Form of the log lines, `text` or `json`; RUST_LOG says which lines
     #[arg(long, env = "LARDER_LOG", value_name = "FORM", default_value = LOG)]
     pub log: String,
+    /// Share of hits that write a line: 0.01 for one in a hundred; everything else always does
+    #[arg(long, env = "LARDER_LOG_HITS", value_name = "SHARE", default_value = "1")]
+    pub log_hits: String,
     #[command(flatten)]
     pub callers: CallerFlags,
     #[command(flatten)]
@@ -154,6 +158,8 @@ pub struct Settings {
     pub extra_methods: Vec<Method>,
     pub max_connections: usize,
     pub log: LogFormat,
+    /// How many hits write a line.
+    pub log_hits: Share,
     /// The database whose definitions are looked at, if any.
     pub schema_db: Option<SchemaDb>,
     /// What callers are verified with, where that is said.
@@ -239,6 +245,7 @@ impl Settings {
             extra_methods: read.methods(flags.extra_methods.as_deref()),
             max_connections: read.connections(text_or(&flags.max_connections, MAX_CONNECTIONS)),
             log: read.log(text_or(&flags.log, LOG)),
+            log_hits: read.share("log-hits", text_or(&flags.log_hits, "1")),
             schema_db: read.schema_db(flags),
             callers: read.callers(&flags.callers),
             ignored_claims: flags.callers.ignored_claims.names(),
@@ -451,6 +458,13 @@ impl Reading<'_> {
                 LogFormat::Text
             }
         }
+    }
+
+    fn share(&mut self, setting: &'static str, text: &str) -> Share {
+        text.parse().ok().and_then(Share::of).unwrap_or_else(|| {
+            self.mistake(setting, format!("`{text}` is not a share from 0 to 1"));
+            Share::ALL
+        })
     }
 
     fn schema_db(&mut self, flags: &Flags) -> Option<SchemaDb> {

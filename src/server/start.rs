@@ -154,6 +154,7 @@ impl Ground {
             body_bytes_max: usize::try_from(settings.max_body.0).unwrap_or(usize::MAX),
             extra_methods: settings.extra_methods.clone(),
             trusted_proxies: settings.trusted_proxies.clone(),
+            logged_hits: settings.log_hits,
         };
         let tasks = Tasks { tracker: self.shutdown.tasks().clone(), stopping: self.shutdown.cut().clone() };
         let tracer = settings.traces.clone().map(|traces| {

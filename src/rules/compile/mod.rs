@@ -27,6 +27,8 @@ mod writes;
 
 use std::sync::Arc;
 
+use crate::chance::Share;
+
 use super::document::Document;
 use super::learned::Learned;
 use super::matcher::Matcher;
@@ -78,7 +80,7 @@ pub(super) fn empty(context: &Context) -> RuleSet {
         write_matcher: Matcher::default(),
         writes_by_reading: false,
         refills: false,
-        audited_share: 0,
+        audited_share: Share::NONE,
         schema: Schema { default_schema: context.default_schema.as_str().into(), ..Schema::default() },
         unknown_writes: UnknownWrites::default(),
         digest: digest::of(&Document::default(), None, context),
