@@ -27,6 +27,10 @@ const NO_ANSWER: [StatusCode; 4] = [
     StatusCode::GATEWAY_TIMEOUT,
 ];
 
+/// What it says when it has none for the moment: it does not take back what it said before.
+const NOT_NOW: [StatusCode; 3] =
+    [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS];
+
 /// What one request brings along.
 pub(super) struct Asking<'r> {
     pub(super) plan: &'r Arc<ReadPlan>,
@@ -93,7 +97,7 @@ impl Proxy {
         let known = known.filter(|known| self.cache.stands(known));
         match self.fill_unheard(ticket, plan, known).await {
             Ended::Filled(Filled::Kept(_)) => "kept",
-            Ended::Refused(status) if !NO_ANSWER.contains(&status) => {
+            Ended::Refused(status) if !NO_ANSWER.contains(&status) && !NOT_NOW.contains(&status) => {
                 // the upstream does not say this any more, and does not leave it at an error either
                 self.invalidator.changed(&[Tag::key(&plan.key)], plan.rule.consistency).await;
                 "gone"

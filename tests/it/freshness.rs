@@ -169,6 +169,17 @@ async fn what_the_upstream_does_not_say_any_more_goes_with_its_refresh() {
 }
 
 #[tokio::test]
+async fn an_upstream_that_has_enough_of_requests_takes_nothing_back() {
+    for code in [408, 425, 429] {
+        let (origin, proxy) = outdated(STALE).await;
+        origin.now(READ, (code, json!({"message": "later"})));
+        reads(&proxy, "old", REVALIDATED).await;
+        refreshed(&proxy, "failed").await;
+        reads(&proxy, "old", REVALIDATED).await;
+    }
+}
+
+#[tokio::test]
 async fn a_refresh_that_fails_is_tried_again_a_moment_later_and_not_with_every_request() {
     let (origin, proxy) = outdated(STALE).await;
     origin.now(READ, status(503));
