@@ -31,7 +31,7 @@
 //!    ------------ async above, pure below ------------
 //! C  decision     rules/   plan/   explain/   doctor/
 //! B  words        postgrest/  identity/  key/  httpcache/
-//! A  ground       log/  redis/  chance.rs  lately/  trace/  hit_counts.rs  gauges.rs  metrics.rs  stripe.rs  clock.rs
+//! A  ground       log/  redis/  agent.rs  chance.rs  lately/  trace/  hit_counts.rs  gauges.rs  metrics.rs  stripe.rs  clock.rs
 //!                 units.rs  sabotage.rs
 //! ```
 //!
@@ -65,6 +65,7 @@
 //! write is ever sent twice.
 
 pub mod admin;
+pub mod agent;
 pub mod cache;
 pub mod cdn;
 pub mod chance;

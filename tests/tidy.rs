@@ -15,6 +15,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("stripe", &[]),
     ("log", &["stripe"]),
     ("hit_counts", &["stripe"]),
+    ("agent", &[]),
     ("chance", &[]),
     ("lately", &["chance"]),
     ("trace", &[]),
@@ -31,7 +32,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("httpcache", &[]),
     // C: decision
     ("rules", &["chance", "units", "consistency", "postgrest", "identity", "key"]),
-    ("plan", &["sabotage", "consistency", "postgrest", "identity", "key", "httpcache", "rules"]),
+    ("plan", &["agent", "sabotage", "consistency", "postgrest", "identity", "key", "httpcache", "rules"]),
     ("explain", &["units", "postgrest", "identity", "key", "rules", "plan"]),
     ("doctor", &["redis"]),
     // D: means
@@ -39,7 +40,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("guard", &["redis", "clock", "key", "rules", "plan"]),
     ("upstream", &[]),
     ("schema", &["key", "rules", "upstream"]),
-    ("cdn", &["metrics", "key"]),
+    ("cdn", &["agent", "metrics", "key"]),
     // E: consequence
     ("invalidation", &["lately", "metrics", "consistency", "key", "cache", "cdn"]),
     // F: entrances
@@ -91,6 +92,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "server",
         &[
             "redis",
+            "agent",
             "chance",
             "clock",
             "log",

@@ -6,9 +6,9 @@ use http::{Method, Request, StatusCode, Uri};
 use http_body_util::Full;
 use serde_json::{Value, json};
 
+use crate::agent::AGENT;
 use crate::key::Label;
 
-const AGENT: HeaderValue = HeaderValue::from_static(concat!("larder/", env!("CARGO_PKG_VERSION")));
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Where the services of that name answer.

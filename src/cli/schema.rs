@@ -150,7 +150,7 @@ async fn ask(flags: &DatabaseFlags, schemas: &[String]) -> Result<Learned, Faile
         let words = format!("error: the database has no schema `{missing}` (hint: --schemas names them)\n");
         return Err((words, Exit::Usage));
     }
-    Ok(learned(&facts, &fingerprint, &now()))
+    Ok(learned(&facts, &fingerprint, &Clock::default().timestamp()))
 }
 
 /// Asks PostgREST for its own description.
@@ -178,7 +178,8 @@ async fn ask_root(flags: &PullFlags) -> Result<Learned, Failed> {
     let status = answer.status();
     let body = Limited::new(answer.into_body(), SCHEMA_FILE_BYTES_MAX).collect().await;
     let body = body.map_err(|error| (format!("error: {error}\n"), Exit::Unavailable))?.to_bytes();
-    let learned = std::str::from_utf8(&body).ok().and_then(|text| from_openapi(text, schema, &now()));
+    let now = Clock::default().timestamp();
+    let learned = std::str::from_utf8(&body).ok().and_then(|text| from_openapi(text, schema, &now));
     learned.ok_or_else(|| {
         let words = format!(
             "error: the upstream answers {status} and no description of a schema (hint: hosted Supabase shows \
@@ -214,21 +215,4 @@ fn summary(file: &Path, learned: &Learned) -> String {
     );
     let hint = if unsure > 0 { "`larder check` tells what is unsure and how to confirm it\n" } else { "" };
     told + hint
-}
-
-/// The time of day, as in RFC 3339.
-fn now() -> String {
-    let seconds = Clock::default().unix_seconds();
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    // days since 1 March of the year 0, in eras of 400 years of 146,097 days
-    let shifted = days + 719_468;
-    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    let (hour, minute) = (second / 3_600, second / 60 % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{:02}Z", second % 60)
 }

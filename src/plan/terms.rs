@@ -8,6 +8,7 @@ use std::sync::Arc;
 use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, COOKIE, RANGE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::agent::AGENT;
 use crate::identity::{APIKEY, User, Verifier};
 use crate::key::{Placeholder, Terms};
 use crate::postgrest::{Accept, Preferences, is_row_range};
@@ -15,9 +16,6 @@ use crate::rules::ReadRule;
 
 use super::Pass;
 use super::sharing::{Sharing, sharing};
-
-/// The name under which fills go upstream: one for all, so that no answer depends on a browser's.
-const AGENT: HeaderValue = HeaderValue::from_static(concat!("larder/", env!("CARGO_PKG_VERSION")));
 
 const ACCEPT_PROFILE: HeaderName = HeaderName::from_static("accept-profile");
 const PREFER: HeaderName = HeaderName::from_static("prefer");

@@ -27,6 +27,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{info, warn};
 
+use crate::agent::AGENT;
 use crate::identity::{Issuers, JWKS_BYTES_MAX, JwksMistake, Keys, PublicKeys, Verifier};
 use crate::metrics::Metrics;
 use crate::upstream::Origin;
@@ -35,8 +36,6 @@ use super::shutdown::Shutdown;
 
 /// Where Supabase publishes its keys.
 const UPSTREAM_PATH: &str = "/auth/v1/.well-known/jwks.json";
-
-const AGENT: HeaderValue = HeaderValue::from_static(concat!("larder/", env!("CARGO_PKG_VERSION")));
 
 /// Largest head of an answer, in bytes; that of a key set is under 2 KB.
 const ANSWER_HEAD_BYTES_MAX: usize = 64 * 1024;

@@ -1,13 +1,13 @@
 //! Can an operator see what is remembered, and never what stands in it?
 
 use std::collections::BTreeSet;
-use std::process::{Command, Output};
 
 use http::Method;
 use serde_json::{Value, json};
 
 use crate::redis::Redis;
 use crate::support::client::Client;
+use crate::support::command::larder;
 use crate::support::origin::Origin;
 use crate::support::{Proxy, origin, proxy, soon};
 
@@ -178,15 +178,6 @@ async fn a_shared_store_is_listed_whoever_filled_it() {
     redis.kill();
     assert!(page(&one, "/api/cache/entries", 503).await["hint"].as_str().unwrap().contains("in=memory"));
     page(&one, "/api/cache/entries?in=memory", 200).await;
-}
-
-/// Runs the program beside the proxy, which this thread serves.
-async fn larder(arguments: &'static [&'static str], admin: String) -> Output {
-    let run = move || {
-        let program = env!("CARGO_BIN_EXE_larder");
-        Command::new(program).args(arguments).args(["--admin", &admin]).env_clear().output().unwrap()
-    };
-    tokio::task::spawn_blocking(run).await.unwrap()
 }
 
 #[tokio::test]

@@ -1,7 +1,5 @@
 //! Is an operator told how it is with the store and with those who share it, and can they make entries disappear?
 
-use std::process::{Command, Output};
-
 use http::Method;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
@@ -9,6 +7,7 @@ use tokio::net::TcpStream;
 
 use crate::redis::Redis;
 use crate::support::client::{Answer, Client};
+use crate::support::command::larder;
 use crate::support::origin::Origin;
 use crate::support::{Proxy, contains, origin, proxy, soon};
 
@@ -206,15 +205,6 @@ async fn an_operator_who_hangs_up_has_cleared_nevertheless() {
     until(&one, "/readyz", 200, |ready| ready["fleet"]["owed"] == 1).await;
     redis.start_again();
     until(&one, "/readyz", 200, |ready| ready["fleet"]["owed"] == 0).await;
-}
-
-/// Runs the program beside the proxy, which this thread serves.
-async fn larder(arguments: &'static [&'static str], admin: String) -> Output {
-    let run = move || {
-        let program = env!("CARGO_BIN_EXE_larder");
-        Command::new(program).args(arguments).args(["--admin", &admin]).env_clear().output().unwrap()
-    };
-    tokio::task::spawn_blocking(run).await.unwrap()
 }
 
 #[tokio::test]

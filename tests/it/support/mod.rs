@@ -2,6 +2,7 @@
 
 pub(crate) mod case;
 pub(crate) mod client;
+pub(crate) mod command;
 pub(crate) mod multiplexed;
 pub(crate) mod origin;
 mod product;
