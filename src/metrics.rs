@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use prometheus::core::Metric;
 use prometheus::{
-    CounterVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Registry,
-    TextEncoder,
+    Counter, CounterVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    Registry, TextEncoder,
 };
 
 pub use crate::gauges::{CdnMetrics, StoreGauges};
@@ -386,9 +386,9 @@ impl Metrics {
         self.labelled.audit_stale.with_label_values(&[rule]).inc();
     }
 
-    /// Counts the time that a read of this rule waited because it was no hit.
-    pub fn waited(&self, rule: &str, took: Duration) {
-        self.labelled.waited.with_label_values(&[rule]).inc_by(took.as_secs_f64());
+    /// The time that reads of this rule waited because they were no hits, in seconds.
+    pub fn waited(&self, rule: &str) -> Counter {
+        self.labelled.waited.with_label_values(&[rule])
     }
 
     /// How long reads of each rule waited in all, in seconds.

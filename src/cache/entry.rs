@@ -1,7 +1,7 @@
 //! A stored answer.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -94,8 +94,8 @@ pub struct Entry {
     pub headers: Arc<[(HeaderName, HeaderValue)]>,
     /// The whole body.
     pub body: Bytes,
-    /// What tells it from others, for whoever keeps a copy.
-    pub validator: Validator,
+    /// See [`Entry::validator`]. Known from the start where it was read with the rest.
+    pub(super) validator: OnceLock<Validator>,
     /// Other forms of the body.
     pub forms: Forms,
     /// How often it was served.
@@ -107,6 +107,12 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// What tells it from others, for whoever keeps a copy. Made when somebody first asks, because many
+    /// answers are sent once and never asked for again.
+    pub fn validator(&self) -> &Validator {
+        self.validator.get_or_init(|| Validator::of(self.status, &self.headers, &self.body))
+    }
+
     /// What it occupies in memory, headers and key included.
     pub fn bytes(&self) -> usize {
         let headers: usize = self

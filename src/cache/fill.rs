@@ -1,6 +1,6 @@
 //! Copying an upstream body to everybody who waits for it, while keeping it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -18,7 +18,6 @@ use super::entry::{Entry, Hits, Lifetime};
 use super::flight::{Answer, Flights, SharedHead, Ticket, Whole};
 use super::form::{Forms, Press};
 use super::store::{Store, Writing};
-use super::validator::{Making, Validator};
 
 /// How long "this cannot be kept" is remembered: long enough that a burst of
 /// such requests never queues, short enough that a repaired answer is kept soon.
@@ -130,7 +129,7 @@ impl Fill {
     {
         let began = self.ticket.means.clock.now();
         match self.receive(body, wish.body_bytes_max).await {
-            Received::Whole(validator) => self.keep(began, validator, wish).await,
+            Received::Whole => self.keep(began, wish).await,
             Received::Broken => {
                 self.head.body.finish(Err(Interrupted));
                 Filled::Broken
@@ -144,16 +143,14 @@ impl Fill {
         B: Body<Data = Bytes> + Unpin,
     {
         let mut total = 0;
-        let mut validator = Making::new(self.head.status, &self.head.headers);
         let give_up = tokio::time::Instant::now() + WHOLE_WAIT;
         loop {
             match next_piece(&mut body).await {
                 Piece::Data(chunk) => {
                     total += chunk.len();
-                    validator.add(&chunk);
                     self.head.body.push(chunk);
                 }
-                Piece::End => return Received::Whole(validator.done()),
+                Piece::End => return Received::Whole,
                 Piece::Broken => return Received::Broken,
             }
             if total > body_bytes_max {
@@ -167,7 +164,7 @@ impl Fill {
 
     /// Stores first and ends the body after, so that a client who has the whole
     /// answer and asks again is answered from memory.
-    async fn keep(self, began: Instant, validator: Validator, wish: Wish) -> Filled {
+    async fn keep(self, began: Instant, wish: Wish) -> Filled {
         let whole = self.head.body.whole();
         if (wish.is_error)(self.head.status, &whole) {
             self.ticket.means.remember_refusal(self.ticket.fingerprint);
@@ -178,7 +175,7 @@ impl Fill {
         let means = &self.ticket.means;
         let forms = Forms::of(&self.head.headers, &whole);
         let has_forms = forms.can_be_coded();
-        let shared = Whole { body: whole.clone(), validator: validator.clone(), has_forms };
+        let shared = Whole { body: whole.clone(), validator: OnceLock::new(), has_forms };
         let entry = Entry {
             key: self.ticket.key.clone(),
             status: self.head.status,
@@ -186,7 +183,7 @@ impl Fill {
             hits: Hits::default(),
             forms,
             body: whole,
-            validator,
+            validator: OnceLock::new(),
             // the answer is as old as its beginning, however long its body took
             lifetime: wish.lifetime(began),
             stamp: self.ticket.flight.stamp().to_keep(),
@@ -239,7 +236,7 @@ impl Drop for Fill {
 }
 
 enum Received<B> {
-    Whole(Validator),
+    Whole,
     Broken,
     Outgrown(Refusal, B),
 }

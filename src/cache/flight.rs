@@ -53,12 +53,12 @@ pub struct SharedHead {
 }
 
 /// All of an answer that was fetched.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Whole {
     /// Its body in one piece.
     pub body: Bytes,
-    /// What tells it from others, for whoever keeps a copy.
-    pub validator: Validator,
+    /// Made when somebody aboard first asks.
+    pub(super) validator: OnceLock<Validator>,
     /// Whether it may be sent in other forms once it is kept.
     pub has_forms: bool,
 }
@@ -88,6 +88,12 @@ impl Answer {
     /// All of it, if it has come and is kept.
     pub fn whole(&self) -> Option<&Whole> {
         self.head.whole.get()
+    }
+
+    /// What tells it from others, for whoever keeps a copy, if all of it has come and is kept.
+    pub fn validator(&self) -> Option<&Validator> {
+        let whole = self.whole()?;
+        Some(whole.validator.get_or_init(|| Validator::of(self.status, &self.headers, &whole.body)))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc;
+use std::sync::{OnceLock, mpsc};
 
 use http::StatusCode;
 
@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::consistency::Consistency;
 use crate::key::{Question, Terms};
 
-use super::super::{Change, Forms, Hits, Lifetime, MemoryStore, Store, Validator, Writing};
+use super::super::{Change, Forms, Hits, Lifetime, MemoryStore, Store, Writing};
 use super::*;
 
 const LIFE: Duration = Duration::from_secs(600);
@@ -41,7 +41,7 @@ impl Shelf {
             status: StatusCode::OK,
             headers: Arc::new([]),
             body: Bytes::from_static(b"[]"),
-            validator: Validator::of(StatusCode::OK, &[], b"[]"),
+            validator: OnceLock::new(),
             hits: Hits::default(),
             forms: Forms::of(&[], &Bytes::from_static(b"[]")),
             lifetime: Lifetime { stored: now, expires: now + LIFE, ends: now + LIFE },

@@ -13,23 +13,42 @@ use super::form::Coding;
 const DOMAIN: &[u8] = b"larder validator 1";
 
 /// Bytes of the hash that are told: nobody finds two answers that share so many.
-const TOLD_BYTES: usize = 16;
+pub(super) const TOLD_BYTES: usize = 16;
 
 /// Characters of a validator between its quotes.
 const TEXT_BYTES: usize = 22;
 
 /// A strong validator: two answers have the same one only if status, headers that are data, and body
-/// are the same. It is made of nothing else, so every proxy of a fleet makes the same one, and it is
-/// made anew when a record is read rather than believed.
+/// are the same. It is made of nothing else, so every proxy of a fleet makes the same one. In a store that
+/// others share it stands beside the body, under the same checksum.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Validator(HeaderValue);
 
 impl Validator {
     /// The validator of a whole answer.
     pub(super) fn of(status: StatusCode, headers: &[(HeaderName, HeaderValue)], body: &[u8]) -> Self {
-        let mut making = Making::new(status, headers);
-        making.add(body);
-        making.done()
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&head_of(status, headers));
+        hasher.update(body);
+        let mut told = [0; TOLD_BYTES];
+        hasher.finalize_xof().fill(&mut told);
+        Self::told_as(told)
+    }
+
+    /// The one that was told as these bytes.
+    pub(super) fn told_as(told: [u8; TOLD_BYTES]) -> Self {
+        let mut quoted = [b'"'; TEXT_BYTES + 2];
+        // always fits: so many bytes have so many characters, letters, digits, `-` and `_`
+        let _written = BASE64_URL_SAFE_NO_PAD.encode_slice(told, &mut quoted[1..=TEXT_BYTES]);
+        Self(HeaderValue::from_bytes(&quoted).unwrap_or(HeaderValue::from_static("\"\"")))
+    }
+
+    /// As bytes, for a record.
+    pub(super) fn told(&self) -> [u8; TOLD_BYTES] {
+        let mut told = [0; TOLD_BYTES];
+        let text = self.0.as_bytes().get(1..=TEXT_BYTES).unwrap_or_default();
+        let _read = BASE64_URL_SAFE_NO_PAD.decode_slice(text, &mut told);
+        told
     }
 
     /// As `ETag` says it of the answer as it came, in quotes.
@@ -74,38 +93,20 @@ impl fmt::Debug for Validator {
     }
 }
 
-/// A validator in the making: a large body is read while it comes, not once more when it is whole.
-pub(super) struct Making(blake3::Hasher);
-
-impl Making {
-    pub(super) fn new(status: StatusCode, headers: &[(HeaderName, HeaderValue)]) -> Self {
-        let mut head = Vec::with_capacity(256);
-        head.extend_from_slice(DOMAIN);
-        head.extend_from_slice(&status.as_u16().to_le_bytes());
-        let headers = || headers.iter().filter(|(name, _)| tells_apart(name));
-        head.extend_from_slice(&headers().count().to_le_bytes());
-        for (name, value) in headers() {
-            for part in [name.as_str().as_bytes(), value.as_bytes()] {
-                head.extend_from_slice(&part.len().to_le_bytes());
-                head.extend_from_slice(part);
-            }
+/// What of an answer's head a validator is made of.
+fn head_of(status: StatusCode, headers: &[(HeaderName, HeaderValue)]) -> Vec<u8> {
+    let mut head = Vec::with_capacity(256);
+    head.extend_from_slice(DOMAIN);
+    head.extend_from_slice(&status.as_u16().to_le_bytes());
+    let headers = || headers.iter().filter(|(name, _)| tells_apart(name));
+    head.extend_from_slice(&headers().count().to_le_bytes());
+    for (name, value) in headers() {
+        for part in [name.as_str().as_bytes(), value.as_bytes()] {
+            head.extend_from_slice(&part.len().to_le_bytes());
+            head.extend_from_slice(part);
         }
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&head);
-        Self(hasher)
     }
-
-    pub(super) fn add(&mut self, piece: &[u8]) {
-        self.0.update(piece);
-    }
-
-    pub(super) fn done(&self) -> Validator {
-        let hash = self.0.finalize();
-        let told = BASE64_URL_SAFE_NO_PAD.encode(&hash.as_bytes()[..TOLD_BYTES]);
-        // letters, digits, `-` and `_`: always a header's value
-        let header = HeaderValue::try_from(["\"", &told, "\""].concat());
-        Validator(header.unwrap_or(HeaderValue::from_static("\"\"")))
-    }
+    head
 }
 
 #[cfg(test)]
@@ -139,10 +140,11 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_comes_in_pieces_has_the_same_one() {
-        let mut making = Making::new(StatusCode::OK, &[]);
-        ["[", "", "1,2", "]"].iter().for_each(|piece| making.add(piece.as_bytes()));
-        assert_eq!(making.done(), Validator::of(StatusCode::OK, &[], b"[1,2]"));
+    fn it_is_told_in_few_bytes_and_is_the_same_again() {
+        let validator = Validator::of(StatusCode::OK, &[], b"[1]");
+        assert_eq!(Validator::told_as(validator.told()), validator);
+        assert_eq!(validator.header().len(), TEXT_BYTES + 2);
+        assert_ne!(Validator::told_as([0; TOLD_BYTES]), validator);
     }
 
     #[test]

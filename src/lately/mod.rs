@@ -12,9 +12,11 @@ pub use top::Met;
 
 use std::cell::Cell;
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::hash::BuildHasher;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use foldhash::fast::RandomState;
 use quick_cache::sync::Cache as Memory;
 
 use crate::chance;
@@ -136,9 +138,11 @@ impl Lately {
             Some(Kept::Until(_)) => "taken away",
             Some(Kept::Not(reason)) => reason,
             Some(Kept::Key) | None if self.kept.get(&name).is_some() => "another caller or form",
-            Some(Kept::Key) | None => "new",
+            Some(Kept::Key) | None => {
+                self.kept.insert(name, Kept::Key);
+                "new"
+            }
         };
-        self.kept.insert(name, Kept::Key);
         self.kept.insert(miss.question, Kept::Until(miss.at + miss.lifetime));
         reason
     }
@@ -180,10 +184,8 @@ fn is_sampled() -> bool {
 }
 
 fn digest(key: &str) -> u64 {
-    use std::hash::{BuildHasher, RandomState};
-    use std::sync::LazyLock;
-    static STATE: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-    STATE.hash_one(key)
+    static SEEDED: LazyLock<RandomState> = LazyLock::new(RandomState::default);
+    SEEDED.hash_one(key)
 }
 
 #[cfg(test)]

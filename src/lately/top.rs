@@ -6,6 +6,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 /// Names counted: many times as many as are shown.
 const NAMES_MAX: usize = 512;
 
@@ -35,7 +37,7 @@ impl Met {
 /// The most frequent names of all that were met.
 #[derive(Debug, Default)]
 pub(super) struct Top {
-    names: HashMap<Box<str>, Met>,
+    names: HashMap<Box<str>, Met, RandomState>,
 }
 
 impl Top {

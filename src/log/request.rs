@@ -1,7 +1,7 @@
 //! The line that every request writes.
 
 use std::cell::RefCell;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tracing::Level;
 
@@ -24,6 +24,8 @@ pub struct RequestLine<'r> {
     pub outcome: &'static str,
     /// Why, where that word does not say.
     pub reason: &'static str,
+    /// When, in microseconds since 1970.
+    pub at_micros: u64,
     /// Until the head of the answer.
     pub took: Duration,
 }
@@ -43,12 +45,11 @@ thread_local! {
 
 impl RequestLine<'_> {
     /// Writes it, if anybody wants to read it. `RUST_LOG=larder::request=off` says that nobody does.
-    #[allow(clippy::disallowed_methods, reason = "a log tells the machine's time, as `tracing` does")]
     pub fn write(&self) {
         let Some(log) = LOG.get() else { return };
         if tracing::enabled!(target: "larder::request", Level::INFO) {
             DRAFT.with_borrow_mut(|draft| {
-                draft.put(self, log.format, SystemTime::now());
+                draft.put(self, log.format);
                 log.output.push(&draft.line);
             });
         }
@@ -57,13 +58,13 @@ impl RequestLine<'_> {
 
 impl Draft {
     /// The same forms that `tracing` gives all other lines.
-    fn put(&mut self, told: &RequestLine<'_>, format: LogFormat, now: SystemTime) {
-        let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.tell_second(since.as_secs());
+    fn put(&mut self, told: &RequestLine<'_>, format: LogFormat) {
+        let micros = (told.at_micros % 1_000_000) as u32;
+        self.tell_second(told.at_micros / 1_000_000);
         self.line.clear();
         match format {
-            LogFormat::Text => self.put_text(told, since.subsec_micros()),
-            LogFormat::Json => self.put_json(told, since.subsec_micros()),
+            LogFormat::Text => self.put_text(told, micros),
+            LogFormat::Json => self.put_json(told, micros),
         }
     }
 
@@ -114,8 +115,9 @@ impl Draft {
 
     /// As JSON writes a text: what a client chose can neither end it nor begin another line.
     fn quoted(&mut self, text: &str) {
-        let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\' && byte != 0x7f;
-        if text.bytes().all(is_plain) {
+        let is_odd = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\' || byte == 0x7f;
+        // looked at to the end whatever comes, many bytes at a time
+        if !text.bytes().fold(false, |any, byte| any | is_odd(byte)) {
             self.raw("\"").raw(text).raw("\"");
         } else {
             // a vector takes everything, and a text is always JSON
@@ -170,12 +172,13 @@ mod tests {
         rule: "properties",
         outcome: "hit",
         reason: "",
+        at_micros: 0,
         took: Duration::from_micros(12_034),
     };
 
     fn line(format: LogFormat) -> String {
         let mut draft = Draft::default();
-        draft.put(&TOLD, format, UNIX_EPOCH);
+        draft.put(&TOLD, format);
         String::from_utf8(draft.line).unwrap()
     }
 

@@ -59,6 +59,8 @@ pub(super) struct Memo {
     seen: Box<[AtomicU64]>,
     /// The headers that planning looks at; after the usual ones those that any rule declares.
     read: Vec<HeaderName>,
+    /// How long their names are, a bit for each length: most headers of a request are none of them.
+    lengths: u64,
     hasher: RandomState,
     last: AtomicU64,
 }
@@ -100,6 +102,7 @@ impl Memo {
             terms: bounded(TERMS_BYTES_MAX),
             plans: bounded(PLANS_BYTES_MAX),
             seen: (0..TRACES).map(|_| AtomicU64::new(0)).collect(),
+            lengths: read.iter().fold(0, |lengths, name| lengths | length(name)),
             read,
             hasher: RandomState::default(),
             last: AtomicU64::new(0),
@@ -149,6 +152,9 @@ impl Memo {
         let mut words = Words { hash: 0, era, lines: [(0, &[]); LINES_MAX], count: 0 };
         let mut bytes = 0;
         for (name, value) in &head.headers {
+            if self.lengths & length(name) == 0 {
+                continue;
+            }
             let Some(place) = self.read.iter().position(|read| read == name) else { continue };
             let line = value.as_bytes();
             *words.lines.get_mut(words.count)? = (place, line);
@@ -180,6 +186,11 @@ impl Memo {
             self.plans.insert(Read { manner, target: target.into() }, Arc::clone(plan));
         }
     }
+}
+
+/// The bit of a name's length; long ones share one.
+fn length(name: &HeaderName) -> u64 {
+    1 << name.as_str().len().min(63)
 }
 
 fn bounded<K: Hash + Eq, V: Clone>(bytes_max: u64) -> Cache<K, V, ByLength>

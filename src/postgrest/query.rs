@@ -97,7 +97,7 @@ impl<'a> Query<'a> {
         }
         let name = self.decoded(&self.raw[piece.start..piece.equals.unwrap_or(end)], piece.is_encoded);
         let value = piece.equals.map(|equals| self.decoded(&self.raw[equals + 1..end], piece.is_encoded));
-        let (role, is_nested) = (Role::of(&name), name.contains('.'));
+        let (role, is_nested) = (Role::of(&name), name.as_bytes().contains(&b'.'));
         self.pairs.push(Pair { raw: text, name, value, role, is_nested });
     }
 

@@ -15,6 +15,8 @@ use super::report::{Seen, logged_path};
 #[derive(Debug)]
 pub(super) struct Arrived {
     pub(super) at: Instant,
+    /// The same as the time of day, in microseconds since 1970.
+    pub(super) unix_micros: u64,
     /// Its place in a trace, if it is traced.
     pub(super) trace: Option<Box<Context>>,
 }
@@ -27,14 +29,14 @@ impl Proxy {
         if let Some(context) = &trace {
             headers.insert(TRACEPARENT, context.traceparent());
         }
-        Arrived { at: self.clock.now(), trace }
+        Arrived { at: self.clock.now(), unix_micros: self.clock.unix_micros(), trace }
     }
 
     /// Tells whoever follows a request what became of it: what its log line tells, and no more.
     pub(super) fn tell_trace(&self, seen: &Seen<'_>, outcome: &Outcome, status: StatusCode, took: Duration) {
         let (Some(tracer), Some(context)) = (&self.tracer, &seen.arrived.trace) else { return };
         let rule = seen.plan.map_or(NO_RULE, |plan| &plan.rule.name);
-        let to = self.clock.unix_micros() * 1_000;
+        let from = seen.arrived.unix_micros.saturating_mul(1_000);
         let took = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         let about = if rule == NO_RULE { outcome.as_str() } else { rule };
         let mut words = vec![
@@ -49,7 +51,7 @@ impl Proxy {
         tracer.end(Span {
             context: **context,
             name: format!("{} {about}", seen.method),
-            from_to: (to.saturating_sub(took), to),
+            from_to: (from, from.saturating_add(took)),
             words,
             status: status.as_u16(),
         });

@@ -19,12 +19,12 @@ impl Proxy {
         head: &mut Parts,
         body: &Incoming,
         peer: Peer,
+        now_unix: u64,
     ) -> Result<Plan, Fault> {
         let vetted = vet(head, &self.limits.extra_methods, peer.is_tls)?;
         // an HTTP/2 body may come unannounced
         let has_body = vetted.has_body || !body.is_end_stream();
         let framing = Framing { has_body, wants_upgrade: vetted.wants_upgrade };
-        let now_unix = self.clock.unix_seconds();
         // Unless cleaning could take away what planning looks at, it can wait for the
         // plan: a read that is kept is asked upstream in words of our own.
         let is_clean = !vetted.takes_away && !rules.planner.looks_further(&head.headers);

@@ -127,7 +127,7 @@ impl Proxy {
         let rules = self.rules.load();
         let (mut head, body) = request.into_parts();
         let arrived = self.arrive(&mut head.headers);
-        let planned = self.plan(&rules, &mut head, &body, peer);
+        let planned = self.plan(&rules, &mut head, &body, peer, arrived.unix_micros / 1_000_000);
         let meter = self.meter(&rules, &planned, &head, peer);
         if let Ok(Plan::Read(plan)) = &planned
             && Meter::lets_pass(meter.as_deref())
@@ -163,7 +163,8 @@ impl Proxy {
             (Err(limited), Ok(_)) => Err(limited),
             (Ok(()), Ok(plan)) => match plan {
                 Plan::Read(plan) => self.read(read.insert(plan), &head.headers, meter.as_deref_mut()).await,
-                Plan::Write(plan) => self.write(*plan, WriteRequest::new(head, body)).await,
+                // in a box of its own: it is large, and reads should not carry it about
+                Plan::Write(plan) => Box::pin(self.write(*plan, WriteRequest::new(head, body))).await,
                 Plan::Pass(pass) => self.pass(pass, head, body).await,
                 Plan::Refuse(path) => Err(Rejection::Path(path)),
             },

@@ -95,7 +95,7 @@ fn cut(mut response: Response<Body>, entry: &Entry, asked: &HeaderMap) -> (Respo
 /// What is asked for; all, where that is on a condition which does not hold. A date is none that holds: two
 /// answers may have one.
 fn wanted(entry: &Entry, asked: &HeaderMap) -> Part {
-    let holds = asked.get(IF_RANGE).is_none_or(|tag| tag == entry.validator.header());
+    let holds = asked.get(IF_RANGE).is_none_or(|tag| tag == entry.validator().header());
     let range = asked.get(RANGE).and_then(|range| range.to_str().ok()).filter(|_| holds);
     range.map_or(Part::Whole, |range| part(range, entry.body.len()))
 }

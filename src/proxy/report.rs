@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::request::Parts;
 use http::{Method, Response, StatusCode, Uri};
-use prometheus::{Histogram, IntCounter};
+use prometheus::{Counter, Histogram, IntCounter};
 use tracing::{info, warn};
 
 use crate::hit_counts::HitCounts;
@@ -36,6 +36,7 @@ pub(super) struct Counted {
     hits: Arc<HitCounts>,
     /// By the rule's place in the file.
     stored: Vec<IntCounter>,
+    waited: Vec<Counter>,
     /// By the number of the kind.
     latency: [Histogram; Kind::ALL.len()],
     /// Rules and what answers of theirs read that no schema knows. Held for a look and an insertion.
@@ -74,10 +75,12 @@ impl Counted {
         let names = || rules.read_rules().iter().map(|rule| &*rule.name);
         let hits = metrics.hit_counts(names());
         let stored = names().map(|rule| metrics.requests(rule, "miss")).collect();
+        let waited = names().map(|rule| metrics.waited(rule)).collect();
         Self {
             planner: Planner::new(rules, verifier),
             hits,
             stored,
+            waited,
             latency: Kind::ALL.map(|kind| metrics.latency(kind.as_str())),
             told: Mutex::default(),
         }
@@ -122,7 +125,7 @@ impl Proxy {
                 if let Outcome::Stale { bytes, .. } = outcome {
                     self.metrics.saved_bytes.inc_by(*bytes);
                 }
-                self.note_miss(seen, outcome, took);
+                self.note_miss(rules, seen, outcome, took);
                 observe(&rules.latency[outcome.kind() as usize], took);
                 let is_stored = matches!(outcome, Outcome::Stored { .. });
                 let stored = rule.filter(|_| is_stored).and_then(|rule| rules.stored.get(rule.index));
@@ -150,13 +153,14 @@ impl Proxy {
             rule: name,
             outcome: outcome.as_str(),
             reason: outcome.reason(),
+            at_micros: seen.arrived.unix_micros.saturating_add(u64::try_from(took.as_micros()).unwrap_or(0)),
             took,
         };
         line.write();
     }
 
     /// Notes by name a read that was no hit, and what it cost.
-    fn note_miss(&self, seen: &Seen<'_>, outcome: &Outcome, took: Duration) {
+    fn note_miss(&self, rules: &Counted, seen: &Seen<'_>, outcome: &Outcome, took: Duration) {
         let Some(plan) = seen.plan else { return };
         let reason = match outcome {
             Outcome::Stored { .. } => None,
@@ -164,7 +168,9 @@ impl Proxy {
             Outcome::Unkept { refusal } => Some(refusal.as_str()),
             _ => return,
         };
-        self.metrics.waited(&plan.rule.name, took);
+        if let Some(waited) = rules.waited.get(plan.rule.index) {
+            waited.inc_by(took.as_secs_f64());
+        }
         self.metrics.lately.missed(&Miss {
             key: plan.key.as_str(),
             question: question(plan),

@@ -18,7 +18,7 @@ use crate::upstream::{self, clean_response};
 
 use super::accept_encoding::Accepted;
 use super::body::Body;
-use super::conditional::{Held, held};
+use super::conditional::{self, Held, held};
 
 /// What a browser may read of a cached answer: what PostgREST exposes, and ours.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
@@ -63,7 +63,8 @@ struct There<'a> {
     form: Option<&'a Form>,
     /// Whether others may be sent another form.
     has_forms: bool,
-    validator: &'a Validator,
+    /// For whoever may keep a copy.
+    validator: Option<&'a Validator>,
     age: Duration,
 }
 
@@ -75,7 +76,8 @@ pub(super) fn from_entry(
     reader: Reader<'_>,
     now: Instant,
 ) -> (Response<Body>, Unsent) {
-    let Entry { status, headers, body, validator, .. } = entry;
+    let Entry { status, headers, body, .. } = entry;
+    let validator = Some(entry.validator());
     let (status, has_forms, age) = (*status, entry.forms.can_be_coded(), entry.lifetime.age(now));
     from_there(&There { status, headers, body, form, has_forms, validator, age }, reader)
 }
@@ -85,8 +87,8 @@ pub(super) fn from_shared(answer: Answer, reader: Reader<'_>) -> (Response<Body>
     let Answer { status, headers, .. } = &answer;
     if let Some(whole) = answer.whole() {
         let (status, body, has_forms, age) = (*status, &whole.body, whole.has_forms, answer.age);
-        let (form, validator) = (None, &whole.validator);
-        return from_there(&There { status, headers, body, form, has_forms, validator, age }, reader);
+        let validator = reader.keeps_copies().then(|| answer.validator()).flatten();
+        return from_there(&There { status, headers, body, form: None, has_forms, validator, age }, reader);
     }
     let has_forms = is_text(headers);
     let (status, age, mut headers) = (*status, answer.age, data_headers(headers));
@@ -100,13 +102,19 @@ fn from_there(there: &There<'_>, reader: Reader<'_>) -> (Response<Body>, Unsent)
     // conditions are about answers that there are, and a network believes of nothing that it is not there
     let is_there = there.status.is_success();
     let reader = if is_there { reader } else { reader.in_doubt() };
-    if is_there && let Some(held) = held(reader.request, there.validator, |form| reader.accepted.takes(form))
+    let takes = |form| reader.accepted.takes(form);
+    if is_there
+        && let Some(validator) = there.validator
+        && let Some(held) = held(reader.request, validator, takes)
     {
         let unsent = Unsent::NotModified(there.body.len() as u64);
-        return (not_modified(there, held, reader), unsent);
+        return (not_modified(there, validator, held, reader), unsent);
     }
     let mut headers = data_headers(there.headers);
-    headers.insert(ETAG, there.etag());
+    match there.validator {
+        Some(validator) => headers.insert(ETAG, there.etag(validator)),
+        None => headers.remove(ETAG), // the upstream's own is for asking the upstream
+    };
     reader.add(&mut headers, there.age, there.has_forms);
     let (body, unsent) = match there.form {
         Some(form) => {
@@ -120,15 +128,15 @@ fn from_there(there: &There<'_>, reader: Reader<'_>) -> (Response<Body>, Unsent)
 
 /// Tells a client to use what it has: with what RFC 9110 15.4.5 asks for, and nothing else about the
 /// body, which the client knows already.
-fn not_modified(there: &There<'_>, held: Held, reader: Reader<'_>) -> Response<Body> {
+fn not_modified(there: &There<'_>, validator: &Validator, held: Held, reader: Reader<'_>) -> Response<Body> {
     let mut headers = HeaderMap::with_capacity(ADDED_HEADERS + 1);
     let said_again = [CONTENT_LOCATION, CACHE_CONTROL, CDN_CACHE_CONTROL, DATE, EXPIRES];
     for (name, value) in there.headers.iter().filter(|(name, _)| said_again.contains(name)) {
         headers.append(name.clone(), value.clone());
     }
     let etag = match held {
-        Held::Form(coding) => there.validator.header_of(coding),
-        Held::Any => there.etag(),
+        Held::Form(coding) => validator.header_of(coding),
+        Held::Any => there.etag(validator),
     };
     headers.insert(ETAG, etag);
     reader.add(&mut headers, there.age, there.has_forms);
@@ -136,9 +144,9 @@ fn not_modified(there: &There<'_>, held: Held, reader: Reader<'_>) -> Response<B
 }
 
 impl There<'_> {
-    /// The validator of what would be sent.
-    fn etag(&self) -> HeaderValue {
-        self.form.map_or_else(|| self.validator.header(), |form| &form.etag).clone()
+    /// What tells what would be sent from everything else.
+    fn etag(&self, validator: &Validator) -> HeaderValue {
+        self.form.map_or_else(|| validator.header(), |form| &form.etag).clone()
     }
 }
 
@@ -150,6 +158,14 @@ fn made(status: StatusCode, headers: HeaderMap, body: Body) -> Response<Body> {
 }
 
 impl Reader<'_> {
+    /// Whether what they get is likely to be kept, so that they want to know what it is called: by browsers, which
+    /// say where their script is from, by networks, by whoever asks for what they do not have yet, and where the
+    /// answer says itself for how long. All others hear it with a hit.
+    fn keeps_copies(self) -> bool {
+        let asks = || self.request.contains_key(ORIGIN) || conditional::may_have_one(self.request);
+        self.network.is_some() || self.speaks_for_itself || asks()
+    }
+
     /// Adds what every answer of the rule says.
     fn add(self, headers: &mut HeaderMap, age: Duration, has_forms: bool) {
         // what a network may keep is known to be what is so: its own time begins now

@@ -12,6 +12,13 @@ const VARIES: &str = "Accept, Accept-Profile, Prefer, Range";
 /// Those of them that say who asks: of no meaning where everybody is answered alike.
 const IDENTITY: &str = "Authorization, apikey";
 
+/// What most rules say of these. As constants, because processors that count the users of one text wait for
+/// one another.
+const USUAL: [&str; 2] = [
+    "Accept, Accept-Profile, Prefer, Range, Authorization, apikey",
+    "Accept, Accept-Profile, Prefer, Range, Authorization, apikey, Accept-Encoding",
+];
+
 /// What a rule says to those on the way, made once.
 #[derive(Clone, Debug)]
 pub struct Downstream {
@@ -37,7 +44,10 @@ impl Told {
         let names = vary.iter().map(HeaderName::as_str);
         let all = varies.iter().copied().chain(names).collect::<Vec<_>>().join(", ");
         // names of headers are a header's value
-        let header = |names: &str| HeaderValue::try_from(names).unwrap_or(HeaderValue::from_static("*"));
+        let header = |names: &str| match USUAL.iter().find(|usual| **usual == names) {
+            Some(usual) => HeaderValue::from_static(usual),
+            None => HeaderValue::try_from(names).unwrap_or(HeaderValue::from_static("*")),
+        };
         let coded = if is_compressed { format!("{all}, Accept-Encoding") } else { all.clone() };
         Self { cache_control, vary: header(&all), vary_coded: header(&coded) }
     }

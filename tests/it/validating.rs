@@ -27,6 +27,36 @@ fn having(client: &Client, tags: &str) -> Client {
     client.with("if-none-match", tags)
 }
 
+/// Whoever is likely to keep an answer that is just being fetched is told what it is called; nobody else has it hashed.
+#[tokio::test]
+async fn an_answer_is_called_something_once_somebody_may_keep_it() {
+    let origin = origin().route(READ, text("the same")).start().await;
+    let proxy = proxy(&origin).rules(CACHED).start().await;
+    let (program, browser) = (proxy.client(), proxy.client().with("origin", "https://app.example"));
+    let read = |client: &Client, page: u8| {
+        let (client, target) = (client.clone(), format!("{TARGET}&offset={page}"));
+        async move { client.get(&target).await.expect_status(200) }
+    };
+    let stored = contains("fwd=miss; stored");
+    let silent = read(&program, 1).await.expect_header("cache-status", stored);
+    silent.expect_header("etag", absent());
+    // told where all of it has come by then, as of most small answers
+    let mut page = 2;
+    let told = loop {
+        let told = read(&browser, page).await.expect_header("cache-status", stored);
+        if told.headers.contains_key("etag") {
+            break told;
+        }
+        page += 1;
+        assert!(page < 100, "never told");
+    };
+    let hit = read(&program, page).await.expect_header("cache-status", contains("hit"));
+    assert_eq!(etag(&told), etag(&hit));
+    let first_hit = read(&program, 1).await.expect_header("cache-status", contains("hit"));
+    assert_eq!(etag(&first_hit), etag(&hit), "equal answers");
+    origin.saw(READ).times(usize::from(page));
+}
+
 async fn not_modified(proxy: &Proxy) -> f64 {
     proxy.counted("larder_not_modified_total", &[]).await
 }

@@ -105,7 +105,7 @@ fn work(waiting: &Receiver<Order>, store: &dyn Store, clock: &Clock, counts: &Co
             entry.forms.put_off(coding);
             continue;
         }
-        if entry.forms.make(coding, &entry.body, &entry.validator) {
+        if entry.forms.make(coding, &entry.body, entry.validator()) {
             counts.made.fetch_add(1, Ordering::Relaxed);
             store.weigh_again(&fingerprint, &entry);
         }

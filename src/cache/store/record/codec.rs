@@ -3,11 +3,12 @@
 use std::cell::RefCell;
 
 use bytes::{Buf, Bytes, BytesMut};
+use http::StatusCode;
 use zstd::bulk::{Compressor, Decompressor};
 
 use super::head::{HEAD, Head, write_checksum};
 use super::keyring::{Keyring, SEAL, TAG};
-use super::{Record, Unreadable, Unwritable, lines};
+use super::{Record, Unreadable, Unwritable, VALIDATOR, lines};
 
 /// Bodies from so many bytes on are compressed: below, a round trip costs more than the bytes.
 const COMPRESSED_MIN: usize = 8 << 10;
@@ -54,12 +55,12 @@ impl Codec {
     pub fn encode(&self, name: &[u8], record: &Record) -> Result<Vec<u8>, Unwritable> {
         let compressed = self.compressed(record);
         let kept = compressed.as_deref().unwrap_or(&record.body);
-        let mut block = Vec::new();
+        let mut block = record.validator.to_vec();
         lines::write(&record.headers, &mut block)?;
         let head = Head {
             is_compressed: compressed.is_some(),
             is_sealed: self.keyring.is_some(),
-            status: record.status,
+            status: record.status.as_u16(),
             digest: *blake3::hash(name).as_bytes(),
             server: record.server,
             stored_at: record.stored_at,
@@ -67,7 +68,7 @@ impl Codec {
             ends_at: record.ends_at,
             generations: count(record.generations.len())?,
             lines: count(record.headers.len())?,
-            line_bytes: count(block.len())?,
+            line_bytes: count(block.len() - VALIDATOR)?,
             kept_bytes: count(kept.len())?,
             body_bytes: count(record.body.len())?,
         };
@@ -124,12 +125,10 @@ impl Codec {
         if head.body_bytes as usize > self.body_bytes_max {
             return Err(Unreadable::TooLarge);
         }
-        if !(100..1000).contains(&head.status) {
-            return Err(Unreadable::Malformed);
-        }
+        let status = StatusCode::from_u16(head.status).map_err(|_no_status| Unreadable::Malformed)?;
         let seal = if head.is_sealed { (SEAL, TAG) } else { (0, 0) };
         let known = HEAD + usize::from(head.generations) * 8 + seal.0;
-        let payload = head.line_bytes as usize + head.kept_bytes as usize;
+        let payload = VALIDATOR + head.line_bytes as usize + head.kept_bytes as usize;
         if written.len() != known + payload + seal.1 {
             return Err(Unreadable::Cut);
         }
@@ -141,6 +140,8 @@ impl Codec {
             (Some(_), false) => return Err(Unreadable::NotSealed),
             (None, true) => return Err(Unreadable::UnknownKey),
         };
+        let mut validator = [0; VALIDATOR];
+        payload.copy_to_slice(&mut validator);
         let block = payload.split_to(head.line_bytes as usize);
         Ok(Record {
             server: head.server,
@@ -148,8 +149,9 @@ impl Codec {
             stored_at: head.stored_at,
             expires_at: head.expires_at,
             ends_at: head.ends_at,
-            status: head.status,
+            status,
             headers: lines::read(block, head.lines)?,
+            validator,
             body: served(head, payload)?,
         })
     }

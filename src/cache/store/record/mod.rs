@@ -11,7 +11,7 @@
 //!  6  status, u16             68  generations, u16      82  body, bytes as served, u32
 //!  8  digest of the name, 32  70  reserved, u16         86  of no use from, unix ms, u64
 //! 40  checksum, u32                                     94  generations, u64 each
-//! then, if sealed: key id, 8, and nonce, 12; header lines; body; if sealed: tag, 16
+//! then, if sealed: key id, 8, and nonce, 12; validator, 16; header lines; body; if sealed: tag, 16
 //! ```
 
 mod codec;
@@ -23,13 +23,18 @@ pub use codec::Codec;
 pub use keyring::{Keyring, KeyringError};
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, StatusCode};
 
 use head::Head;
 
 /// The format that is written and read. A name that holds it keeps versions of larder apart that
 /// share a store and do not understand one another, so that they do not overwrite each other.
-pub const FORMAT: u8 = 2;
+///
+/// A record holds the validator of its answer, so validators that are made otherwise are another format.
+pub const FORMAT: u8 = 3;
+
+/// Bytes of a validator: a hash of what is kept, so it is sealed with it.
+const VALIDATOR: usize = 16;
 
 /// What is kept of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,9 +50,11 @@ pub struct Record {
     /// From when on it is of no use, in milliseconds since 1970.
     pub ends_at: u64,
     /// Its status.
-    pub status: u16,
+    pub status: StatusCode,
     /// Its header lines, in their order.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// What tells it from other answers.
+    pub validator: [u8; VALIDATOR],
     /// Its body.
     pub body: Bytes,
 }

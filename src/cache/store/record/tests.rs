@@ -24,8 +24,9 @@ fn record(body: &[u8]) -> Record {
         stored_at: 1_700_000_000_000,
         expires_at: 1_700_000_300_000,
         ends_at: 1_700_000_330_000,
-        status: 200,
+        status: StatusCode::OK,
         headers: vec![line("content-type", "application/json"), line("content-range", "0-9/*")],
+        validator: *b"0123456789abcdef",
         body: Bytes::copy_from_slice(body),
     }
 }
@@ -213,15 +214,17 @@ prop_compose! {
         server in any::<u64>(),
         generations in prop::collection::vec(any::<u64>(), 0..20),
         times in any::<(u64, u64, u64)>(),
-        status in 100_u16..1000,
+        status in (100_u16..1000).prop_map(|status| StatusCode::from_u16(status).unwrap()),
         headers in headers(),
+        validator in any::<[u8; 16]>(),
         body in prop_oneof![
             prop::collection::vec(any::<u8>(), 0..200),
             "[ab]{9000,20000}".prop_map(String::into_bytes),
         ],
     ) -> Record {
         let (stored_at, expires_at, ends_at) = times;
-        Record { server, generations, stored_at, expires_at, ends_at, status, headers, body: body.into() }
+        let body = body.into();
+        Record { server, generations, stored_at, expires_at, ends_at, status, headers, validator, body }
     }
 }
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::StatusCode;
 use tracing::debug;
 
 use crate::consistency::Consistency;
@@ -62,17 +61,20 @@ impl SharedStore {
         if is_being_written {
             return Found::Apart(Refusal::BeingWritten);
         }
-        let record = record.and_then(|record| self.open(record, name));
+        let record = record.and_then(|record| self.open(record, name, now));
         let there = generations.map(|generations| There { server, generations });
-        if let Some(found) = self.valid(record.as_ref(), there.as_ref(), name, (&stamp, now)) {
-            return found;
-        }
+        let record = match valid(record, there.as_ref()) {
+            Ok(valid) => return self.found(valid, name, stamp, now),
+            Err(record) => record,
+        };
         match self.generations(tags).await {
             Some(there) => {
                 stamp.learn(&there.generations);
                 // what was known may have been pushed out of the store and made anew by others
-                self.valid(record.as_ref(), Some(&there), name, (&stamp, now))
-                    .unwrap_or_else(|| Found::Missing(stamp.with(there)))
+                match valid(record, Some(&there)) {
+                    Ok(valid) => self.found(valid, name, stamp, now),
+                    Err(_) => Found::Missing(stamp.with(there)),
+                }
             }
             // under a lease, what this process hears is as good as what the store says
             None if self.lease.holds() && name.consistency < Consistency::Strict => Found::Missing(stamp),
@@ -121,10 +123,13 @@ impl SharedStore {
         due.is_none_or(|due| Duration::try_from_secs_f64(due / 1_000.0).is_ok_and(|due| due >= past))
     }
 
-    /// A record that is this question's answer.
-    fn open(&self, record: Bytes, name: &Name<'_>) -> Option<Record> {
+    /// A record that is this question's answer and still of some use, and until when.
+    fn open(&self, record: Bytes, name: &Name<'_>, now: Instant) -> Option<(Record, Lifetime)> {
         match self.codec(name.writing)?.decode(name.fingerprint.as_bytes(), record) {
-            Ok(record) => Some(record),
+            Ok(record) => {
+                let lifetime = self.lifetime(&record, now);
+                lifetime.is_alive(now).then_some((record, lifetime))
+            }
             Err(unreadable) => {
                 add(&self.counts.rejected_records);
                 debug!(key = %name.key, reason = unreadable.as_str(), "a record was rejected");
@@ -133,54 +138,51 @@ impl SharedStore {
         }
     }
 
-    /// A record whose generations are those that count now, in memory too from here on.
-    fn valid(
+    /// An entry of the store's, in memory too from here on.
+    fn found(
         &self,
-        record: Option<&Record>,
-        there: Option<&There>,
+        (record, lifetime): (Record, Lifetime),
         name: &Name<'_>,
-        (stamp, now): (&Stamp, Instant),
-    ) -> Option<Found> {
-        let there = there?;
-        let record = record.filter(|record| is_current(record, there))?;
-        let entry = self.entry(record, name, stamp, now)?;
+        stamp: Stamp,
+        now: Instant,
+    ) -> Found {
         add(&self.counts.hits);
-        if !entry.lifetime.is_fresh(now) {
-            return Some(Found::Stale(entry, stamp.clone().with(there.clone())));
+        let stale = (!lifetime.is_fresh(now)).then(|| {
+            let there = There { server: record.server, generations: record.generations.as_slice().into() };
+            stamp.clone().with(there)
+        });
+        let is_unchecked = sabotage::is(Bug::LoadUnchecked);
+        let forms = Forms::of(&record.headers, &record.body);
+        let entry = Arc::new(Entry {
+            key: name.key.clone(),
+            status: record.status,
+            headers: record.headers.into(),
+            hits: Hits::default(),
+            forms,
+            validator: Validator::told_as(record.validator).into(),
+            body: record.body,
+            lifetime,
+            stamp: if is_unchecked { self.memory.stamp(name.answer.tags()) } else { stamp },
+        });
+        match stale {
+            Some(stamp) => Found::Stale(entry, stamp),
+            None => {
+                self.memory.keep(*name.fingerprint, Arc::clone(&entry));
+                Found::Valid(entry)
+            }
         }
-        self.memory.keep(*name.fingerprint, Arc::clone(&entry));
-        Some(Found::Valid(entry))
     }
 
-    /// What a record holds, while it is alive.
-    fn entry(&self, record: &Record, name: &Name<'_>, stamp: &Stamp, now: Instant) -> Option<Arc<Entry>> {
+    fn lifetime(&self, record: &Record, now: Instant) -> Lifetime {
         let unix = self.clock.unix_millis();
-        let age = Duration::from_millis(unix.saturating_sub(record.stored_at));
         let until = |end: u64| Duration::from_millis(end.saturating_sub(unix));
-        let past = Duration::from_millis(unix.saturating_sub(record.expires_at));
-        let is_unchecked = sabotage::is(Bug::LoadUnchecked);
-        let stamp = if is_unchecked { self.memory.stamp(name.answer.tags()) } else { stamp.clone() };
+        let since = |begin: u64| Duration::from_millis(unix.saturating_sub(begin));
         let ago = |time: Duration| now.checked_sub(time).unwrap_or(now);
-        let lifetime = Lifetime {
-            stored: ago(age),
-            expires: ago(past) + until(record.expires_at),
+        Lifetime {
+            stored: ago(since(record.stored_at)),
+            expires: ago(since(record.expires_at)) + until(record.expires_at),
             ends: now + until(record.ends_at),
-        };
-        if !lifetime.is_alive(now) {
-            return None;
         }
-        let status = StatusCode::from_u16(record.status).ok()?;
-        Some(Arc::new(Entry {
-            key: name.key.clone(),
-            status,
-            headers: record.headers.as_slice().into(),
-            body: record.body.clone(),
-            hits: Hits::default(),
-            forms: Forms::of(&record.headers, &record.body),
-            validator: Validator::of(status, &record.headers, &record.body),
-            lifetime,
-            stamp,
-        }))
     }
 
     /// The generations of these tags, made where they are missing; known before a fetch begins.
@@ -240,8 +242,9 @@ impl SharedStore {
                 u64::try_from(entry.lifetime.past(now).as_millis()).unwrap_or(u64::MAX),
             ),
             ends_at: at(useful),
-            status: entry.status.as_u16(),
+            status: entry.status,
             headers: entry.headers.to_vec(),
+            validator: entry.validator().told(),
             body: entry.body.clone(),
         };
         let codec = self.codec(writing);
@@ -257,6 +260,9 @@ impl SharedStore {
     }
 }
 
+/// A record of which some use can be made, and until when.
+type Opened = Option<(Record, Lifetime)>;
+
 /// What the store said of an entry.
 struct Said {
     server: u64,
@@ -264,6 +270,14 @@ struct Said {
     /// All of them, or none where one is missing.
     generations: Option<Box<[u64]>>,
     is_being_written: bool,
+}
+
+/// A record whose generations are those that count now; otherwise what there is of one, to be looked at again.
+fn valid(opened: Opened, there: Option<&There>) -> Result<(Record, Lifetime), Opened> {
+    match (opened, there) {
+        (Some((record, lifetime)), Some(there)) if is_current(&record, there) => Ok((record, lifetime)),
+        (opened, _) => Err(opened),
+    }
 }
 
 /// Are these the generations that count now, and was it the same run of the store that said so?
