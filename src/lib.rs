@@ -31,8 +31,8 @@
 //!    ------------ async above, pure below ------------
 //! C  decision     rules/   plan/   explain/   doctor/
 //! B  words        postgrest/  identity/  key/  httpcache/
-//! A  ground       log/  redis/  agent.rs  chance.rs  lately/  trace/  hit_counts.rs  gauges.rs  metrics.rs  stripe.rs  clock.rs
-//!                 units.rs  sabotage.rs
+//! A  ground       log/  redis/  lately/  trace/  agent.rs  causes.rs  chance.rs  clock.rs  gauges.rs
+//!                 hit_counts.rs  metrics.rs  sabotage.rs  stripe.rs  units.rs
 //! ```
 //!
 //! # Words
@@ -67,6 +67,7 @@
 pub mod admin;
 pub mod agent;
 pub mod cache;
+pub mod causes;
 pub mod cdn;
 pub mod chance;
 pub mod cli;

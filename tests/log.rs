@@ -1,6 +1,6 @@
 //! Which requests write a line into the log?
 
-#![allow(clippy::disallowed_methods, reason = "a test owns its threads and its deadline")]
+#![allow(clippy::disallowed_methods, reason = "a test owns its threads")]
 #![allow(clippy::unwrap_used, reason = "a test fails where what it takes for granted is not so")]
 
 #[allow(dead_code, reason = "this test brings an upstream of its own")]
@@ -8,13 +8,9 @@ mod started;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use started::Larder;
-
-/// For a slow machine under load; a healthy one needs some milliseconds.
-const WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// An upstream that says `[]` to everything; it ends with the process.
 fn upstream() -> String {
@@ -58,15 +54,7 @@ fn log_with(share: &str) -> String {
         assert!(get(&larder, "/rest/v1/todos").contains("hit"));
     }
     get(&larder, "/rest/v1/others");
-    let begun = Instant::now();
-    loop {
-        let log = larder.last_lines();
-        if log.contains("no-rule") {
-            return log;
-        }
-        assert!(begun.elapsed() < WAIT_MAX, "{log}");
-        thread::yield_now();
-    }
+    larder.until_logged("no-rule")
 }
 
 fn hits(log: &str) -> usize {

@@ -16,6 +16,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("log", &["stripe"]),
     ("hit_counts", &["stripe"]),
     ("agent", &[]),
+    ("causes", &[]),
     ("chance", &[]),
     ("lately", &["chance"]),
     ("trace", &[]),
@@ -40,13 +41,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("guard", &["redis", "clock", "key", "rules", "plan"]),
     ("upstream", &[]),
     ("schema", &["key", "rules", "upstream"]),
-    ("cdn", &["agent", "metrics", "key"]),
+    ("cdn", &["agent", "causes", "metrics", "key"]),
     // E: consequence
     ("invalidation", &["lately", "metrics", "consistency", "key", "cache", "cdn"]),
     // F: entrances
     (
         "proxy",
         &[
+            "causes",
             "clock",
             "log",
             "hit_counts",
@@ -93,6 +95,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &[
             "redis",
             "agent",
+            "causes",
             "chance",
             "clock",
             "log",
@@ -122,6 +125,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "causes",
             "log",
             "units",
             "sabotage",

@@ -16,6 +16,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::causes::in_full;
 use crate::key::Label;
 
 use super::pending::Pending;
@@ -104,10 +105,10 @@ impl Sender {
                     self.pending.metrics.call("failed");
                     drop(batch);
                     if pause == PAUSE {
-                        let error = &unheard as &dyn std::error::Error;
                         warn!(
                             network = self.service.host(),
-                            error, "the network in front was not told; again soon"
+                            error = in_full(&unheard),
+                            "the network in front was not told; again soon"
                         );
                     }
                     sleep(unheard.pause().unwrap_or(pause)).await;

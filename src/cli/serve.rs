@@ -1,8 +1,8 @@
 //! `larder serve`: answer clients until told to end.
 
 use std::error::Error;
-use std::fmt::Write;
 
+use crate::causes::in_full;
 use crate::log::start_logging;
 use crate::sabotage;
 use crate::server::{Ended, Flags, Running, Server, Settings, StartError};
@@ -64,16 +64,9 @@ fn reason(refused: &StartError) -> String {
     }
 }
 
-/// An error and its causes in one line.
+/// An error and its causes, as a line for people.
 pub(super) fn chain(error: &dyn Error) -> String {
-    let mut line = format!("error: {error}");
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        let _infallible = write!(line, ": {source}");
-        cause = source.source();
-    }
-    line.push('\n');
-    line
+    format!("error: {}\n", in_full(error))
 }
 
 fn fail(text: &str, exit: Exit) -> Exit {

@@ -11,6 +11,7 @@ use tracing::info;
 use crate::cache::{
     Answer, Dependent, Entry, Filled, Flight, Landing, Lookup, Name, Refusal, Ticket, Writing,
 };
+use crate::causes::in_full;
 use crate::key::Tag;
 use crate::metrics::observe;
 use crate::plan::ReadPlan;
@@ -291,7 +292,7 @@ impl Proxy {
             Some(failure) if failure.is_clients() => tracing::debug!("a client broke off"),
             Some(failure) => {
                 self.metrics.upstream_failures.inc();
-                tracing::warn!(error = failure as &dyn std::error::Error, "upstream");
+                tracing::warn!(error = in_full(failure), "upstream");
             }
         }
     }

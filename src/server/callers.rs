@@ -4,12 +4,12 @@
 //! is seen by everybody on the machine. Who else's tokens count is no secret,
 //! and a setting like any other.
 
-use std::error::Error;
 use std::sync::Arc;
 
 use clap::Args;
 use tracing::warn;
 
+use crate::causes::in_full;
 use crate::identity::{ApiKeys, Issuers, Keys, NEVER_IGNORED, Verifier};
 use crate::upstream::Origin;
 
@@ -85,7 +85,7 @@ impl Callers {
         let mut sources = self.sources.clone();
         match KeySource::of_upstream(upstream, issuers) {
             Ok(source) => sources.push(source),
-            Err(error) => warn!(error = &error as &dyn Error, "the upstream's keys cannot be asked for"),
+            Err(error) => warn!(error = in_full(&error), "the upstream's keys cannot be asked for"),
         }
         sources
     }

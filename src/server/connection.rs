@@ -21,6 +21,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::debug;
 
+use crate::causes::in_full;
 use crate::proxy::Peer;
 
 use super::activity::{Activity, Overdue, Watch};
@@ -132,7 +133,7 @@ pub(super) async fn serve<H, F, B>(
         () = cut => return,
     };
     if let Err(error) = served {
-        debug!(%address, error = error.as_ref() as &dyn Error, "a connection ended early");
+        debug!(%address, error = in_full(error.as_ref()), "a connection ended early");
     }
 }
 

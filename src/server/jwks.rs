@@ -28,6 +28,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{info, warn};
 
 use crate::agent::AGENT;
+use crate::causes::in_full;
 use crate::identity::{Issuers, JWKS_BYTES_MAX, JwksMistake, Keys, PublicKeys, Verifier};
 use crate::metrics::Metrics;
 use crate::upstream::Origin;
@@ -158,18 +159,7 @@ enum FetchError {
 /// Fetches a key set once, and says how many keys it has, or why it cannot be had.
 pub(super) async fn ask_keys(source: &KeySource, tls: rustls::ClientConfig) -> Result<usize, String> {
     let fetched = timeout(PACE.fetch, fetch(client(tls), source.url.clone())).await;
-    fetched.unwrap_or(Err(FetchError::Slow)).map(|set| set.len()).map_err(|error| chain(&error))
-}
-
-/// An error and its causes in one line.
-fn chain(error: &dyn Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        line = format!("{line}: {source}");
-        cause = source.source();
-    }
-    line
+    fetched.unwrap_or(Err(FetchError::Slow)).map(|set| set.len()).map_err(|error| in_full(&error))
 }
 
 type HttpClient = Client<HttpsConnector<HttpConnector>, Empty<Bytes>>;
@@ -340,8 +330,7 @@ impl Keeper {
         match self.state {
             State::New | State::Good => {
                 self.state = State::Failing;
-                let error = error as &dyn Error;
-                warn!(error, source = self.name, "the keys for tokens cannot be fetched");
+                warn!(error = in_full(error), source = self.name, "the keys for tokens cannot be fetched");
             }
             State::Failing | State::Dropped => {}
         }

@@ -1,7 +1,6 @@
 //! The rules on disk, put in the place of those in use: when their file changes, on SIGHUP, or when
 //! an operator asks and waits for what comes of it.
 
-use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +10,7 @@ use tokio::sync::watch;
 use tracing::{error, info};
 
 use crate::admin::{Health, Reloaded};
+use crate::causes::in_full;
 use crate::explain::rules_of;
 use crate::metrics::Metrics;
 use crate::proxy::Proxy;
@@ -72,7 +72,7 @@ impl Reloader {
     }
 
     fn refuse(&self, refused: StartError) -> Reloaded {
-        error!(error = &refused as &dyn Error, "the rules were refused, the old ones stay in use");
+        error!(error = in_full(&refused), "the rules were refused, the old ones stay in use");
         let message = refused.to_string();
         let mistakes = match refused {
             StartError::Rules { mistakes, .. } => {

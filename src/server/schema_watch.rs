@@ -5,13 +5,13 @@
 //! its definitions once a minute: it says what has changed, and drops every
 //! entry where it was told to.
 
-use std::error::Error;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::causes::in_full;
 use crate::consistency::Consistency;
 use crate::invalidation::Invalidator;
 use crate::key::Tag;
@@ -89,7 +89,7 @@ impl SchemaWatch {
             Ok(now) => now,
             Err(error) => {
                 self.metrics.looked_at_schema("failed");
-                warn!(error = &error as &dyn Error, "the database's definitions could not be looked at");
+                warn!(error = in_full(&error), "the database's definitions could not be looked at");
                 return;
             }
         };

@@ -21,6 +21,7 @@ use tokio::sync::mpsc::Receiver;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::causes::in_full;
 use crate::trace::{Span, Tracer, request};
 use crate::upstream::client_tls;
 
@@ -160,7 +161,7 @@ impl Exporter {
                 self.lost.inc_by(spans.len() as u64);
                 if !self.is_away {
                     warn!(
-                        error = error.as_ref() as &dyn Error,
+                        error = in_full(error.as_ref()),
                         "the collector of traces takes no spans: they are lost"
                     );
                 }

@@ -1,6 +1,5 @@
 //! Everything that one process needs, built from settings in one place.
 
-use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -15,6 +14,7 @@ use tracing::{error, info, warn};
 
 use crate::admin::{Admin, Health, Phase};
 use crate::cache::Cache;
+use crate::causes::in_full;
 use crate::clock::Clock;
 use crate::guard::Guards;
 use crate::invalidation::Invalidator;
@@ -242,7 +242,7 @@ impl Ground {
         let apply = move || match tls.reload(&files) {
             Ok(()) => info!("the certificate was read again and is in use"),
             Err(error) => {
-                error!(error = &error as &dyn Error, "the certificate was refused, the old one stays")
+                error!(error = in_full(&error), "the certificate was refused, the old one stays")
             }
         };
         self.watch(Watched::new(move || watched.clone(), apply), asked);

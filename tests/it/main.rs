@@ -17,6 +17,7 @@ mod entries;
 mod explaining;
 mod fingerprints;
 mod fleet;
+mod floods;
 mod framing;
 mod freshness;
 mod limiting;

@@ -7,6 +7,7 @@ mod log;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -83,6 +84,22 @@ impl Larder {
     /// The last lines of its log.
     pub(crate) fn last_lines(&self) -> String {
         self.log.last_lines()
+    }
+
+    /// The last lines of its log, once this is among them.
+    #[allow(dead_code, reason = "not every test looks at a log")]
+    pub(crate) fn until_logged(&self, words: &str) -> String {
+        // for a slow machine under load; a healthy one needs some milliseconds
+        const LOGGED_MAX: Duration = Duration::from_secs(60);
+        let begun = Instant::now();
+        loop {
+            let log = self.log.last_lines();
+            if log.contains(words) {
+                return log;
+            }
+            assert!(begun.elapsed() < LOGGED_MAX, "no `{words}` in\n{log}");
+            std::thread::yield_now();
+        }
     }
 
     fn kill(&mut self) {

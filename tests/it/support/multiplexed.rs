@@ -13,11 +13,85 @@ const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
+const PING: u8 = 6;
 const GOAWAY: u8 = 7;
+const CONTINUATION: u8 = 9;
 
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 const ACK: u8 = 1;
+
+/// What a GOAWAY says to a client that asks for too much, as RFC 9113 numbers it.
+pub(crate) const ENHANCE_YOUR_CALM: u32 = 11;
+
+/// Frames by which a client costs a server more than itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Flood<'a> {
+    /// Requests that are taken back at once.
+    Resets(&'a [(&'a str, &'a str)]),
+    /// A list of headers that goes on and on.
+    Continuations(&'a [(&'a str, &'a str)]),
+    /// A body of nothing, in very many pieces.
+    EmptyData(&'a [(&'a str, &'a str)]),
+    /// Questions that must be answered.
+    Pings,
+    /// Settings that must be confirmed.
+    Settings,
+}
+
+impl Flood<'_> {
+    /// The frames that come first, and those that come again and again.
+    fn frames(self, round: u32) -> Vec<u8> {
+        let stream = 2 * round + 1;
+        match self {
+            Self::Resets(headers) => {
+                let asked = frame(HEADERS, END_HEADERS | END_STREAM, stream, &list(headers));
+                [asked, frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes())].concat()
+            }
+            Self::Continuations(headers) if round == 0 => frame(HEADERS, END_STREAM, 1, &list(headers)),
+            Self::Continuations(_) => frame(CONTINUATION, 0, 1, &list(&[("x-more", "of the same")])),
+            Self::EmptyData(headers) if round == 0 => frame(HEADERS, END_HEADERS, 1, &list(headers)),
+            Self::EmptyData(_) => frame(DATA, 0, 1, &[]),
+            Self::Pings => frame(PING, 0, 0, &u64::from(round).to_be_bytes()),
+            Self::Settings => frame(SETTINGS, 0, 0, &[]),
+        }
+    }
+}
+
+/// Sends so many rounds of a flood on one connection, as fast as they are taken, and tells with which code the proxy
+/// ended that, if it did.
+pub(crate) async fn flood(address: SocketAddr, flood: Flood<'_>, rounds: u32) -> Option<u32> {
+    let (mut from, mut to) = TcpStream::connect(address).await.unwrap().into_split();
+    let sending = async {
+        let mut bytes = [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat();
+        for round in 0..rounds {
+            bytes.extend(flood.frames(round));
+            if bytes.len() > 16 * 1024 || round + 1 == rounds {
+                if to.write_all(&bytes).await.is_err() {
+                    return; // it has been ended
+                }
+                bytes.clear();
+            }
+        }
+        let _ended = to.shutdown().await;
+    };
+    let hearing = async {
+        let mut said = None;
+        let mut head = [0; 9];
+        while from.read_exact(&mut head).await.is_ok() {
+            let mut payload = vec![0; u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize];
+            if from.read_exact(&mut payload).await.is_err() {
+                break;
+            }
+            if head[3] == GOAWAY {
+                said = payload.get(4..8).map(|code| u32::from_be_bytes(code.try_into().unwrap()));
+            }
+        }
+        said
+    };
+    let ((), said) = soon("the end of a flood", async { tokio::join!(sending, hearing) }).await;
+    said
+}
 
 /// How a request on HTTP/2 ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
