@@ -7,9 +7,20 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 
 use crate::cache::{BodyReader, Interrupted};
-use crate::upstream::BodyFailure;
+use crate::postgrest::{Path, Resource};
+use crate::upstream::{BodyFailure, Bounded, IncomingBody};
+
+/// A client's body on its way to this path. It may not come too slowly, but where it may be a stream that has little
+/// to say.
+pub(super) fn of_client(body: Incoming, path: &str) -> IncomingBody {
+    match Resource::of(&Path::parse(path)) {
+        Resource::Functions | Resource::Realtime => Bounded::new(body).boxed(),
+        _ => Bounded::paced(body).boxed(),
+    }
+}
 
 /// Why a body breaks off; hyper then breaks off the connection, so that the
 /// client sees an incomplete answer and never a short complete one.

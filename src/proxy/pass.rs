@@ -5,16 +5,15 @@ use std::sync::Arc;
 use http::header::UPGRADE;
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
-use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tracing::debug;
 
 use crate::plan::Pass;
-use crate::upstream::{self, Bounded, Outgoing, clean_response, put_back_upgrade};
+use crate::upstream::{self, Outgoing, clean_response, put_back_upgrade};
 
-use super::body::Body;
+use super::body::{Body, of_client};
 use super::outcome::Outcome;
 use super::reject::Rejection;
 use super::{Done, Proxy, respond};
@@ -26,7 +25,7 @@ impl Proxy {
     pub(super) async fn pass(self: &Arc<Self>, pass: Pass, head: Parts, body: Incoming) -> Done {
         let Parts { method, uri, headers, mut extensions, .. } = head;
         let tunnel = extensions.remove::<OnUpgrade>().filter(|_| pass == Pass::Upgrade);
-        let body = Some(Bounded::new(body).boxed());
+        let body = Some(of_client(body, uri.path()));
         let outgoing = Outgoing::new(method.clone(), uri, headers, body);
         let outgoing = if tunnel.is_some() { outgoing.upgrading() } else { outgoing };
         let began = self.clock.now();

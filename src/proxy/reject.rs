@@ -132,6 +132,15 @@ fn gateway(status: StatusCode) -> Words {
             label: "client-broke-off",
         };
     }
+    if status == StatusCode::REQUEST_TIMEOUT {
+        return Words {
+            status,
+            code: "LARDER408",
+            message: "the request's body came too slowly".into(),
+            hint: "Whether a write took effect is not known.",
+            label: "client-too-slow",
+        };
+    }
     if status == StatusCode::GATEWAY_TIMEOUT {
         return Words {
             status,

@@ -17,10 +17,10 @@ use crate::key::Tag;
 use crate::plan::{Evidence, WritePlan};
 use crate::postgrest::{Payload, is_refusal};
 use crate::sabotage::{self, Bug, Death};
-use crate::upstream::{Bounded, Failure, IncomingBody, Outgoing, clean_response};
+use crate::upstream::{Failure, IncomingBody, Outgoing, clean_response};
 
 use super::addressed::Addressed;
-use super::body::Body;
+use super::body::{Body, of_client};
 use super::glimpse::{Copy, Seen};
 use super::outcome::Outcome;
 use super::reject::Rejection;
@@ -59,12 +59,16 @@ impl Proxy {
         let mut announced = plan.reach(&Evidence::default()).tags;
         announced.extend(addressed.as_ref().and_then(Addressed::itself));
         sabotage::die_at(Death::Announcing);
+        let is_awaited = !announced.is_empty();
         let announcement = self.invalidator.announce(announced, plan.consistency).await;
         let announcement = announcement.map_err(|Closed| Rejection::Unannounced)?;
         sabotage::die_at(Death::Announced);
         let copy = plan.needs_request_body().then(Copy::default);
         let media = request.headers.get(CONTENT_TYPE).cloned();
-        let answered = match self.forward(&plan, request.into_outgoing(copy.as_ref())).await {
+        let outgoing = request.into_outgoing(copy.as_ref());
+        // what was announced is carried out at its deadline: by then the write must be over
+        let outgoing = if is_awaited { outgoing.timed_whole() } else { outgoing };
+        let answered = match self.forward(&plan, outgoing).await {
             Err(failure) if failure.never_sent() => {
                 announcement.unchanged().await;
                 return Err(Rejection::Upstream(failure));
@@ -149,7 +153,7 @@ pub(super) struct WriteRequest {
 
 impl WriteRequest {
     pub(super) fn new(head: http::request::Parts, body: Incoming) -> Self {
-        let body = Bounded::new(body).boxed();
+        let body = of_client(body, head.uri.path());
         Self { method: head.method, target: head.uri, headers: head.headers, body }
     }
 

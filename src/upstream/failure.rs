@@ -20,6 +20,9 @@ pub enum Failure {
     /// The client broke off while it was still sending.
     #[error("the client broke off")]
     Client(#[source] ClientError),
+    /// The client sent so slowly that it was no longer waited for.
+    #[error("the client was too slow")]
+    Slow(#[source] ClientError),
     /// No head of an answer within `--upstream-timeout`.
     #[error("the upstream did not answer in time")]
     Timeout,
@@ -36,8 +39,11 @@ impl Failure {
     pub(super) fn of(error: ClientError) -> Self {
         let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
         while let Some(found) = cause {
-            if found.is::<BodyFailure>() {
-                return Self::Client(error); // only a request's body fails like this before there is an answer
+            // only a request's body fails like this before there is an answer
+            match found.downcast_ref() {
+                Some(BodyFailure::Slow | BodyFailure::Silent) => return Self::Slow(error),
+                Some(BodyFailure::Broken(_)) => return Self::Client(error),
+                None => {}
             }
             cause = found.source();
         }
@@ -46,7 +52,7 @@ impl Failure {
 
     /// Is it the client's fault, not the upstream's?
     pub fn is_clients(&self) -> bool {
-        matches!(self, Self::Client(_))
+        matches!(self, Self::Client(_) | Self::Slow(_))
     }
 
     /// What a gateway answers for this.
@@ -54,6 +60,7 @@ impl Failure {
         match self {
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
             Self::Client(_) => StatusCode::BAD_REQUEST,
+            Self::Slow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::Connect(_) | Self::Broken(_) | Self::Bad(_) | Self::Target(_) => StatusCode::BAD_GATEWAY,
         }
     }
@@ -62,7 +69,7 @@ impl Failure {
     pub fn never_sent(&self) -> bool {
         match self {
             Self::Connect(_) | Self::Target(_) => true,
-            Self::Broken(_) | Self::Client(_) | Self::Timeout | Self::Bad(_) => false,
+            Self::Broken(_) | Self::Client(_) | Self::Slow(_) | Self::Timeout | Self::Bad(_) => false,
         }
     }
 }

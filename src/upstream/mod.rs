@@ -22,6 +22,8 @@ pub use headers::{
 };
 pub use origin::{Origin, OriginMistake};
 pub use request::{Outgoing, OutgoingBody};
+
+use request::Progress;
 pub use tls::client_tls;
 
 use headers::vet_answer;
@@ -32,9 +34,10 @@ use std::time::Duration;
 use http::Response;
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{CaptureConnection, HttpConnector, capture_connection};
+use hyper_util::client::legacy::{Client, ResponseFuture};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::Instant;
 
 /// How long an unused connection is kept: under the 60 s after which common
 /// gateways close it, so that a request rarely meets a closing one.
@@ -51,7 +54,7 @@ const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
 pub struct Deadlines {
     /// For a connection to stand, TLS included.
     pub connect: Duration,
-    /// For the head of the answer, from when the request is made; connecting is part of it.
+    /// For the head of the answer, from when the request has gone out; connecting is part of it.
     pub answer: Duration,
 }
 
@@ -100,14 +103,9 @@ impl Upstream {
         let wants_upgrade = outgoing.wants_upgrade();
         let progress = outgoing.progress();
         let mut request = outgoing.into_request(&self.origin).map_err(Failure::Target)?;
-        // a request without a body is sent as soon as it is begun
         let connection = (!progress.is_complete()).then(|| capture_connection(&mut request));
         let client = if wants_upgrade { &self.upgrading } else { &self.client };
-        // Connecting has its own, shorter wait within this one.
-        let answer = match tokio::time::timeout(self.deadlines.answer, client.request(request)).await {
-            Ok(answer) => answer.map_err(Failure::of)?,
-            Err(_elapsed) => return Err(Failure::Timeout),
-        };
+        let answer = self.answered(client.request(request), &progress).await?;
         if !progress.is_complete() {
             // An answer before its request was sent: what follows on this connection belongs to nobody.
             if let Some(connected) = connection.as_ref().map(CaptureConnection::connection_metadata)
@@ -119,6 +117,30 @@ impl Upstream {
         let (head, body) = answer.into_parts();
         vet_answer(&head, wants_upgrade).map_err(Failure::Bad)?;
         Ok(Response::from_parts(head, Bounded::new(body)))
+    }
+
+    /// Waits for the head of an answer, from when its request has gone out: a large body takes its time, and has bounds
+    /// of its own. Connecting has its own, shorter wait within this one.
+    async fn answered(
+        &self,
+        asked: ResponseFuture,
+        progress: &Progress,
+    ) -> Result<Response<Incoming>, Failure> {
+        let begun = Instant::now();
+        let mut asked = asked;
+        let mut until = begun + self.deadlines.answer;
+        loop {
+            match tokio::time::timeout_at(until, &mut asked).await {
+                Ok(answer) => return answer.map_err(Failure::of),
+                Err(_elapsed) => {
+                    let now = Instant::now();
+                    until = progress.waiting_since(begun).unwrap_or(now) + self.deadlines.answer;
+                    if until <= now {
+                        return Err(Failure::Timeout);
+                    }
+                }
+            }
+        }
     }
 
     /// Sends a read. A connection that dies before a byte of the answer is

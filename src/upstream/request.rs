@@ -1,8 +1,7 @@
 //! A request on its way to the upstream.
 
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -10,6 +9,7 @@ use http::header::{HOST, TRANSFER_ENCODING};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 use http_body::{Body, Frame, SizeHint};
+use tokio::time::Instant;
 
 use super::deadline::{BodyFailure, IncomingBody};
 use super::origin::Origin;
@@ -22,14 +22,23 @@ pub struct Outgoing {
     headers: HeaderMap,
     body: OutgoingBody,
     wants_upgrade: bool,
+    is_timed_whole: bool,
 }
 
 impl Outgoing {
     /// A request to a target, which is path and query exactly as they shall be sent.
     pub fn new(method: Method, target: Uri, headers: HeaderMap, body: Option<IncomingBody>) -> Self {
+        // a request without a body is sent as soon as it is begun
         let is_empty = body.as_ref().is_none_or(Body::is_end_stream);
-        let finished = Arc::new(AtomicBool::new(is_empty));
-        Self { method, target, headers, body: OutgoingBody { inner: body, finished }, wants_upgrade: false }
+        let sent = (!is_empty).then(Arc::default);
+        Self {
+            method,
+            target,
+            headers,
+            body: OutgoingBody { inner: body, sent },
+            wants_upgrade: false,
+            is_timed_whole: false,
+        }
     }
 
     /// Asks for a switch of protocols; the headers that say so are in place.
@@ -38,12 +47,20 @@ impl Outgoing {
         self
     }
 
+    /// Its answer is waited for from the beginning, not from when its body has gone out: somebody relies on when
+    /// this is over.
+    #[must_use]
+    pub fn timed_whole(mut self) -> Self {
+        self.is_timed_whole = true;
+        self
+    }
+
     pub(super) fn wants_upgrade(&self) -> bool {
         self.wants_upgrade
     }
 
     pub(super) fn progress(&self) -> Progress {
-        Progress(Arc::clone(&self.body.finished))
+        Progress { sent: self.body.sent.clone(), is_timed_whole: self.is_timed_whole }
     }
 
     pub(super) fn into_request(self, origin: &Origin) -> Result<Request<OutgoingBody>, http::Error> {
@@ -66,13 +83,25 @@ impl Outgoing {
     }
 }
 
+/// When has the whole body gone out? `None` where there is none.
+type Sent = Option<Arc<OnceLock<Instant>>>;
+
 /// Has the whole request gone out?
 #[derive(Debug)]
-pub(super) struct Progress(Arc<AtomicBool>);
+pub(super) struct Progress {
+    sent: Sent,
+    is_timed_whole: bool,
+}
 
 impl Progress {
     pub(super) fn is_complete(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.sent.as_ref().is_none_or(|sent| sent.get().is_some())
+    }
+
+    /// Since when its answer is waited for, if it was begun at this moment; `None` while it goes out.
+    pub(super) fn waiting_since(&self, begun: Instant) -> Option<Instant> {
+        let sent = self.sent.as_ref().filter(|_| !self.is_timed_whole);
+        sent.map_or(Some(begun), |sent| sent.get().copied())
     }
 }
 
@@ -80,7 +109,7 @@ impl Progress {
 #[derive(Debug)]
 pub struct OutgoingBody {
     inner: Option<IncomingBody>,
-    finished: Arc<AtomicBool>,
+    sent: Sent,
 }
 
 impl Body for OutgoingBody {
@@ -94,8 +123,10 @@ impl Body for OutgoingBody {
         loop {
             let Some(body) = self.inner.as_mut() else { return Poll::Ready(None) };
             let polled = std::task::ready!(Pin::new(&mut *body).poll_frame(context));
-            if polled.is_none() || body.is_end_stream() {
-                self.finished.store(true, Ordering::Release);
+            if let Some(sent) = &self.sent
+                && (polled.is_none() || self.inner.as_ref().is_none_or(Body::is_end_stream))
+            {
+                sent.get_or_init(Instant::now);
             }
             match polled {
                 // A client's trailers are not forwarded: they could say what no check has seen.

@@ -288,3 +288,30 @@ async fn an_upstream_that_is_not_there_is_a_502() {
     proxy.client().post("/w", serde_json::json!({})).await.expect_status(502);
     assert_eq!(proxy.shutdown().await, Drained::Everything);
 }
+
+/// J4. The grace is that of the product, so this takes as long.
+#[tokio::test]
+async fn a_body_that_comes_too_slowly_lets_go_of_the_upstream() {
+    let upstream = scripted().await;
+    let proxy = proxy(&upstream).answer_within(Duration::from_secs(2)).start().await;
+    let begun = "HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\nhi";
+    let begin = async |target: &str| {
+        let mut client = proxy.raw().await;
+        client.send(format!("POST {target} {begun}")).await;
+        client
+    };
+    // an upload takes its time, as long as it comes; a function may always take it
+    let (mut slow, mut upload) = (begin("/storage/v1/slow").await, begin("/storage/v1/w").await);
+    let mut streaming = begin("/functions/v1/w").await;
+    // what may take entries away has to be over in time: once it is, so would those that began before
+    let mut write = begin("/rest/v1/w").await;
+    assert_eq!(write.answer("POST").await.unwrap().status, 504);
+    upload.send(vec![b'x'; 998]).await;
+    assert_eq!(upload.answer("POST").await.unwrap().status, 200);
+    let answer = slow.answer("POST").await.unwrap();
+    assert_eq!(answer.status, 408, "{}", answer.head);
+    assert!(String::from_utf8_lossy(&answer.body).contains("LARDER408"));
+    streaming.send(vec![b'x'; 998]).await;
+    assert_eq!(streaming.answer("POST").await.unwrap().status, 200);
+    proxy.client().get("/next").await.expect_status(200).expect_body("clean");
+}
