@@ -36,6 +36,7 @@ mod rules_api;
 mod sharing;
 mod shells;
 mod stores;
+mod strictly;
 mod targets;
 mod tracing;
 mod traps;
