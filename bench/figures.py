@@ -1,6 +1,8 @@
 """Which figures are measured, and against which bars?"""
 
+import contextlib
 import dataclasses
+import functools
 import http.client
 import random
 import selectors
@@ -9,7 +11,7 @@ import statistics
 import time
 
 from load import CONNECTIONS, HEADERS, LIST, drive
-from peers import asked
+from peers import asked, has_nginx
 
 SIZES = {"1 KB": 4, "16 KB": 64, "256 KB": 1024}  # rows
 KEYS_MANY, KEYS_FEW = 1_000_000, 1_000
@@ -85,8 +87,12 @@ def hits(bench):
                 yield compared(f"hit, {size}", costs, f"hit {size}, {larder.name}", f"hit {size}, bare", bar)
 
 
+NGINX_BARS = {"1 KB": 0.55, "16 KB": 0.6, "256 KB": 0.75}
+
+
 def shared(bench):
-    """A hit in Redis, against a bare hyper server that gets the same bytes from one; Redis's share counts."""
+    """A hit in Redis, against a bare hyper server that gets the same bytes from one, and against nginx with srcache
+    where that is installed; Redis's share counts."""
     for size, rows in SIZES.items():
         path = f"{LIST}&limit={rows}"
         peers = bench.peers
@@ -94,15 +100,24 @@ def shared(bench):
             # with so little memory of its own, every answer comes from Redis
             with peers.larder(origin, "1KiB", ours) as larder, peers.bare_redis(theirs, rows) as bare:
                 until_hit(larder, path)
-                filled = asked(origin)
-                costs = bench.rounds_of({
-                    f"hit in Redis {size}, larder": lambda: drive(larder, "same", path, seconds=bench.seconds),
-                    f"hit in Redis {size}, bare": lambda: drive(bare, "same", path, seconds=bench.seconds),
-                })
-                if asked(origin) != filled:
-                    bench.tell(f"NOT ALL HITS: the origin was asked {asked(origin) - filled} times")
-                yield compared(f"hit in Redis, {size}", costs, f"hit in Redis {size}, larder",
-                               f"hit in Redis {size}, bare", 1.2)
+                contenders = {f"hit in Redis {size}, {name}": peer for name, peer in (("larder", larder), ("bare", bare))}
+                with contextlib.ExitStack() as more:
+                    if has_nginx():
+                        nginx = more.enter_context(peers.nginx(origin, more.enter_context(peers.redis())))
+                        nginx.ask(path, HEADERS)
+                        contenders[f"hit in Redis {size}, nginx"] = nginx
+                    filled = asked(origin)
+                    costs = bench.rounds_of({
+                        name: functools.partial(drive, peer, "same", path, seconds=bench.seconds)
+                        for name, peer in contenders.items()
+                    })
+                    if asked(origin) != filled:
+                        bench.tell(f"NOT ALL HITS: the origin was asked {asked(origin) - filled} times")
+                    larder_name = f"hit in Redis {size}, larder"
+                    yield compared(f"hit in Redis, {size}", costs, larder_name, f"hit in Redis {size}, bare", 1.2)
+                    if len(contenders) > 2:
+                        yield compared(f"hit in Redis, {size}, nginx + srcache", costs, larder_name,
+                                       f"hit in Redis {size}, nginx", NGINX_BARS[size])
 
 
 def tier(bench):

@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import pathlib
+import shutil
 import socket
 import subprocess
 import sys
@@ -91,6 +92,16 @@ class Peer:
         return answer
 
 
+NGINX_NEEDS = ["ndk_http_module.so", "ngx_http_lua_module.so", "ngx_http_srcache_filter_module.so"]
+LUA_REDIS = pathlib.Path("/usr/share/lua/5.1/nginx/redis.lua")
+
+
+def has_nginx():
+    """Whether nginx can be a cache above Redis here (Debian: nginx-extras and lua-nginx-redis)."""
+    modules = pathlib.Path("/usr/lib/nginx/modules")
+    return bool(shutil.which("nginx")) and LUA_REDIS.exists() and all((modules / name).exists() for name in NGINX_NEEDS)
+
+
 class Peers:
     """Makes them, from the binaries that were built."""
 
@@ -122,6 +133,16 @@ class Peers:
     def bare_redis(self, redis, rows):
         port = free_port()
         return Peer("bare redis", [self.binaries["bare_redis"], port, redis.port, rows], port, behind=redis)
+
+    def nginx(self, origin, redis):
+        port, folder = free_port(), tempfile.mkdtemp(prefix="larder-bench-")
+        known = {"folder": folder, "origin": origin.port, "port": port, "redis": redis.port}
+        text = (HERE / "nginx.conf").read_text()
+        for name, value in known.items():
+            text = text.replace(f"$({name})", str(value))
+        path = pathlib.Path(folder) / "nginx.conf"
+        path.write_text(text)
+        return Peer("nginx", ["nginx", "-p", "/usr/share/nginx", "-c", path], port, behind=redis)
 
     def larder(self, origin, memory="4GiB", redis=None):
         port, admin = free_port(), free_port()

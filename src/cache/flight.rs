@@ -4,6 +4,7 @@
 //! write has seen other generations and can never join a fetch from before it.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use super::admission::Admitted;
 use super::body::{BodyReader, SharedBody};
 use super::fill::{Fill, Means};
 use super::generation::Stamp;
-use super::store::Name;
+use super::store::{Name, Turn};
 use super::validator::Validator;
 
 /// Most fetches under way at once that others may join. Each may hold a body of
@@ -202,11 +203,26 @@ pub struct Ticket {
     pub(super) fingerprint: Fingerprint,
     pub(super) flight: Arc<Flight>,
     pub(super) means: Arc<Means>,
+    /// Do all who share the store wait for this fetch, until they are told that it is over?
+    has_turn: AtomicBool,
 }
 
 impl Ticket {
     pub(super) fn new(name: &Name<'_>, flight: Arc<Flight>, means: &Arc<Means>) -> Self {
-        Self { key: name.key.clone(), fingerprint: *name.fingerprint, flight, means: Arc::clone(means) }
+        let (key, fingerprint) = (name.key.clone(), *name.fingerprint);
+        Self { key, fingerprint, flight, means: Arc::clone(means), has_turn: AtomicBool::new(false) }
+    }
+
+    /// Is it for what is fetched under these generations?
+    pub(super) fn is_of(&self, stamp: &Stamp) -> bool {
+        self.flight.stamp.generations() == stamp.generations()
+    }
+
+    /// The same, where it is this process's turn among all who share the store.
+    #[must_use]
+    pub(super) fn in_turn(self, turn: Turn) -> Self {
+        self.has_turn.fetch_or(turn == Turn::Ours, Ordering::Relaxed);
+        self
     }
 
     /// The flight it leads, to wait for like everybody else.
@@ -236,6 +252,9 @@ impl Ticket {
 
     pub(super) fn close(&self) {
         self.means.flights.close(&self.fingerprint, &self.flight);
+        if self.has_turn.swap(false, Ordering::Relaxed) {
+            self.means.store.end_turn(&self.fingerprint, self.means.was_refused(&self.fingerprint));
+        }
     }
 }
 

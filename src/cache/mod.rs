@@ -16,7 +16,9 @@ mod flight;
 mod form;
 mod generation;
 mod listing;
+mod look_up;
 mod store;
+mod turn;
 mod validator;
 
 pub use admission::{Admitted, Authority, Bounds, Refusal, judge};
@@ -45,8 +47,6 @@ use crate::key::{Fingerprint, Tag};
 use fill::Means;
 use flight::{Boarding, Flights};
 use form::Press;
-use generation::Stamp;
-use store::Found;
 
 /// Most questions remembered as refused; the oldest are forgotten first.
 const REFUSED_MAX: usize = 10_000;
@@ -109,40 +109,6 @@ impl Cache {
     /// Somebody takes an entry in this coding or not at all: waits until it is made, if it can be.
     pub async fn make(&self, fingerprint: &Fingerprint, entry: &Arc<Entry>, coding: Coding) {
         self.means.press.make(fingerprint, entry, coding).await;
-    }
-
-    /// Says what to do about a question.
-    pub async fn look_up(&self, name: &Name<'_>) -> Lookup {
-        let now = self.means.clock.now();
-        match self.means.store.look_up(name, now).await {
-            Found::Valid(entry) => Lookup::Hit(entry),
-            Found::Apart(refusal) => Lookup::Apart(refusal),
-            Found::Missing(stamp) => self.board(name, stamp),
-            Found::Stale(entry, stamp) => match self.board(name, stamp) {
-                Lookup::Miss(ticket) | Lookup::Alone(ticket) => Lookup::Stale(entry, Errand::Lead(ticket)),
-                Lookup::Wait(flight) => Lookup::Stale(entry, Errand::Join(flight)),
-                found @ (Lookup::Hit(_) | Lookup::Stale(..) | Lookup::Apart(_)) => found,
-            },
-        }
-    }
-
-    /// Joins a fetch of this state of the world, or leads one.
-    fn board(&self, name: &Name<'_>, stamp: Stamp) -> Lookup {
-        if self.means.was_refused(name.fingerprint) {
-            return Lookup::Alone(Ticket::new(name, Flight::alone(stamp), &self.means));
-        }
-        match self.means.flights.board(name.fingerprint, stamp) {
-            Boarding::Joined(flight) => Lookup::Wait(flight),
-            Boarding::Full(flight) => Lookup::Alone(Ticket::new(name, flight, &self.means)),
-            Boarding::Leads(flight) => {
-                let ticket = Ticket::new(name, flight, &self.means);
-                // a flight may have landed between the look-up and the boarding
-                match self.recall(name.fingerprint, self.means.clock.now()) {
-                    Some(entry) => Lookup::Hit(entry),
-                    None => Lookup::Miss(ticket),
-                }
-            }
-        }
     }
 
     /// Is an entry that was found a while ago still true?

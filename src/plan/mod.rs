@@ -158,6 +158,8 @@ impl Planner {
 }
 
 #[cfg(test)]
+mod ahead_tests;
+#[cfg(test)]
 mod sharing_tests;
 #[cfg(test)]
 mod tests;

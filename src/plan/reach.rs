@@ -25,6 +25,14 @@ pub struct Evidence<'e> {
     pub rows: Option<Payload<'e>>,
 }
 
+/// What is known when it is asked what a write takes away.
+#[derive(Debug)]
+struct Known<'e> {
+    evidence: &'e Evidence<'e>,
+    /// The rows may come still, and say something else than the body did: a trigger may have changed them.
+    is_ahead: bool,
+}
+
 /// What a write takes away.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Reach {
@@ -37,6 +45,18 @@ pub struct Reach {
 impl WritePlan {
     /// Every tag that this write takes away, given what was seen of it.
     pub fn reach(&self, evidence: &Evidence<'_>) -> Reach {
+        self.reach_of(&Known { evidence, is_ahead: false })
+    }
+
+    /// Every tag that it may come to take away, before anything is answered: whatever depends on what [`reach`]
+    /// names then, whatever the answer, depends on one of these.
+    ///
+    /// [`reach`]: Self::reach
+    pub fn reach_ahead(&self, body: Option<Payload<'_>>) -> Vec<Tag> {
+        self.reach_of(&Known { evidence: &Evidence { body, rows: None }, is_ahead: true }).tags
+    }
+
+    fn reach_of(&self, known: &Known<'_>) -> Reach {
         let mut reach = Reach::default();
         match &self.derived {
             Derived::Nothing => {}
@@ -45,31 +65,31 @@ impl WritePlan {
                 reach.tags.push(Tag::any_table());
                 let by_rows = self.rows.as_ref().map(|(table, _)| table);
                 reach.tags.extend(tables.iter().filter(|table| Some(*table) != by_rows).map(Tag::table));
-                self.reach_rows(evidence, &mut reach);
+                self.reach_rows(known, &mut reach);
             }
         }
         for Rendering { pattern, values } in &self.renderings {
-            let known: Vec<Option<Vec<String>>> =
-                values.iter().map(|source| self.values(source, evidence)).collect();
-            for (placeholder, known) in pattern.placeholders().iter().zip(&known) {
-                if known.is_none() {
+            let values: Vec<Option<Vec<String>>> =
+                values.iter().map(|source| self.values(source, known)).collect();
+            for (placeholder, value) in pattern.placeholders().iter().zip(&values) {
+                if value.is_none() {
                     reach.any.push(format!("{placeholder} in {}", pattern.as_str()));
                 }
             }
-            reach.tags.extend(pattern.tags_of_write(&known));
+            reach.tags.extend(pattern.tags_of_write(&values));
         }
         reach
     }
 
     /// Reads that name no row may show the changed ones; of those that name rows,
     /// only the ones that name a value the changed rows had or have.
-    fn reach_rows(&self, evidence: &Evidence<'_>, reach: &mut Reach) {
+    fn reach_rows(&self, known: &Known<'_>, reach: &mut Reach) {
         let Some((table, columns)) = &self.rows else { return };
         let mut tags = vec![Tag::unpinned(table)];
         tags.retain(|_| !sabotage::is(Bug::UnpinnedLeft));
         for source in columns {
             let Source::Column { name, .. } = source else { continue };
-            match self.values(source, evidence) {
+            match self.values(source, known) {
                 Some(values) => tags.extend(values.iter().map(|value| Tag::row(table, name, value))),
                 None => {
                     reach.any.push(format!("{name} of {table}"));
@@ -83,25 +103,21 @@ impl WritePlan {
         reach.tags.append(&mut tags);
     }
 
-    fn values(&self, source: &Source, evidence: &Evidence<'_>) -> Option<Vec<String>> {
+    fn values(&self, source: &Source, known: &Known<'_>) -> Option<Vec<String>> {
         match source {
             Source::Known(values) => Some(values.clone()),
             Source::Any => None,
-            Source::Body(path) => known(evidence.body.as_ref()?.at_path(path)),
-            Source::Row(column) => self.returned(column, evidence),
-            Source::Column { name, pinned } => self.column(name, pinned.clone(), evidence),
+            Source::Body(path) => told(known.evidence.body.as_ref()?.at_path(path)),
+            Source::Row(column) => self.returned(column, known),
+            Source::Column { name, pinned } => self.column(name, pinned.clone(), known),
         }
     }
 
-    fn column(
-        &self,
-        name: &str,
-        pinned: Option<Vec<String>>,
-        evidence: &Evidence<'_>,
-    ) -> Option<Vec<String>> {
-        let returned = || self.returned(name, evidence);
-        let body = evidence.body.as_ref().map(|body| body.column(name));
-        let written = || body.as_ref().and_then(|values| known(values.clone()));
+    fn column(&self, name: &str, pinned: Option<Vec<String>>, known: &Known<'_>) -> Option<Vec<String>> {
+        let returned = || self.returned(name, known);
+        let body = known.evidence.body.as_ref().map(|body| body.column(name));
+        let is_said_later = known.is_ahead && self.is_returned(name);
+        let written = || body.as_ref().filter(|_| !is_said_later).and_then(|values| told(values.clone()));
         let (old, new) = match self.action {
             WriteAction::Insert => (Some(Vec::new()), returned().or_else(written)),
             WriteAction::Upsert | WriteAction::Replace => (pinned, returned().or_else(written)),
@@ -122,18 +138,19 @@ impl WritePlan {
         Some(values)
     }
 
-    fn returned(&self, column: &str, evidence: &Evidence<'_>) -> Option<Vec<String>> {
-        // an alias, a cast or a path puts something else under the column's name
-        let select = Select::parse(self.returned.as_ref()?).ok()?;
-        if !select.returns_plainly(column) {
-            return None;
-        }
-        let rows = evidence.rows.as_ref()?;
-        if rows.is_empty() { Some(Vec::new()) } else { known(rows.column(column)) }
+    fn returned(&self, column: &str, known: &Known<'_>) -> Option<Vec<String>> {
+        let rows = known.evidence.rows.as_ref().filter(|_| self.is_returned(column))?;
+        if rows.is_empty() { Some(Vec::new()) } else { told(rows.column(column)) }
+    }
+
+    /// Do returned rows say what a column is? An alias, a cast or a path puts something else under its name.
+    fn is_returned(&self, column: &str) -> bool {
+        let select = self.returned.as_ref().and_then(|select| Select::parse(select).ok());
+        select.is_some_and(|select| select.returns_plainly(column))
     }
 }
 
-fn known(values: Values) -> Option<Vec<String>> {
+fn told(values: Values) -> Option<Vec<String>> {
     match values {
         Values::Known(values) => Some(values),
         Values::Absent | Values::Unknown => None,

@@ -336,7 +336,7 @@ fn repeat(answer: StoredAnswer) -> Done {
 
 impl WriteRequest {
     /// Reads the whole body before anything is sent; it is sent from memory then.
-    async fn read_first(&mut self) -> Result<Bytes, GuardRefusal> {
+    pub(super) async fn read_first(&mut self) -> Result<Bytes, GuardRefusal> {
         match Seen::look_at(self.take_body()).await {
             Seen::Whole(bytes) => {
                 self.put_body(bytes.clone());

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::response::Parts as Head;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri};
+use http_body::Body as _;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use tokio::sync::oneshot;
@@ -25,6 +26,10 @@ use super::glimpse::{Copy, Seen};
 use super::outcome::Outcome;
 use super::reject::Rejection;
 use super::{Done, Proxy};
+
+/// A body up to this length is read before the write is announced, where that is of use: some rows of a form, and
+/// little enough that a client sends it at once.
+const AHEAD_BYTES_MAX: u64 = 64 * 1024;
 
 impl Proxy {
     /// Sends a write once and takes away what it changed before the client hears of it.
@@ -53,10 +58,10 @@ impl Proxy {
         answer.await.unwrap_or(Err(Rejection::Lost))
     }
 
-    pub(super) async fn carry_out(self: &Arc<Self>, plan: WritePlan, request: WriteRequest) -> Done {
+    pub(super) async fn carry_out(self: &Arc<Self>, plan: WritePlan, mut request: WriteRequest) -> Done {
         let method = request.method.clone();
         let addressed = self.addressed(&request.target, &request.headers);
-        let mut announced = plan.reach(&Evidence::default()).tags;
+        let mut announced = request.reach_ahead(&plan).await?;
         announced.extend(addressed.as_ref().and_then(Addressed::itself));
         sabotage::die_at(Death::Announcing);
         let is_awaited = !announced.is_empty();
@@ -172,6 +177,18 @@ impl WriteRequest {
 
     pub(super) fn put_body(&mut self, bytes: Bytes) {
         self.body = whole(bytes);
+    }
+
+    /// What it is announced to change. Under `strict`, reads of that bypass the cache until it is answered: so a
+    /// short body is read before, because it says which rows are meant. The upstream changes nothing without it.
+    async fn reach_ahead(&mut self, plan: &WritePlan) -> Result<Vec<Tag>, Rejection> {
+        let is_short = || self.body.size_hint().exact().is_some_and(|bytes| bytes <= AHEAD_BYTES_MAX);
+        if plan.consistency < Consistency::Strict || !plan.needs_request_body() || !is_short() {
+            return Ok(plan.reach_ahead(None));
+        }
+        let bytes = self.read_first().await.map_err(Rejection::Guard)?;
+        let media = text(self.headers.get(CONTENT_TYPE));
+        Ok(plan.reach_ahead(Some(Payload::parse(media, &bytes, plan.columns()))))
     }
 
     fn into_outgoing(self, copy: Option<&Copy>) -> Outgoing {

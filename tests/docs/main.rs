@@ -17,6 +17,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where what it takes for granted is not so")]
 
 mod commands;
+mod faults;
 mod fields;
 mod links;
 mod pages;

@@ -141,6 +141,20 @@ async fn a_store_that_dies_costs_time_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_store_that_is_away_at_the_start_is_found_later() {
+    let origin = todos(json!([0])).await;
+    let mut redis = Redis::start(&[]);
+    redis.kill();
+    let proxy = proxy(&origin).rules(CACHED).variable("REDIS_URL", &redis.url()).start().await;
+    reads(&proxy, &json!([0]), "detail=store-away").await;
+    redis.start_again();
+    in_touch(&proxy, 1).await;
+    reads(&proxy, &json!([0]), "stored").await;
+    reads(&proxy, &json!([0]), "hit").await;
+    origin.saw(READ).times(2);
+}
+
+#[tokio::test]
 async fn what_was_known_before_a_proxy_was_cut_off_counts_for_nothing_after() {
     const OTHER: &str = "/rest/v1/notes";
     let origin = origin().table("todos").table("notes").start().await;

@@ -16,7 +16,7 @@ use super::super::entry::Entry;
 use super::super::generation::{Generations, Stamp};
 use super::super::listing::Walk;
 use super::doubts::Doubts;
-use super::{Announced, Change, Closed, Doing, Found, Name, Store, Usage, Writing};
+use super::{Announced, Change, Closed, Doing, Found, Name, Store, Turn, Usage, Writing};
 
 /// Typical size of an entry, from which tables are sized at the start.
 const TYPICAL_ENTRY_BYTES: u64 = 4 * 1024;
@@ -143,7 +143,7 @@ impl Store for MemoryStore {
         Box::pin(std::future::ready(match self.held(name.fingerprint, now) {
             Some(entry) if entry.lifetime.is_fresh(now) => Found::Valid(entry),
             Some(entry) => Found::Stale(entry, self.stamp(name.answer.tags())),
-            None => Found::Missing(self.stamp(name.answer.tags())),
+            None => Found::Missing(self.stamp(name.answer.tags()), Turn::Free),
         }))
     }
 

@@ -80,10 +80,23 @@ pub enum Found {
     /// An entry whose generations are all current and whose time is over; these are the generations
     /// that the next one must carry.
     Stale(Arc<Entry>, Stamp),
-    /// None; these are the generations a fill must carry.
-    Missing(Stamp),
+    /// None; these are the generations a fill must carry, and this is whose turn it is to fetch it.
+    Missing(Stamp, Turn),
     /// None, and an answer that is fetched now may be neither kept nor shared.
     Apart(Refusal),
+}
+
+/// Whose turn is it to fetch what nobody has?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Nobody keeps turns.
+    Free,
+    /// This process's, for a moment. The others wait meanwhile.
+    Ours,
+    /// Another's: what it fetches can be looked up soon.
+    Theirs,
+    /// Nobody's: another has just found out that the answer cannot be kept.
+    Refused,
 }
 
 /// A change to what entries depend on.
@@ -192,6 +205,9 @@ pub trait Store: Send + Sync + Debug {
     /// Asks for the right to fetch again what is still of use: one process of all has it, for a moment. With it
     /// come the generations that the next entry must carry.
     fn renew<'a>(&'a self, name: &'a Name<'a>) -> Doing<'a, Option<Stamp>>;
+
+    /// Our turn to fetch is over: what came is there, nothing came, or it cannot be kept.
+    fn end_turn(&self, _: &Fingerprint, _is_refused: bool) {}
 
     /// Keeps an entry, which carries the generations read before its fetch. If one of
     /// them is no longer current the entry is simply never valid.

@@ -5,6 +5,7 @@ mod chance;
 mod faults;
 mod judge;
 mod options;
+mod pace;
 mod people;
 mod report;
 mod run;

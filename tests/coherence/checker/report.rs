@@ -63,6 +63,11 @@ pub(crate) fn report(plan: &Plan, checked: &Checked) -> String {
         "                  {:>10}   writes refused for want of the store; {} proxies ended in the middle of a write",
         figures.closed, checked.deaths
     );
+    let _ok = writeln!(
+        text,
+        "                  {:>10}   times the machine itself was too slow on the way to the store",
+        figures.slow
+    );
     text += &faults(checked);
     text += "\n            reads p50       p99    writes p50       p99\n";
     for (proxy, spreads) in &figures.by_proxy {

@@ -10,6 +10,7 @@ use super::chance::Chance;
 use super::faults::{Fault, Nemesis, Placed, Stage};
 use super::judge::{Consistency, Figures, Judge, Terms, Violation};
 use super::options::{Plan, StoreKind};
+use super::pace;
 use super::people::People;
 use super::screen::Screen;
 use super::upstream::{Database, Temper, Upstream};
@@ -123,6 +124,10 @@ impl Run {
                 Some(redis) => Some(Relay::to(redis.address()).await?),
                 None => None,
             };
+            if let Some(store) = &store {
+                let watching = tokio::spawn(pace::watch(Arc::clone(&judge), number, store.address()));
+                listeners.push(watching.abort_handle());
+            }
             let larder = Larder::start(launch(plan, &upstream, store.as_ref()))?;
             let clients = Relay::to(larder.address()).await?;
             stage.proxies.push(Placed { larder, clients, store, upstream });
@@ -194,7 +199,8 @@ impl Run {
         let after = self.measure().await;
         // how many hits there are between two writes says how fast the machine is just now, not whether all is well
         let has_hits = after.hit_percent > 0 || before.hit_percent == 0;
-        let is_alive = after.away_percent <= AWAY_PERCENT_MAX && has_hits;
+        // a machine that has too much else to do says nothing about the proxies
+        let is_alive = after.away_percent <= AWAY_PERCENT_MAX && has_hits || after.is_slow;
         let is_written = after.acknowledged > 0 || plan.write_percent == 0;
         if !is_alive || !is_written {
             let text = format!(
@@ -215,6 +221,7 @@ impl Run {
         let away = |figures: &Figures| figures.by_status.get(AWAY).copied().unwrap_or_default();
         let away_percent = ((away(&after) - away(&before)) * 100).checked_div(reads).unwrap_or_default();
         Measured {
+            is_slow: after.slow > before.slow,
             away_percent,
             acknowledged,
             hit_percent: ((after.hits - before.hits) * 100).checked_div(reads).unwrap_or_default(),
@@ -231,6 +238,7 @@ impl Run {
 }
 
 struct Measured {
+    is_slow: bool,
     away_percent: u64,
     acknowledged: u64,
     hit_percent: u64,

@@ -58,16 +58,19 @@ fn plan(bug: Bug, larder: &Path, seed: u64) -> Plan {
         | Bug::UnpinnedLeft
         | Bug::IdentityLeftOut => (1, StoreKind::Memory, Consistency::Fresh, "none"),
         Bug::UnknownOutcomeIgnored => (1, StoreKind::Memory, Consistency::Fresh, "unanswered"),
-        Bug::GenerationsKept
-        | Bug::ConfirmationsNotAwaited
-        | Bug::CountedGenerations
-        | Bug::LoadUnchecked => (3, StoreKind::Redis, Consistency::Fresh, "none"),
+        // who is far from the store hears of a change late, and is waited for
+        Bug::ConfirmationsNotAwaited => (3, StoreKind::Redis, Consistency::Fresh, "store-late"),
+        Bug::GenerationsKept | Bug::CountedGenerations | Bug::LoadUnchecked => {
+            (3, StoreKind::Redis, Consistency::Fresh, "none")
+        }
         Bug::MarkerLeftOut => (3, StoreKind::Redis, Consistency::Strict, "none"),
         Bug::MarkerClearedOn504 => (3, StoreKind::Redis, Consistency::Strict, "given-up"),
         Bug::MemoryKeptWithoutSubscription => {
             (3, StoreKind::Redis, Consistency::Fresh, "store-cut,redis-clients")
         }
-        Bug::LeaseNeverEnds => (3, StoreKind::Redis, Consistency::Bounded, "proxy-stop"),
+        Bug::LeaseNeverEnds => {
+            (3, StoreKind::Redis, Consistency::Bounded, "store-held,store-one-way,proxy-stop")
+        }
         Bug::RunIdIgnored => (3, StoreKind::Redis, Consistency::Fresh, "redis-old"),
         Bug::IntentsNotSwept => (3, StoreKind::Redis, Consistency::Fresh, "die-answered"),
         Bug::JournalNotReplayed => (3, StoreKind::Redis, Consistency::Fresh, "store-held,store-cut"),
@@ -94,6 +97,8 @@ fn plan(bug: Bug, larder: &Path, seed: u64) -> Plan {
     };
     let arguments = match bug {
         Bug::IntentsNotSwept => vec!["--intent-deadline=1s".to_owned()],
+        // memory is emptied when a question goes unanswered: before that, nothing but the lease ends it
+        Bug::LeaseNeverEnds => vec!["--store-timeout=4s".to_owned()],
         _ => Vec::new(),
     };
     Plan {

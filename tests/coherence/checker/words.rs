@@ -1,6 +1,7 @@
 //! The words of a history: who, what, through which proxy.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// Nanoseconds since the checker began: one process, one clock.
 pub(crate) type Nanos = u64;
@@ -186,7 +187,7 @@ pub(crate) struct Read {
     pub(crate) kind: ReadKind,
     pub(crate) start: Nanos,
     /// What its `Cache-Status` says.
-    pub(crate) status: String,
+    pub(crate) status: Arc<str>,
     pub(crate) seen: Vec<Seen>,
 }
 

@@ -12,6 +12,7 @@ use crate::redis::{Channel, Heard, Silence, cmd};
 use super::change::members;
 use super::lease::{BEAT_EVERY, DELTA, MARGIN};
 use super::message::{Changed, Confirmed, heard, tags, told};
+use super::turns::Ended;
 use super::{SharedStore, millis, scripts};
 
 /// Pause before the channel is made again.
@@ -24,81 +25,83 @@ const CONFIRMATIONS_MAX: usize = 10_000;
 #[derive(Debug)]
 pub struct Keeping {
     store: Arc<SharedStore>,
+    /// Turns to fetch that are over.
+    ended: mpsc::Receiver<Ended>,
 }
 
 /// What came over the channel and is to be confirmed: to whom, and which of its changes.
 type ToConfirm = (String, u64);
 
 impl Keeping {
-    pub(super) fn new(store: Arc<SharedStore>) -> Self {
-        Self { store }
+    pub(super) fn new(store: Arc<SharedStore>, ended: mpsc::Receiver<Ended>) -> Self {
+        Self { store, ended }
     }
 
     /// Runs until the process begins to end; then it leaves the fleet, so that nobody waits for it.
     pub async fn run(self, draining: CancellationToken) {
+        let Self { store, mut ended } = self;
         let work = async {
             loop {
-                self.store.redis.up().await;
-                let silence = self.stay().await;
+                store.redis.up().await;
+                let silence = stay(&store).await;
                 debug!(reason = silence.as_str(), "the channel to the store is lost");
-                self.store.lease.end();
-                self.store.forget();
+                store.lease.end();
+                store.forget();
                 tokio::time::sleep(PAUSE).await;
             }
         };
-        let _ended = draining.run_until_cancelled(work).await;
-        self.store.leave_fleet().await;
+        let working = async { tokio::join!(work, store.end_turns(&mut ended)) };
+        let _ended = draining.run_until_cancelled(working).await;
+        store.leave_fleet().await;
     }
+}
 
-    /// Makes a channel and beats on it until it fails.
-    async fn stay(&self) -> Silence {
-        let store = &self.store;
-        let lost = Arc::new(Notify::new());
-        let (confirm, mut to_confirm) = mpsc::channel(CONFIRMATIONS_MAX);
-        let hears = Hearing { store: Arc::downgrade(store), lost: Arc::clone(&lost), confirm };
-        let own = store.names.confirmed(&store.own);
-        let channel = store.redis.listen(&[&store.names.changed, &own], move |said| hears.hear(said)).await;
-        let channel = match channel {
-            Ok(channel) => channel,
-            // a store without channels can be shared, but nothing read from it can be remembered
+/// Makes a channel and beats on it until it fails.
+async fn stay(store: &Arc<SharedStore>) -> Silence {
+    let lost = Arc::new(Notify::new());
+    let (confirm, mut to_confirm) = mpsc::channel(CONFIRMATIONS_MAX);
+    let hears = Hearing { store: Arc::downgrade(store), lost: Arc::clone(&lost), confirm };
+    let own = store.names.confirmed(&store.own);
+    let channel = store.redis.listen(&[&store.names.changed, &own], move |said| hears.hear(said)).await;
+    let channel = match channel {
+        Ok(channel) => channel,
+        // a store without channels can be shared, but nothing read from it can be remembered
+        Err(silence) => return silence,
+    };
+    // what was said while nobody listened is not known
+    store.forget();
+    info!(member = store.own, "in touch with the other processes");
+    tokio::select! {
+        silence = beat(store, &channel) => silence,
+        silence = confirm_all(store, &channel, &mut to_confirm) => silence,
+        () = lost.notified() => Silence::Broken,
+    }
+}
+
+async fn beat(store: &SharedStore, channel: &Channel) -> Silence {
+    let member = format!("{}{}", store.names.member, store.own);
+    let keys = [member.as_str(), &store.names.fleet];
+    let lasts = millis(DELTA + MARGIN);
+    let args = [store.own.as_bytes(), lasts.as_bytes(), store.names.member.as_bytes()];
+    loop {
+        let beat = store.lease.beat();
+        match channel.script(&scripts::BEAT, &keys, &args).await {
+            Ok(live) => {
+                store.lease.extend(&beat);
+                store.heard_from_store();
+                store.confirmations.see(members(&live));
+            }
             Err(silence) => return silence,
-        };
-        // what was said while nobody listened is not known
-        store.forget();
-        info!(member = store.own, "in touch with the other processes");
-        tokio::select! {
-            silence = self.beat(&channel) => silence,
-            silence = confirm_all(store, &channel, &mut to_confirm) => silence,
-            () = lost.notified() => Silence::Broken,
         }
-    }
-
-    async fn beat(&self, channel: &Channel) -> Silence {
-        let store = &self.store;
-        let member = format!("{}{}", store.names.member, store.own);
-        let keys = [member.as_str(), &store.names.fleet];
-        let lasts = millis(DELTA + MARGIN);
-        let args = [store.own.as_bytes(), lasts.as_bytes(), store.names.member.as_bytes()];
-        loop {
-            let beat = store.lease.beat();
-            match channel.script(&scripts::BEAT, &keys, &args).await {
-                Ok(live) => {
-                    store.lease.extend(&beat);
-                    store.heard_from_store();
-                    store.confirmations.see(members(&live));
-                }
-                Err(silence) => return silence,
-            }
-            if !store.journal.is_clear() {
-                match store.pay().await {
-                    Ok(()) => info!("the store has been told what it was owed"),
-                    Err(silence) => {
-                        warn!(reason = silence.as_str(), "the store could not be told what it is owed")
-                    }
+        if !store.journal.is_clear() {
+            match store.pay().await {
+                Ok(()) => info!("the store has been told what it was owed"),
+                Err(silence) => {
+                    warn!(reason = silence.as_str(), "the store could not be told what it is owed")
                 }
             }
-            tokio::time::sleep(BEAT_EVERY).await;
         }
+        tokio::time::sleep(BEAT_EVERY).await;
     }
 }
 

@@ -17,8 +17,9 @@ use super::super::super::form::Forms;
 use super::super::super::generation::{Stamp, There};
 use super::super::super::validator::Validator;
 use super::super::record::Record;
-use super::super::{Found, Name, Writing};
+use super::super::{Found, Name, Turn, Writing};
 use super::counts::add;
+use super::turns::TURN_LASTS;
 use super::{SharedStore, millis, random, scripts};
 
 /// How long the generation of a tag lives that nothing asks for: longer than any entry, as most
@@ -67,17 +68,20 @@ impl SharedStore {
             Ok(valid) => return self.found(valid, name, stamp, now),
             Err(record) => record,
         };
-        match self.generations(tags).await {
-            Some(there) => {
+        let turn = self.has_company().then(|| self.names.turn(name.fingerprint));
+        match self.stamped(tags, turn).await {
+            Some((there, turn)) => {
                 stamp.learn(&there.generations);
                 // what was known may have been pushed out of the store and made anew by others
                 match valid(record, Some(&there)) {
                     Ok(valid) => self.found(valid, name, stamp, now),
-                    Err(_) => Found::Missing(stamp.with(there)),
+                    Err(_) => Found::Missing(stamp.with(there), turn),
                 }
             }
             // under a lease, what this process hears is as good as what the store says
-            None if self.lease.holds() && name.consistency < Consistency::Strict => Found::Missing(stamp),
+            None if self.lease.holds() && name.consistency < Consistency::Strict => {
+                Found::Missing(stamp, Turn::Free)
+            }
             None => Found::Apart(Refusal::StoreAway),
         }
     }
@@ -185,9 +189,12 @@ impl SharedStore {
         }
     }
 
-    /// The generations of these tags, made where they are missing; known before a fetch begins.
-    async fn generations(&self, tags: &[Tag]) -> Option<There> {
-        let names = tags.iter().map(|tag| self.names.generation(tag)).collect::<Vec<_>>();
+    /// The generations of these tags, made where they are missing; known before a fetch begins. With the name of a turn
+    /// to fetch it is asked whose that is, in the same step.
+    async fn stamped(&self, tags: &[Tag], turn: Option<String>) -> Option<(There, Turn)> {
+        let script = if turn.is_some() { &scripts::TURN } else { &scripts::STAMP };
+        let lasts = turn.as_ref().map(|_| millis(TURN_LASTS));
+        let names = tags.iter().map(|tag| self.names.generation(tag)).chain(turn).collect::<Vec<_>>();
         let names = names.iter().map(String::as_str).collect::<Vec<_>>();
         let made = || if sabotage::is(Bug::CountedGenerations) { 1 } else { random() };
         // as text: a store that is spoken to over HTTP takes nothing else
@@ -195,10 +202,12 @@ impl SharedStore {
         let lifetime = millis(GENERATION_LIFETIME);
         let mut args = vec![lifetime.as_bytes()];
         args.extend(new.iter().map(String::as_bytes));
-        match self.redis.script(&scripts::STAMP, &names, &args).await {
+        args.extend(lasts.iter().flat_map(|lasts| [self.own.as_bytes(), lasts.as_bytes()]));
+        match self.redis.script(script, &names, &args).await {
             Ok((ServerId(server), Value::Array(said))) => {
-                let generations = said.iter().map(number).collect::<Option<Box<[_]>>>()?;
-                (generations.len() == tags.len()).then_some(There { server, generations })
+                let (generations, turn) = said.split_at_checked(tags.len())?;
+                let generations = generations.iter().map(number).collect::<Option<Box<[_]>>>()?;
+                Some((There { server, generations }, whose(turn)))
             }
             Ok(_) | Err(_) => {
                 add(&self.counts.failures);
@@ -219,7 +228,7 @@ impl SharedStore {
         claim.arg("PX").arg(millis(RENEWAL_CLAIM));
         match self.redis.one(&claim).await {
             Ok((_, Value::Nil)) | Err(_) => None,
-            Ok(_) => Some(stamp.with(self.generations(name.answer.tags()).await?)),
+            Ok(_) => Some(stamp.with(self.stamped(name.answer.tags(), None).await?.0)),
         }
     }
 
@@ -283,6 +292,15 @@ fn valid(opened: Opened, there: Option<&There>) -> Result<(Record, Lifetime), Op
 /// Are these the generations that count now, and was it the same run of the store that said so?
 fn is_current(kept: &Record, now: &There) -> bool {
     *kept.generations == *now.generations && (kept.server == now.server || sabotage::is(Bug::RunIdIgnored))
+}
+
+fn whose(turn: &[Value]) -> Turn {
+    match turn {
+        [Value::BulkString(said)] if said == b"ours" => Turn::Ours,
+        [Value::BulkString(said)] if said == b"theirs" => Turn::Theirs,
+        [Value::BulkString(said)] if said == b"refused" => Turn::Refused,
+        _ => Turn::Free,
+    }
 }
 
 fn bytes(said: Value) -> Option<Bytes> {

@@ -19,6 +19,7 @@ mod message;
 mod names;
 mod scripts;
 mod seam;
+mod turns;
 
 pub use keeping::Keeping;
 
@@ -26,6 +27,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
+
+use tokio::sync::mpsc;
 
 use crate::clock::Clock;
 use crate::redis::Redis;
@@ -70,6 +73,8 @@ pub struct SharedStore {
     journal: Journal,
     /// Since when the store has not answered us, as time since the machine started; 0 while it does.
     silent_since: AtomicU64,
+    /// Our turns to fetch that are over.
+    turns: mpsc::Sender<turns::Ended>,
     counts: Counts,
 }
 
@@ -77,6 +82,7 @@ impl SharedStore {
     /// A store, and what has to run to keep it in touch with others.
     pub fn new(memory: MemoryStore, sharing: Sharing) -> (Arc<Self>, Keeping) {
         let Sharing { redis, prefix, clock, codec, sealing } = sharing;
+        let (turns, ended) = turns::ended();
         let store = Arc::new(Self {
             memory,
             redis,
@@ -89,9 +95,10 @@ impl SharedStore {
             confirmations: Confirmations::default(),
             journal: Journal::default(),
             silent_since: AtomicU64::new(0),
+            turns,
             counts: Counts::default(),
         });
-        let keeping = Keeping::new(Arc::clone(&store));
+        let keeping = Keeping::new(Arc::clone(&store), ended);
         (store, keeping)
     }
 

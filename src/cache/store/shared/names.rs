@@ -57,6 +57,13 @@ impl Names {
         name
     }
 
+    /// Who is fetching an answer that nobody has.
+    pub(super) fn turn(&self, fingerprint: &Fingerprint) -> String {
+        let mut name = format!("{{{}}}:turn:", self.prefix);
+        name.extend(digits(fingerprint));
+        name
+    }
+
     /// What the names of such entries look like to a server; a character that would be a wildcard
     /// there stands for any one.
     pub(super) fn entries_like(&self, glob: &KeyGlob) -> String {

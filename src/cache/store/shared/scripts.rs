@@ -57,18 +57,54 @@ pub(super) static BEAT: LazyLock<Lua> = LazyLock::new(|| {
     ))
 });
 
+/// Reads the generation of each key up to this one, and makes those that are missing, as `said`.
+macro_rules! stamp_to {
+    ($last:literal) => {
+        concat!(
+            "local said = {} ",
+            "for i = 1, ",
+            $last,
+            " do ",
+            "local known = redis.call('GET', KEYS[i]) ",
+            "if not known then known = ARGV[i + 1]; redis.call('SET', KEYS[i], known, 'PX', ARGV[1]) ",
+            "elseif redis.call('PTTL', KEYS[i]) * 2 < tonumber(ARGV[1]) then redis.call('PEXPIRE', KEYS[i], ARGV[1]) end ",
+            "said[i] = known ",
+            "end "
+        )
+    };
+}
+
 /// Reads the generation of each key, and makes those that are missing. Arguments: how many
 /// milliseconds an unused one lives, then for each key the one to make.
-pub(super) static STAMP: LazyLock<Lua> = LazyLock::new(|| {
+pub(super) static STAMP: LazyLock<Lua> =
+    LazyLock::new(|| Lua::new(concat!(stamp_to!("#KEYS"), "return said")));
+
+/// As [`STAMP`], and says whose turn it is to fetch what depends on these: `ours`, `theirs` or `refused`. A turn that
+/// was taken under other generations is over: what comes of it is not valid. Keys: the generations, the turn.
+/// Arguments: those of [`STAMP`], who we are, the milliseconds that a turn lasts. A server without room says `ours`.
+pub(super) static TURN: LazyLock<Lua> = LazyLock::new(|| {
     Lua::new(concat!(
-        "local said = {} ",
-        "for i, key in ipairs(KEYS) do ",
-        "local known = redis.call('GET', key) ",
-        "if not known then known = ARGV[i + 1]; redis.call('SET', key, known, 'PX', ARGV[1]) ",
-        "elseif redis.call('PTTL', key) * 2 < tonumber(ARGV[1]) then redis.call('PEXPIRE', key, ARGV[1]) end ",
-        "said[i] = known ",
-        "end ",
+        stamp_to!("#KEYS - 1"),
+        "local now, held = table.concat(said), redis.call('GET', KEYS[#KEYS]) ",
+        "local own = now .. ARGV[#ARGV - 1] ",
+        "if held == '-' then said[#KEYS] = 'refused' ",
+        "elseif held and held ~= own and string.sub(held, 1, #now) == now then said[#KEYS] = 'theirs' ",
+        "else said[#KEYS] = 'ours'; redis.pcall('SET', KEYS[#KEYS], own, 'PX', ARGV[#ARGV]) end ",
         "return said"
+    ))
+});
+
+/// Ends turns that are still ours. Keys: the turns. Arguments: who we are, the milliseconds for which others remember
+/// that something cannot be kept, then for each turn whether that is so.
+pub(super) static TURNS_OVER: LazyLock<Lua> = LazyLock::new(|| {
+    Lua::new(concat!(
+        "for i, key in ipairs(KEYS) do ",
+        "local held = redis.call('GET', key) ",
+        "if held and string.sub(held, -#ARGV[1]) == ARGV[1] then ",
+        "redis.call('UNLINK', key) ",
+        "if ARGV[i + 2] == 'refused' then redis.pcall('SET', key, '-', 'PX', ARGV[2]) end ",
+        "end ",
+        "end"
     ))
 });
 

@@ -33,6 +33,10 @@ impl Store for SharedStore {
         Box::pin(self.claim_renewal(name))
     }
 
+    fn end_turn(&self, fingerprint: &Fingerprint, is_refused: bool) {
+        let _full = self.turns.try_send((*fingerprint, is_refused));
+    }
+
     fn fill(&self, fingerprint: Fingerprint, entry: Entry, writing: Writing) -> Doing<'_, ()> {
         Box::pin(self.keep(fingerprint, entry, writing))
     }

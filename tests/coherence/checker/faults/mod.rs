@@ -142,6 +142,12 @@ impl Fault {
             || self == Self::RedisScripts
     }
 
+    /// Is nothing disturbed until it is over? What was written before a store comes back as it was is written well,
+    /// and must be seen.
+    fn is_sudden(self) -> bool {
+        self == Self::RedisOld
+    }
+
     /// What it disturbs.
     fn parts(self) -> &'static [Part] {
         match self {

@@ -134,9 +134,15 @@ impl Nemesis<'_> {
         }
     }
 
-    fn strike(&mut self, fault: Fault, proxy: usize) -> Result<(), Trouble> {
+    fn begin(&self, fault: Fault, proxy: usize) {
         for part in fault.parts() {
             self.judge.begin(*part, Self::concerns(fault, proxy));
+        }
+    }
+
+    fn strike(&mut self, fault: Fault, proxy: usize) -> Result<(), Trouble> {
+        if !fault.is_sudden() {
+            self.begin(fault, proxy);
         }
         let placed = &mut self.stage.proxies[proxy];
         let redis = self.stage.redis.as_ref();
@@ -175,6 +181,9 @@ impl Nemesis<'_> {
     }
 
     fn heal(&mut self, fault: Fault, proxy: usize) -> Result<(), Trouble> {
+        if fault.is_sudden() {
+            self.begin(fault, proxy);
+        }
         let placed = &mut self.stage.proxies[proxy];
         let redis = self.stage.redis.as_ref();
         match fault {

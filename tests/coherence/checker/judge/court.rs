@@ -5,6 +5,7 @@
 //! Answers must be told in the order of their ends; then every judgement is final when it is made.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::figures::Figures;
 use super::staircase::Staircase;
@@ -32,6 +33,11 @@ const AFTERMATH: Nanos = SECOND;
 const SWEPT_EVERY: Nanos = SECOND;
 /// Markers that a flush took away belong to writes that are over by then.
 const MARKERS_GONE: Nanos = 5 * SECOND;
+
+/// What keeps a proxy from its store.
+const AWAY: [Part; 2] = [Part::Store, Part::Machine];
+/// What keeps it from telling the store what it owes.
+const UNTOLD: [Part; 3] = [Part::Store, Part::Machine, Part::Process];
 
 /// What is promised.
 #[derive(Clone, Copy, Debug)]
@@ -185,7 +191,7 @@ impl Court {
         // until it has connected again, a proxy is without its store however well the store is
         let since = write.start.saturating_sub(AFTERMATH);
         let may_wait = self.terms.is_fleet && self.terms.consistency != Consistency::Strict;
-        let is_excused = may_wait && self.weather.was_bad(&[Part::Store], write.proxy, since, end);
+        let is_excused = may_wait && self.weather.was_bad(&AWAY, write.proxy, since, end);
         self.figures.excused_acks += u64::from(is_excused && write.known == Known::Done);
         for change in changes {
             let history = &mut self.registers[change.register.index()];
@@ -207,9 +213,9 @@ impl Court {
     pub(crate) fn read_ended(&mut self, read: &Read, end: Nanos) {
         self.figures.reads += 1;
         self.figures.hits += u64::from(read.status.starts_with("hit"));
-        match self.figures.by_status.get_mut(&read.status) {
+        match self.figures.by_status.get_mut(&*read.status) {
             Some(count) => *count += 1,
-            None => drop(self.figures.by_status.insert(read.status.clone(), 1)),
+            None => drop(self.figures.by_status.insert(Arc::clone(&read.status), 1)),
         }
         let of_proxy = self.figures.by_proxy.entry(read.proxy).or_default();
         of_proxy.reads.note(end.saturating_sub(read.start));
@@ -308,7 +314,7 @@ impl Court {
         let Attempt { proxy, start, .. } = attempt;
         self.figures.closed += 1;
         // a proxy that has just begun, or stood still, is without its store for a moment
-        let may_refuse = [Part::Store, Part::Room, Part::Process];
+        let may_refuse = [Part::Store, Part::Machine, Part::Room, Part::Process];
         let is_excused = self.terms.consistency == Consistency::Strict
             && self.weather.was_bad(&may_refuse, proxy, start.saturating_sub(AFTERMATH), end);
         if !is_excused {
@@ -340,7 +346,7 @@ impl Court {
     pub(crate) fn settle(&mut self, now: Nanos) {
         let (weather, registers, terms) = (&self.weather, &mut self.registers, self.terms);
         self.excused.retain(|excused| {
-            let calm = weather.calm_since(&[Part::Store, Part::Process], excused.proxy, excused.start, now);
+            let calm = weather.calm_since(&UNTOLD, excused.proxy, excused.start, now);
             let is_over = calm.is_some_and(|calm| now >= calm + REPLAY);
             if is_over {
                 registers[excused.change.register.index()].acknowledged.raise(now, excused.change.version);
@@ -390,7 +396,7 @@ impl Executed {
         let since = self.begun.saturating_sub(AFTERMATH);
         let ended = self.finished.max(self.committed).unwrap_or(now);
         weather.was_bad(&[Part::Memory], self.proxy, self.begun, now)
-            || weather.was_bad(&[Part::Store], self.proxy, since, ended)
+            || weather.was_bad(&AWAY, self.proxy, since, ended)
                 && weather.was_bad(&[Part::Process], self.proxy, self.begun, now)
     }
 
@@ -398,7 +404,7 @@ impl Executed {
         let (Some(committed), Some(finished)) = (self.committed, self.finished) else {
             return Settling::NotYet;
         };
-        let parts = [Part::Process, Part::Store, Part::Upstream];
+        let parts = [Part::Process, Part::Store, Part::Machine, Part::Upstream];
         let Some(calm) = weather.calm_since(&parts, self.proxy, self.begun, now) else {
             return Settling::NotYet;
         };

@@ -1,6 +1,7 @@
 //! What was counted and measured while the judge listened?
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{Nanos, Violation};
 
@@ -76,6 +77,8 @@ pub(crate) struct Figures {
     pub(crate) excused_reads: u64,
     /// Acknowledged without the store, where the mode allows that: P1 is asked for once the store has heard of it.
     pub(crate) excused_acks: u64,
+    /// How often the machine itself kept a proxy from its store.
+    pub(crate) slow: u64,
     /// Executed writes after which a later read showed, or had to show, the new version.
     pub(crate) settled: u64,
     /// P2 where the mode does not promise it.
@@ -83,7 +86,7 @@ pub(crate) struct Figures {
     /// Of these, between two answers to the very same question.
     pub(crate) entry_flaps: u64,
     /// By what `Cache-Status` says, without key and time.
-    pub(crate) by_status: BTreeMap<String, u64>,
+    pub(crate) by_status: BTreeMap<Arc<str>, u64>,
     pub(crate) by_proxy: BTreeMap<usize, OfProxy>,
     /// How late stale answers were.
     pub(crate) late: Spread,
@@ -112,6 +115,7 @@ impl Figures {
         self.closed += other.closed;
         self.excused_reads += other.excused_reads;
         self.excused_acks += other.excused_acks;
+        self.slow += other.slow;
         self.settled += other.settled;
         self.flaps += other.flaps;
         self.entry_flaps += other.entry_flaps;

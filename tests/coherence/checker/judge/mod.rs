@@ -22,7 +22,7 @@ use std::time::Instant;
 
 use super::words::{
     Attempt, Change, Known, MILLI, Nanos, Op, REGISTERS, Read, ReadKind, Register, SECOND, Seen, Version,
-    Who, Write,
+    Who, Write, WriteKind,
 };
 
 /// The court, for many tasks. A plain mutex: held for one judgement, never across an await.
@@ -92,6 +92,13 @@ impl Judge {
 
     pub(crate) fn begin(&self, part: Part, proxy: Option<usize>) {
         self.at_once(|court, now| court.weather.begin(part, proxy, now));
+    }
+
+    /// The same, from an earlier moment on; nobody but this proxy is concerned.
+    pub(crate) fn begin_at(&self, at: Nanos, part: Part, proxy: usize) {
+        let mut court = self.court();
+        court.weather.begin(part, Some(proxy), at);
+        court.figures.slow += u64::from(part == Part::Machine);
     }
 
     pub(crate) fn end(&self, part: Part, proxy: Option<usize>) {

@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
-use super::{Change, Known, MILLI, Nanos, Read, Seen, Version, Write};
+use super::{Change, Known, MILLI, Nanos, Read, ReadKind, Seen, Version, Who, Write, WriteKind};
 
 /// Operations on one register that are remembered for a story.
 const REMEMBERED: usize = 256;
@@ -25,8 +26,8 @@ struct Told {
 
 #[derive(Debug)]
 enum What {
-    Read { client: usize, proxy: usize, words: String, status: String },
-    Written { op: u64, client: usize, proxy: usize, words: String, known: Known },
+    Read { client: usize, proxy: usize, who: Who, kind: ReadKind, status: Arc<str> },
+    Written { op: u64, client: usize, proxy: usize, who: Who, kind: WriteKind, known: Known },
     Committed { op: u64, is_there: bool },
 }
 
@@ -39,16 +40,14 @@ impl Recent {
     }
 
     pub(crate) fn read(&mut self, read: &Read, seen: Seen, end: Nanos) {
-        let words = format!("{} reads {}", read.who, read.kind.as_str());
-        let (client, proxy, status) = (read.client, read.proxy, read.status.clone());
-        let what = What::Read { client, proxy, words, status };
+        let (client, proxy, who, kind) = (read.client, read.proxy, read.who, read.kind);
+        let what = What::Read { client, proxy, who, kind, status: Arc::clone(&read.status) };
         self.tell(Told { start: read.start, end, version: seen.version, what });
     }
 
     pub(crate) fn written(&mut self, write: &Write, version: Option<Version>, end: Nanos) {
-        let words = format!("{} sends {}", write.who, write.kind.as_str());
-        let (op, client, proxy, known) = (write.op, write.client, write.proxy, write.known);
-        let what = What::Written { op, client, proxy, words, known };
+        let Write { op, client, proxy, who, kind, known, .. } = *write;
+        let what = What::Written { op, client, proxy, who, kind, known };
         self.tell(Told { start: write.start, end, version, what });
     }
 
@@ -83,17 +82,22 @@ fn line(told: &Told, from: Nanos) -> String {
     let mut line = format!("  {:>9.3} … {:>9.3} ms  ", millis(told.start), millis(told.end));
     let version = told.version.map_or("absent".to_owned(), |version| format!("v{version}"));
     let _infallible = match &told.what {
-        What::Read { client, proxy, words, status } => {
-            writeln!(line, "client {client:<3} proxy {proxy}  {words} -> {version}   [{status}]")
+        What::Read { client, proxy, who, kind, status } => {
+            let kind = kind.as_str();
+            writeln!(line, "client {client:<3} proxy {proxy}  {who} reads {kind} -> {version}   [{status}]")
         }
-        What::Written { op, client, proxy, words, known } => {
+        What::Written { op, client, proxy, who, kind, known } => {
             let known = match known {
                 Known::Done => "acknowledged",
                 Known::Refused => "refused",
                 Known::Nothing => "outcome unknown to its client",
             };
             let version = told.version.map_or(String::new(), |version| format!(" v{version}"));
-            writeln!(line, "client {client:<3} proxy {proxy}  {words}{version} {known} (write {op})")
+            let kind = kind.as_str();
+            writeln!(
+                line,
+                "client {client:<3} proxy {proxy}  {who} sends {kind}{version} {known} (write {op})"
+            )
         }
         What::Committed { op, is_there } => {
             let gone = if *is_there { "" } else { ", and the row is gone" };

@@ -40,7 +40,7 @@ impl Told {
 
     fn reads(&mut self, kind: ReadKind, from: u64, to: u64, version: Option<Version>) {
         let seen = vec![Seen { register: Register::Row(5), version }];
-        let (start, status) = (from * MILLI, "hit".to_owned());
+        let (start, status) = (from * MILLI, "hit".into());
         let read = Read { client: 2, proxy: PROXY, who: Who(1), kind, start, status, seen };
         self.0.read_ended(&read, to * MILLI);
     }

@@ -19,6 +19,8 @@ pub(crate) enum Part {
     Memory,
     /// What room the store has: it refuses, or pushes out.
     Room,
+    /// The machine: it takes so long to pass a question on to the store and back that a proxy may not wait for it.
+    Machine,
 }
 
 /// One disturbance.

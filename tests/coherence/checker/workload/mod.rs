@@ -1,20 +1,18 @@
 //! What the clients do all the time: read and write a few rows that all of them want, through any proxy.
 
 mod answer;
+mod connections;
 mod request;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode};
-use http_body_util::{BodyExt, Full};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use http::{Request, StatusCode};
+use http_body_util::Full;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +22,7 @@ use super::judge::Judge;
 use super::people::People;
 use super::words::{Attempt, KEYS, Known, Op, Read, ReadKind, Who, Write, WriteKind};
 use answer::{Understood, understand};
+use connections::{Answered, Connections};
 
 /// Longer than everything that may hold a request up; what takes longer hangs.
 const ANSWER_MAX: Duration = Duration::from_secs(20);
@@ -39,33 +38,65 @@ const BREATH: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_millis(150);
 /// So many requests a client leaves with one proxy before it asks the others only.
 const LEFT_BEHIND_MAX: usize = 2;
+/// After this it asks that proxy once more, as people do: somebody has to ask while it stands still.
+const ASKED_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// What a client is waiting for: one request, and those that take too long.
 #[derive(Debug, Default)]
 struct Waiting {
     operations: JoinSet<usize>,
-    by_proxy: BTreeMap<usize, usize>,
+    by_proxy: BTreeMap<usize, Owed>,
+}
+
+/// What one proxy owes a client.
+#[derive(Clone, Copy, Debug)]
+struct Owed {
+    answers: usize,
+    last_asked: Instant,
+}
+
+impl Owed {
+    fn is_too_much(&self) -> bool {
+        self.answers >= LEFT_BEHIND_MAX && self.last_asked.elapsed() < ASKED_AGAIN_AFTER
+    }
 }
 
 impl Waiting {
     /// Any proxy that does not owe this client too much.
     fn choose(&self, proxies: usize, chance: &mut Chance) -> usize {
-        let owes = |proxy: usize| self.by_proxy.get(&proxy).copied().unwrap_or_default();
         let first = chance.index(proxies);
-        let others = (0..proxies).map(|step| (first + step) % proxies);
-        others.into_iter().find(|proxy| owes(*proxy) < LEFT_BEHIND_MAX).unwrap_or(first)
-    }
-
-    fn began(&mut self, proxy: usize) {
-        *self.by_proxy.entry(proxy).or_default() += 1;
+        let mut others = (0..proxies).map(|step| (first + step) % proxies);
+        others.find(|proxy| !self.by_proxy.get(proxy).is_some_and(Owed::is_too_much)).unwrap_or(first)
     }
 
     /// Waits for an answer, but not for ever where there is somebody else to ask.
-    async fn patiently(&mut self) {
-        let all_owe = self.by_proxy.values().all(|owed| *owed >= LEFT_BEHIND_MAX);
+    async fn patiently(
+        &mut self,
+        proxy: usize,
+        proxies: usize,
+        operation: impl Future<Output = ()> + Send + 'static,
+    ) {
+        self.heard();
+        let all_owe = self.by_proxy.len() == proxies && self.by_proxy.values().all(Owed::is_too_much);
         let wait = if all_owe { ANSWER_MAX } else { PATIENCE };
-        if let Ok(Some(Ok(proxy))) = tokio::time::timeout(wait, self.operations.join_next()).await {
-            self.by_proxy.entry(proxy).and_modify(|owed| *owed -= 1);
+        let mut operation = Box::pin(operation);
+        if tokio::time::timeout(wait, &mut operation).await.is_err() {
+            self.operations.spawn(async move {
+                operation.await;
+                proxy
+            });
+            let owed = self.by_proxy.entry(proxy).or_insert(Owed { answers: 0, last_asked: Instant::now() });
+            *owed = Owed { answers: owed.answers + 1, last_asked: Instant::now() };
+        }
+    }
+
+    /// Takes the answers that have come meanwhile.
+    fn heard(&mut self) {
+        while let Some(ended) = self.operations.try_join_next() {
+            let Ok(proxy) = ended else { continue };
+            if let Some(owed) = self.by_proxy.get_mut(&proxy) {
+                owed.answers = owed.answers.saturating_sub(1);
+            }
         }
     }
 }
@@ -81,19 +112,11 @@ pub(crate) struct Habits {
 /// What all clients share.
 #[derive(Debug)]
 pub(crate) struct Crowd {
-    pub(crate) proxies: Vec<SocketAddr>,
+    proxies: Vec<Connections>,
     pub(crate) people: Arc<People>,
     pub(crate) judge: Arc<Judge>,
     pub(crate) habits: Habits,
-    http: Client<HttpConnector, Full<Bytes>>,
     next_op: AtomicU64,
-}
-
-/// One answer.
-struct Answered {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Bytes,
 }
 
 /// Why there is none.
@@ -110,10 +133,8 @@ impl Crowd {
         judge: Arc<Judge>,
         habits: Habits,
     ) -> Arc<Self> {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        let http = Client::builder(TokioExecutor::new()).build(connector);
-        Arc::new(Self { proxies, people, judge, habits, http, next_op: AtomicU64::new(1) })
+        let proxies = proxies.into_iter().map(Connections::to).collect();
+        Arc::new(Self { proxies, people, judge, habits, next_op: AtomicU64::new(1) })
     }
 
     /// One client, until it is told to stop.
@@ -124,7 +145,7 @@ impl Crowd {
             let who = Who::ALL[chance.index(Who::ALL.len())];
             let crowd = Arc::clone(&self);
             let mut chance = chance.branch();
-            waiting.operations.spawn(async move {
+            let operation = async move {
                 let is_write = who != Who::ANYBODY && chance.percent(crowd.habits.write_percent * 5 / 4);
                 let is_fine = if is_write {
                     crowd.write(client, proxy, who, &mut chance).await
@@ -134,10 +155,8 @@ impl Crowd {
                 if !is_fine {
                     tokio::time::sleep(BREATH).await;
                 }
-                proxy
-            });
-            waiting.began(proxy);
-            waiting.patiently().await;
+            };
+            waiting.patiently(proxy, self.proxies.len(), operation).await;
         }
     }
 
@@ -154,9 +173,9 @@ impl Crowd {
             _ => ReadKind::Range,
         };
         let key = key_of(who, chance);
-        let request = request::read(self.proxies[proxy], &self.people, who, kind, key);
+        let request = request::read(self.proxies[proxy].address(), &self.people, who, kind, key);
         let start = self.judge.now();
-        let answered = match self.ask(request, ANSWER_MAX).await {
+        let answered = match self.ask(proxy, request, ANSWER_MAX).await {
             Ok(answered) => answered,
             Err(Unanswered::Left) => {
                 self.judge.failed(Attempt { proxy, is_write: false, start }, "no answer in 20 s");
@@ -167,7 +186,7 @@ impl Crowd {
                 return false;
             }
         };
-        let status = answer::served(&answered.headers);
+        let status: Arc<str> = answer::served(&answered.headers).into();
         match understand(&self.people, who, (kind, key), answered.status, &answered.body) {
             Understood::Rows(seen) => {
                 self.judge.read_ended(&Read { client, proxy, who, kind, start, status, seen });
@@ -204,12 +223,17 @@ impl Crowd {
             _ => WriteKind::Function,
         };
         let wants_rows = chance.percent(50);
-        let request =
-            request::write(self.proxies[proxy], &self.people, (who, op), (kind, key, other), wants_rows);
+        let request = request::write(
+            self.proxies[proxy].address(),
+            &self.people,
+            (who, op),
+            (kind, key, other),
+            wants_rows,
+        );
         let leaves = chance.percent(LEFT_PERCENT);
         let patience = Duration::from_micros(chance.between(200, LEFT_MICROS_MAX).unsigned_abs());
         let start = self.judge.now();
-        let answered = self.ask(request, if leaves { patience } else { ANSWER_MAX }).await;
+        let answered = self.ask(proxy, request, if leaves { patience } else { ANSWER_MAX }).await;
         let mut is_fine = true;
         let known = match answered {
             Ok(answered) if answered.status.is_success() => Known::Done,
@@ -236,15 +260,16 @@ impl Crowd {
     }
 
     /// Asks; a client that leaves breaks its connection.
-    async fn ask(&self, request: Request<Full<Bytes>>, patience: Duration) -> Result<Answered, Unanswered> {
-        let broken = |error: &dyn std::error::Error| Unanswered::Broken(chain(error));
-        let asked = async {
-            let response = self.http.request(request).await.map_err(|error| broken(&error))?;
-            let (head, body) = response.into_parts();
-            let body = body.collect().await.map_err(|error| broken(&error))?.to_bytes();
-            Ok(Answered { status: head.status, headers: head.headers, body })
-        };
-        tokio::time::timeout(patience, asked).await.unwrap_or(Err(Unanswered::Left))
+    async fn ask(
+        &self,
+        proxy: usize,
+        request: Request<Full<Bytes>>,
+        patience: Duration,
+    ) -> Result<Answered, Unanswered> {
+        match tokio::time::timeout(patience, self.proxies[proxy].ask(request)).await {
+            Ok(answered) => answered.map_err(|broken| Unanswered::Broken(chain(&broken))),
+            Err(_elapsed) => Err(Unanswered::Left),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RANGE};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, RANGE};
 use http::{Method, Request};
 use http_body_util::Full;
 
@@ -16,7 +16,8 @@ pub(super) const RANGE_LAST: usize = 2;
 
 fn request(proxy: SocketAddr, people: &People, who: Who, target: &str) -> http::request::Builder {
     Request::builder()
-        .uri(format!("http://{proxy}/rest/v1/{target}"))
+        .uri(format!("/rest/v1/{target}"))
+        .header(HOST, proxy.to_string())
         .header("apikey", PUBLISHABLE_KEY)
         .header(AUTHORIZATION, people.bearer(who))
 }

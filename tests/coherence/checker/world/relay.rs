@@ -132,9 +132,13 @@ async fn pump(
             Passage::OneWay => direction == Direction::Answering,
             Passage::Open | Passage::Late(_) | Passage::Closed | Passage::Garbage => false,
         };
-        let now = match passage.wait_for(|passage| !is_held(passage)).await {
-            Ok(now) => *now,
-            Err(_gone) => return,
+        let now = *passage.borrow();
+        let now = match is_held(&now) {
+            false => now,
+            true => match passage.wait_for(|passage| !is_held(passage)).await {
+                Ok(now) => *now,
+                Err(_gone) => return,
+            },
         };
         if let Passage::Late(by) = now {
             tokio::time::sleep(by).await;
