@@ -42,4 +42,5 @@ mod traps;
 mod upstreams;
 mod validating;
 mod warming;
+mod windows;
 mod writing;
