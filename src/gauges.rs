@@ -10,6 +10,8 @@ pub struct StoreGauges {
     pub configured: IntGauge,
     /// 1 while it can be asked.
     pub up: IntGauge,
+    /// 1 while it is not asked, because it failed too often.
+    pub breaker_open: IntGauge,
     /// Look-ups that it was asked.
     pub look_ups: IntGauge,
     /// Those that found a valid entry.
@@ -35,6 +37,10 @@ impl StoreGauges {
         Self {
             configured: declare.gauge("larder_store_configured", "1 where a shared store is set."),
             up: declare.gauge("larder_store_up", "1 while the shared store can be asked."),
+            breaker_open: declare.gauge(
+                "larder_store_breaker_open",
+                "1 while the shared store is left alone because it failed too often.",
+            ),
             look_ups: declare.gauge("larder_store_look_ups", "Look-ups in the shared store since the start."),
             hits: declare
                 .gauge("larder_store_hits", "Look-ups in the shared store that found a valid entry."),

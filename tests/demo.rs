@@ -1,8 +1,13 @@
 //! Does `larder demo` show what it promises, all by itself?
 
+#[allow(dead_code, reason = "the demo brings everything along but a Node")]
+mod started;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use started::{in_repository, node};
 
 /// Enough for several hundred requests and a write or two.
 const SECONDS: &str = "5";
@@ -45,24 +50,71 @@ fn the_demo_hits_misses_writes_and_is_never_stale() {
     assert_eq!(counts[0], counts[1], "a read after a write showed the old row: {seen}");
 }
 
+/// A demo that runs until this is dropped.
+struct Demo {
+    process: Child,
+    welcome: Vec<String>,
+    /// Nobody reads further, but a demo whose output nobody could read would end.
+    _output: BufReader<ChildStdout>,
+}
+
+impl Demo {
+    fn start() -> Self {
+        let mut process = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", env!("CARGO_BIN_EXE_larder"), "demo"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a demo");
+        let mut output = BufReader::new(process.stdout.take().expect("a piped stdout"));
+        let lines = output.by_ref().lines().map_while(Result::ok);
+        let welcome = lines.take_while(|line| !line.starts_with("Try it")).collect();
+        Self { process, welcome, _output: output }
+    }
+
+    /// The URL on the line with this name.
+    fn place(&self, name: &str) -> &str {
+        let line = self.welcome.iter().find(|line| line.trim_start().starts_with(name));
+        let line = line.unwrap_or_else(|| panic!("no {name} in {:?}", self.welcome));
+        line.split_whitespace().nth(1).expect("its URL")
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let _gone_already = self.process.kill();
+        let _gone_either_way = self.process.wait();
+    }
+}
+
+/// The two stories of docs/examples, played as their first lines say.
+#[test]
+fn the_examples_book_one_visit_and_pay_one_rent() {
+    let demo = Demo::start();
+    for (example, said) in [
+        ("booking", ["409 LARDER409, operation already in progress", "One visit, one booking."]),
+        ("double-payment", ["the answer from before", "Paid once."]),
+    ] {
+        let script = in_repository(&format!("docs/examples/{example}.mjs"));
+        let played = Command::new(node()).arg(script).arg(demo.place("Larder")).output().expect("node runs");
+        let (told, complained) =
+            (String::from_utf8_lossy(&played.stdout), String::from_utf8_lossy(&played.stderr));
+        assert!(played.status.success(), "{example}:\n{told}{complained}");
+        for part in said {
+            assert!(told.contains(part), "{example} does not say `{part}`:\n{told}");
+        }
+    }
+}
+
 #[test]
 fn the_demo_says_where_its_dashboard_is() {
-    let larder = env!("CARGO_BIN_EXE_larder");
-    let mut demo =
-        Command::new(larder).args(["demo", "--seconds", "60"]).stdout(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(demo.stdout.take().expect("a piped stdout")).lines();
-    let line = lines.find_map(|line| line.ok().filter(|line| line.trim_start().starts_with("dashboard")));
-    let line = line.expect("a line about the dashboard");
-    let address =
-        line.split_whitespace().nth(1).and_then(|url| url.strip_prefix("http://")).expect("its address");
-    let address = address.trim_end_matches('/');
+    let demo = Demo::start();
+    let url = demo.place("dashboard");
+    let address = url.strip_prefix("http://").expect("its address").trim_end_matches('/');
     let mut page = String::new();
     let asked = TcpStream::connect(address).and_then(|mut stream| {
         write!(stream, "GET / HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
         stream.read_to_string(&mut page)
     });
-    demo.kill().expect("it still runs");
-    demo.wait().expect("it has ended");
     asked.expect("an answer");
     assert!(page.starts_with("HTTP/1.1 200") && page.contains("<title>Larder</title>"), "{page}");
 }

@@ -1,6 +1,6 @@
 //! `POST /api/cache/clear`: what does an operator want gone, and which tags is that?
 //!
-//! One of a key, several keys, a namespace, a table, a pattern that a write rule names, or everything.
+//! One of a key, several keys, tags, a namespace, a table, a pattern that a write rule names, or everything.
 //! Nothing is scanned: whatever can be cleared has a tag, and what has none is refused with a hint.
 
 use std::collections::BTreeSet;
@@ -38,6 +38,7 @@ const KEYS_MAX: usize = 10_000;
 struct Written {
     key: Option<String>,
     keys: Option<Vec<String>>,
+    tags: Option<Vec<String>>,
     table: Option<String>,
     namespace: Option<String>,
     pattern: Option<String>,
@@ -49,6 +50,8 @@ struct Written {
 pub enum Wanted {
     /// The entries of these keys, whoever they are for.
     Keys(Vec<Key>),
+    /// Whatever depends on these.
+    Tags(Vec<Tag>),
     /// Whatever reads this table.
     Table(String),
     /// Every entry of this namespace.
@@ -90,9 +93,12 @@ pub enum NoPurge {
     /// `all: false`.
     #[error("`all` is true or not there")]
     NotAll,
-    /// No keys, or too many.
-    #[error("`keys` names {0} keys")]
-    Keys(usize),
+    /// No keys or tags, or too many.
+    #[error("the order names {0} keys or tags")]
+    Count(usize),
+    /// Not what a tag looks like.
+    #[error("`{0}` is no tag")]
+    NoTag(String),
     /// Not what a key looks like.
     #[error("`{0}` is no key")]
     NoKey(String),
@@ -128,7 +134,8 @@ impl NoPurge {
             Self::Json { .. }
             | Self::NotOne(_)
             | Self::NotAll
-            | Self::Keys(_)
+            | Self::Count(_)
+            | Self::NoTag(_)
             | Self::NoKey(_)
             | Self::NoTable(_)
             | Self::NoNamespace(_)
@@ -141,9 +148,12 @@ impl NoPurge {
         match self {
             Self::MediaType => "content-type: application/json".to_owned(),
             Self::Json { .. } | Self::NotOne(_) | Self::NotAll => {
-                r#"send one of {"key": "properties:detail:5"}, {"keys": [..]}, {"table": "properties"}, {"namespace": "properties"}, {"pattern": "properties:*"}, {"all": true}"#.to_owned()
+                r#"send one of {"key": "properties:detail:5"}, {"keys": [..]}, {"tags": [..]}, {"table": "properties"}, {"namespace": "properties"}, {"pattern": "properties:*"}, {"all": true}"#.to_owned()
             }
-            Self::Keys(_) => format!("1 to {KEYS_MAX} keys; a namespace or a table takes more"),
+            Self::Count(_) => format!("1 to {KEYS_MAX} of them; a namespace or a table takes more"),
+            Self::NoTag(_) => {
+                "a tag is what `larder get KEY` and /api/cache/entries/KEY show, as in table:public.properties.id=5".to_owned()
+            }
             Self::NoKey(_) => {
                 "a key is what `Cache-Status` shows, as in properties:detail:5: no `*`, and nothing from `#` on"
                     .to_owned()
@@ -230,19 +240,21 @@ impl Wanted {
         }
         let written: Written = serde_json::from_slice(json)
             .map_err(|error| NoPurge::Json { line: error.line(), column: error.column() })?;
-        let Written { key, keys, table, namespace, pattern, all } = written;
+        let Written { key, keys, tags, table, namespace, pattern, all } = written;
         let key = key.map(|key| Ok(Self::Keys(vec![read_key(&key)?])));
         let keys = keys.map(|keys| {
-            if !(1..=KEYS_MAX).contains(&keys.len()) {
-                return Err(NoPurge::Keys(keys.len()));
-            }
-            keys.iter().map(|key| read_key(key)).collect::<Result<_, _>>().map(Self::Keys)
+            counted(&keys)?.iter().map(|key| read_key(key)).collect::<Result<_, _>>().map(Self::Keys)
+        });
+        let tags = tags.map(|tags| {
+            let read = |tag: &String| Tag::parse(tag).ok_or_else(|| NoPurge::NoTag(shown(tag)));
+            counted(&tags)?.iter().map(read).collect::<Result<_, _>>().map(Self::Tags)
         });
         let table = table.map(|table| Ok(Self::Table(table)));
         let namespace = namespace.map(read_namespace);
         let pattern = pattern.map(|pattern| read_pattern(&pattern));
         let all = all.map(|all| if all { Ok(Self::All) } else { Err(NoPurge::NotAll) });
-        let mut named: Vec<_> = [key, keys, table, namespace, pattern, all].into_iter().flatten().collect();
+        let mut named: Vec<_> =
+            [key, keys, tags, table, namespace, pattern, all].into_iter().flatten().collect();
         match (named.pop(), named.len()) {
             (Some(wanted), 0) => wanted,
             (None, _) => Err(NoPurge::NotOne(0)),
@@ -255,6 +267,7 @@ impl Wanted {
         let mut warnings = Vec::new();
         let tags = match self {
             Self::All => vec![Tag::everything()],
+            Self::Tags(tags) => tags.clone(),
             Self::Keys(keys) => {
                 let namespaces: BTreeSet<_> =
                     keys.iter().filter_map(|key| key.as_str().split(':').next()).collect();
@@ -280,6 +293,11 @@ impl Wanted {
         };
         Ok(Purge { tags, consistency: rules.strictest(), warnings })
     }
+}
+
+/// As many names as one order may have.
+fn counted(names: &[String]) -> Result<&[String], NoPurge> {
+    if (1..=KEYS_MAX).contains(&names.len()) { Ok(names) } else { Err(NoPurge::Count(names.len())) }
 }
 
 /// What `*`, `namespace:*`, a whole key and everything else mean.
@@ -376,6 +394,10 @@ schema: { cascades: { users: [posts] } }
             (r#"{"key":"properties:detail:5"}"#, vec!["key:properties:detail:5"]),
             (r#"{"pattern":"properties:detail:5"}"#, vec!["key:properties:detail:5"]),
             (r#"{"keys":["properties:a","properties:b"]}"#, vec!["key:properties:a", "key:properties:b"]),
+            (
+                r#"{"tags":["table:public.properties.id=5","any-table"]}"#,
+                vec!["table:public.properties.id=5", "any-table"],
+            ),
             (r#"{"namespace":"properties"}"#, vec!["namespace:properties"]),
             (r#"{"pattern":"properties:*"}"#, vec!["namespace:properties"]),
             (r#"{"all":true}"#, vec!["everything"]),
@@ -404,6 +426,8 @@ schema: { cascades: { users: [posts] } }
             (r#"{"all":false}"#, "`all` is true", "send one of"),
             (r#"{"secret":"canary"}"#, "line 1", "send one of"),
             (r#"{"keys":[]}"#, "0 keys", "1 to 10000"),
+            (r#"{"tags":["properties"]}"#, "is no tag", "table:public.properties.id=5"),
+            (r#"{"tags":["table:"]}"#, "is no tag", "larder get KEY"),
             (r#"{"key":"properties"}"#, "is no key", "Cache-Status"),
             (r#"{"key":"properties:list:*"}"#, "is no key", "no `*`"),
             (r#"{"key":"properties:detail:5#0f"}"#, "is no key", "nothing from `#` on"),

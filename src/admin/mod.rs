@@ -163,7 +163,7 @@ impl Admin {
 
     fn stats(&self) -> Answer {
         let Sources { cache, metrics, clock, rules, .. } = &self.sources;
-        let stats = stats::stats(&cache.usage(), &metrics.counted(), &rules(), &clock.timestamp());
+        let stats = stats::stats(cache, &metrics.counted(), &rules(), &clock.timestamp());
         told(StatusCode::OK, &stats)
     }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::cache::Usage;
+use crate::cache::{Cache, Held, Usage};
 use crate::metrics::{Counted, Latency, NO_RULE};
 
 use super::spread::quantile;
@@ -33,6 +33,10 @@ impl Reads {
         }
     }
 
+    fn told(self, what: &str, name: &str) -> Value {
+        json!({ what: name, "hits": self.hits, "misses": self.misses, "hit_rate": self.hit_rate() })
+    }
+
     /// The share of hits, to a hundredth of a percent; none where nobody has read yet.
     pub(super) fn hit_rate(self) -> Option<f64> {
         let reads = self.hits + self.misses;
@@ -41,10 +45,15 @@ impl Reads {
 }
 
 /// Everything since the start of this process; keys and memory are those that it holds now. Namespaces
-/// are those of the rules in use.
-pub(super) fn stats(usage: &Usage, counted: &Counted, rules: &Value, timestamp: &str) -> Value {
+/// are those of the rules in use, and those of which something is held.
+pub(super) fn stats(cache: &Cache, counted: &Counted, rules: &Value, timestamp: &str) -> Value {
+    shown(&cache.usage(), &cache.namespaces(), counted, rules, timestamp)
+}
+
+fn shown(usage: &Usage, held: &[(String, Held)], counted: &Counted, rules: &Value, timestamp: &str) -> Value {
     let (mut all, mut by_rule) = (Reads::default(), BTreeMap::<&str, Reads>::new());
-    let mut by_namespace = BTreeMap::<&str, Reads>::new();
+    let mut by_namespace: BTreeMap<&str, (Held, Reads)> =
+        held.iter().map(|(namespace, held)| (namespace.as_str(), (*held, Reads::default()))).collect();
     let in_use = rules["reads"].as_array().map(Vec::as_slice).unwrap_or_default();
     let of_rule: BTreeMap<&str, &str> = in_use
         .iter()
@@ -56,16 +65,17 @@ pub(super) fn stats(usage: &Usage, counted: &Counted, rules: &Value, timestamp: 
         all.add(&requests.outcome, requests.count);
         by_rule.entry(&requests.rule).or_default().add(&requests.outcome, requests.count);
         if let Some(namespace) = of_rule.get(requests.rule.as_str()) {
-            by_namespace.entry(namespace).or_default().add(&requests.outcome, requests.count);
+            by_namespace.entry(namespace).or_default().1.add(&requests.outcome, requests.count);
         }
     }
     let latencies = counted.latencies.iter().map(|latency| (latency.kind.clone(), quantiles(latency)));
-    let namespaces = by_namespace.into_iter().map(|(namespace, reads)| {
-        json!({ "namespace": namespace, "hits": reads.hits, "misses": reads.misses, "hit_rate": reads.hit_rate() })
+    let namespaces = by_namespace.into_iter().map(|(namespace, (held, reads))| {
+        let mut told = reads.told("namespace", namespace);
+        told["keys"] = held.entries.into();
+        told["memory"] = held.bytes.into();
+        told
     });
-    let rules = by_rule.into_iter().map(|(rule, reads)| {
-        json!({ "rule": rule, "hits": reads.hits, "misses": reads.misses, "hit_rate": reads.hit_rate() })
-    });
+    let rules = by_rule.into_iter().map(|(rule, reads)| reads.told("rule", rule));
     let mut stats = json!({
         "keys": usage.entries,
         "memory": usage.bytes,
@@ -122,7 +132,9 @@ mod tests {
             { "name": "detail", "namespace": "todos", "ttl": 60.0 },
             { "name": "never", "namespace": "bank", "ttl": null },
         ] });
-        let told = stats(&Usage::default(), &metrics.counted(), &rules, "now");
+        let held = [("todos", 2, 700), ("gone", 1, 300)]
+            .map(|(namespace, entries, bytes)| (namespace.to_owned(), Held { entries, bytes }));
+        let told = shown(&Usage::default(), &held, &metrics.counted(), &rules, "now");
         let told = &told["stats"];
         assert_eq!(
             (&told["hits"], &told["misses"], &told["hit_rate"]),
@@ -132,8 +144,13 @@ mod tests {
         assert_eq!(rule(0), (&json!("detail"), &json!(null)));
         assert_eq!(rule(1), (&json!("list"), &json!(0.625)));
         assert_eq!(told["rules"].as_array().unwrap().len(), 2);
-        let namespace = json!({ "namespace": "todos", "hits": 5, "misses": 3, "hit_rate": 0.625 });
-        assert_eq!(told["namespaces"], json!([namespace]));
+        assert_eq!(
+            told["namespaces"],
+            json!([
+                { "namespace": "gone", "keys": 1, "memory": 300, "hits": 0, "misses": 0, "hit_rate": null },
+                { "namespace": "todos", "keys": 2, "memory": 700, "hits": 5, "misses": 3, "hit_rate": 0.625 },
+            ])
+        );
     }
 
     #[test]

@@ -27,11 +27,12 @@ const SWEEP_TAGS_MIN: usize = 256;
 const SEEN_BYTES: usize = 16;
 
 /// What a tag costs that only one entry has: its cell, its text, its slot in the table.
-const OWN_TAG_BYTES: usize = 208;
+const OWN_TAG_BYTES: usize = 224;
 
 /// The current generation of one tag, shared by all entries that depend on it.
 #[derive(Debug)]
 struct Cell {
+    tag: Tag,
     generation: AtomicU64,
     /// Its generation in a store that others share, as far as this process has heard: worth
     /// something while it was learned under what [`Seen::under`] says.
@@ -42,9 +43,10 @@ struct Cell {
 }
 
 impl Cell {
-    fn new(generation: u64) -> Arc<Self> {
+    fn new(tag: Tag, generation: u64) -> Arc<Self> {
         // no tag ever has the generation 0
         Arc::new(Self {
+            tag,
             generation: AtomicU64::new(generation),
             there: AtomicU64::new(0),
             there_mixed: AtomicU64::new(0),
@@ -151,6 +153,11 @@ impl Stamp {
         self.there.take()
     }
 
+    /// What it is of, in order, and whether each is as it was.
+    pub(super) fn tags(&self) -> impl Iterator<Item = (&Tag, bool)> {
+        self.here.iter().map(|seen| (&seen.cell.tag, seen.is_current()))
+    }
+
     /// What it occupies in memory, and what is kept because of it.
     pub(super) fn bytes(&self) -> usize {
         // nothing else depends on it yet: one reference is the table's, one is ours
@@ -203,7 +210,7 @@ impl Generations {
                 Some(cell) => Arc::clone(cell),
                 None => {
                     shard.sweep_if_grown();
-                    let cell = Cell::new(self.next());
+                    let cell = Cell::new(tag.clone(), self.next());
                     shard.cells.insert(tag.clone(), Arc::clone(&cell));
                     cell
                 }
@@ -234,22 +241,6 @@ impl Generations {
     pub(super) fn begin_era(&self) {
         self.era.store(self.next(), Ordering::Release);
         self.bump(&[Tag::everything()]);
-    }
-
-    /// What a stamp is of, and whether each is as it was. Looks through all tags, so it is for
-    /// people who ask about one entry: hits need none of these locks, misses one at a time.
-    pub(super) fn tags_of(&self, stamp: &Stamp) -> Vec<(Tag, bool)> {
-        let mut tags: Vec<Option<(Tag, bool)>> = vec![None; stamp.here.len()];
-        let places: HashMap<_, _> =
-            stamp.here.iter().enumerate().map(|(place, seen)| (Arc::as_ptr(&seen.cell), place)).collect();
-        for shard in &self.shards {
-            for (tag, cell) in &lock(shard).cells {
-                if let Some(&place) = places.get(&Arc::as_ptr(cell)) {
-                    tags[place] = Some((tag.clone(), stamp.here[place].is_current()));
-                }
-            }
-        }
-        tags.into_iter().flatten().collect()
     }
 
     /// How many tags are remembered.

@@ -16,7 +16,7 @@ use crate::key::{Fingerprint, Key, KeyGlob, Tag};
 
 use super::Cache;
 use super::entry::Entry;
-use super::store::{NoPage, Stored, StoredPage};
+use super::store::{Held, NoPage, Stored, StoredPage};
 
 /// Bytes of a fingerprint that tell the entries of one key apart: as many as stand in a shared store.
 pub(super) const SHOWN_BYTES: usize = 16;
@@ -65,7 +65,7 @@ pub enum Validity {
     Valid,
     /// Something has changed, or it is too old.
     Overtaken,
-    /// This process does not hold it, and a shared store does not say what it depends on.
+    /// A shared store does not say what it depends on.
     Unknown,
 }
 
@@ -106,7 +106,7 @@ pub struct Inspected {
     pub listed: Listed,
     /// What of the upstream's headers is kept.
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// What it depends on, and whether that is as it was; nothing where only the store holds it.
+    /// What it depends on, and whether that is as it was.
     pub tags: Vec<(Tag, bool)>,
     /// The body.
     pub body: Bytes,
@@ -166,6 +166,11 @@ impl<'w> Walk<'w> {
 }
 
 impl Cache {
+    /// What this process holds of each namespace, in no order.
+    pub fn namespaces(&self) -> Vec<(String, Held)> {
+        self.means.store.namespaces()
+    }
+
     /// Part of a list of what this process holds, in the order of keys. On a thread of its own: it
     /// takes as long as there are entries.
     pub async fn list_held(&self, which: Which, after: Option<Standing>, limit: usize) -> Page {
@@ -208,7 +213,7 @@ impl Cache {
         let now = self.means.clock.now();
         let mut entries: BTreeMap<Standing, Inspected> = BTreeMap::new();
         for (standing, entry) in held {
-            let tags = self.means.store.tags_of(&entry);
+            let tags = entry.stamp.tags().map(|(tag, is_current)| (tag.clone(), is_current)).collect();
             let inspected = Inspected {
                 listed: listed(standing.clone(), &entry, now),
                 headers: entry.headers.to_vec(),
@@ -227,9 +232,9 @@ impl Cache {
                 let standing = stored.standing.clone();
                 let is_sealed = stored.is_sealed;
                 let inspected = entries.entry(standing).or_insert_with(|| Inspected {
+                    tags: stored.tags.clone(),
                     listed: self.told(stored, None, unix),
                     headers: record.headers,
-                    tags: Vec::new(),
                     body: record.body,
                     is_in_memory: false,
                 });
@@ -257,7 +262,12 @@ impl Cache {
     /// What a list says of an entry in a shared store, given what this process knows of it.
     fn told(&self, stored: Stored, held: Option<(Validity, u64)>, unix: u64) -> Listed {
         let left = Duration::from_millis(stored.expires_at.saturating_sub(unix));
-        let known = if stored.is_of_this_run { Validity::Unknown } else { Validity::Overtaken };
+        let is_as_it_was = stored.is_of_this_run && stored.tags.iter().all(|(_, is_current)| *is_current);
+        let known = match (is_as_it_was, stored.tags.is_empty()) {
+            (false, _) => Validity::Overtaken,
+            (true, false) => Validity::Valid,
+            (true, true) => Validity::Unknown,
+        };
         Listed {
             status: stored.status,
             age: Duration::from_millis(unix.saturating_sub(stored.stored_at)),

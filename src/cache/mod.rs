@@ -30,8 +30,8 @@ pub use form::{Coding, Form, Forms, is_text};
 pub use listing::{Inspected, Inspection, Listed, Page, Standing, VARIANTS_MAX, Validity, Which};
 pub use store::record;
 pub use store::{
-    Announced, Change, Closed, Dependent, Fleet, Keeping, Member, MemoryStore, Name, NoPage, SharedStore,
-    SharedUsage, Sharing, Store, Usage, Writing,
+    Announced, Change, Closed, Dependent, Fleet, Held, Keeping, Member, MemoryStore, Name, NoPage,
+    SharedStore, SharedUsage, Sharing, Store, Usage, Writing,
 };
 pub use validator::Validator;
 

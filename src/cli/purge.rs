@@ -27,6 +27,9 @@ struct What {
     /// Keys as Cache-Status shows them, as in properties:detail:5, or one pattern, as in 'properties:*'
     #[arg(value_name = "KEY")]
     keys: Vec<String>,
+    /// Whatever depends on this, as `larder get KEY` shows it: 'table:public.properties.id=5'; several by several --tag
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<String>,
     /// Whatever reads this table: properties, or public.properties
     #[arg(long)]
     table: Option<String>,
@@ -40,6 +43,9 @@ struct What {
 
 impl What {
     fn order(&self) -> Value {
+        if !self.tags.is_empty() {
+            return json!({ "tags": self.tags });
+        }
         match (&self.keys[..], &self.table, &self.namespace) {
             ([], Some(table), _) => json!({ "table": table }),
             ([], None, Some(namespace)) => json!({ "namespace": namespace }),

@@ -105,9 +105,10 @@ impl RunningProxy {
         if status == StatusCode::OK { Ok(text) } else { Err(refused(status, &text)) }
     }
 
-    /// A proxy that listens everywhere is asked here.
+    /// A proxy that listens everywhere is asked here. Its URL, as a browser shows it, is an address, too.
     fn address(&self) -> Result<SocketAddr, NoAnswer> {
-        let literal = self.admin.replacen("localhost:", "127.0.0.1:", 1);
+        let plain = self.admin.trim_start_matches("http://").trim_end_matches('/');
+        let literal = plain.replacen("localhost:", "127.0.0.1:", 1);
         let mut address: SocketAddr = literal.parse().map_err(|_| NoAnswer::Address(self.admin.clone()))?;
         if address.ip().is_unspecified() {
             address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());

@@ -86,24 +86,33 @@ fn table(told: &Value) -> String {
             );
         }
     }
-    let namespaces = stats["namespaces"].as_array().map(Vec::as_slice).unwrap_or_default();
-    text.push_str(&reads("NAMESPACE", "namespace", namespaces));
-    let rules = stats["rules"].as_array().map(Vec::as_slice).unwrap_or_default();
-    text.push_str(&reads("RULE", "rule", rules));
+    let held = |namespace: &Value| {
+        let number = |name: &str| namespace[name].as_u64().unwrap_or_default();
+        format!(" {:>10} {:>10}", number("keys"), bytes(number("memory")))
+    };
+    let held_heads = format!(" {:>10} {:>10}", "ENTRIES", "MEMORY");
+    text.push_str(&reads(("NAMESPACE", "namespace", &held_heads), &stats["namespaces"], held));
+    text.push_str(&reads(("RULE", "rule", ""), &stats["rules"], |_| String::new()));
     text
 }
 
-/// A table of what reads of each brought.
-fn reads(head: &str, name: &str, of: &[Value]) -> String {
+/// A table of what reads of each brought, and of what more is known.
+fn reads(
+    (head, name, more_heads): (&str, &str, &str),
+    of: &Value,
+    more: impl Fn(&Value) -> String,
+) -> String {
     let mut text = String::new();
+    let of = of.as_array().map(Vec::as_slice).unwrap_or_default();
     if !of.is_empty() {
-        let _infallible = writeln!(text, "\n{head:<40} {:>10} {:>10} {:>9}", "HITS", "MISSES", "HIT RATE");
+        let heads = format!("{:>10} {:>10} {:>9}", "HITS", "MISSES", "HIT RATE");
+        let _infallible = writeln!(text, "\n{head:<40} {heads}{more_heads}");
     }
     for reads in of {
         let name = reads[name].as_str().unwrap_or_default();
         let count = |of: &str| reads[of].as_u64().unwrap_or_default();
         let (hits, misses, rate) = (count("hits"), count("misses"), rate(&reads["hit_rate"]));
-        let _infallible = writeln!(text, "{name:<40} {hits:>10} {misses:>10} {rate:>9}");
+        let _infallible = writeln!(text, "{name:<40} {hits:>10} {misses:>10} {rate:>9}{}", more(reads));
     }
     text
 }
@@ -132,7 +141,7 @@ mod tests {
         let rules = json!([{ "rule": "list", "hits": 9, "misses": 1, "hit_rate": 0.9 }, { "rule": "idle", "hits": 0, "misses": 0, "hit_rate": null }]);
         let text = table(&json!({ "stats": {
             "hits": 9, "misses": 1, "hit_rate": 0.9, "bytes_saved": 1536, "memory": 100, "memory_max": 1u64 << 30, "rules": rules,
-            "namespaces": [{ "namespace": "todos", "hits": 9, "misses": 1, "hit_rate": 0.9 }],
+            "namespaces": [{ "namespace": "todos", "keys": 3, "memory": 2048, "hits": 9, "misses": 1, "hit_rate": 0.9 }],
             "latency_ms": { "hit": { "count": 9, "p50": 0.04, "p95": 0.2, "p99": 1.0 }, "pass": { "count": 0, "p50": null } }
         }}));
         let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
@@ -140,7 +149,7 @@ mod tests {
         assert_eq!(lines[2], ["bytes", "saved", "1.5", "KiB"]);
         assert_eq!(lines[5], ["memory", "100", "B", "of", "1.0", "GiB"]);
         assert_eq!(lines[8].join(" "), "hit latency p50 0.04 ms, p95 0.20 ms, p99 1.00 ms");
-        assert_eq!(lines[11], ["todos", "9", "1", "90.0%"]);
+        assert_eq!(lines[11], ["todos", "9", "1", "90.0%", "3", "2.0", "KiB"]);
         assert_eq!(lines[14], ["list", "9", "1", "90.0%"]);
         assert_eq!(lines[15], ["idle", "0", "0", "-"]);
     }

@@ -56,6 +56,11 @@ impl Key {
         Self(format!("{}~{}", &whole[..cut], &digest[..32]).into())
     }
 
+    /// What stands before its first colon.
+    pub fn namespace(&self) -> &str {
+        self.0.split_once(':').map_or(&*self.0, |(namespace, _)| namespace)
+    }
+
     /// The key as text.
     pub fn as_str(&self) -> &str {
         &self.0

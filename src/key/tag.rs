@@ -103,6 +103,14 @@ impl Tag {
         Self(text.into())
     }
 
+    /// The tag of this text form, as an operator saw it; nothing where no tag looks like that.
+    pub fn parse(text: &str) -> Option<Self> {
+        let kinds = ["table:", "namespace:", "key:", "target:", "pattern:"];
+        let is_whole = ["everything", "any-table"].contains(&text);
+        let is_of_a_kind = kinds.iter().any(|kind| text.len() > kind.len() && text.starts_with(kind));
+        (is_whole || is_of_a_kind).then(|| Self::of_text(text))
+    }
+
     /// The tag that has this text form, as another process wrote it.
     pub fn of_text(text: &str) -> Self {
         Self(text.into())

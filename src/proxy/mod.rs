@@ -55,7 +55,7 @@ use crate::invalidation::Invalidator;
 use crate::metrics::Metrics;
 use crate::plan::Plan;
 use crate::rules::RuleSet;
-use crate::trace::Tracer;
+use crate::trace::{Tracer, follow};
 use crate::upstream::Upstream;
 
 use audit::Auditor;
@@ -144,7 +144,9 @@ impl Proxy {
             return Answering::Now(Some(self.finish(&rules, &seen, done)));
         }
         let (proxy, rules) = (Arc::clone(self), Guard::into_inner(rules));
-        Answering::Later(Box::pin(proxy.go_on(rules, (planned, meter), (head, body), arrived)))
+        let place = arrived.trace.as_deref().copied();
+        let going_on = proxy.go_on(rules, (planned, meter), (head, body), arrived);
+        Answering::Later(Box::pin(follow(place, going_on)))
     }
 
     /// Does what was decided.

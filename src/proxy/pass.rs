@@ -30,7 +30,7 @@ impl Proxy {
         let outgoing = if tunnel.is_some() { outgoing.upgrading() } else { outgoing };
         let began = self.clock.now();
         let sent = self.upstream.send(outgoing).await;
-        self.report_upstream(began, sent.as_ref().err());
+        self.report_upstream(began, sent.as_ref().map(Response::status));
         let answer = sent.map_err(Rejection::Upstream)?;
         let response = match tunnel {
             Some(client) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => self.switch(client, answer),

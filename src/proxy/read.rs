@@ -259,7 +259,7 @@ impl Proxy {
         };
         let began = self.clock.now();
         let answer = self.upstream.read(make).await;
-        self.report_upstream(began, answer.as_ref().err());
+        self.report_upstream(began, answer.as_ref().map(Response::status));
         answer
     }
 
@@ -283,14 +283,14 @@ impl Proxy {
         self.metrics.lately.not_kept(question(plan), reason);
     }
 
-    pub(super) fn report_upstream(&self, began: Instant, failure: Option<&upstream::Failure>) {
+    pub(super) fn report_upstream(&self, began: Instant, answered: Result<StatusCode, &upstream::Failure>) {
+        let took = self.clock.now().saturating_duration_since(began);
         self.metrics.upstream_requests.inc();
-        match failure {
-            None => {
-                observe(&self.metrics.upstream_seconds, self.clock.now().saturating_duration_since(began))
-            }
-            Some(failure) if failure.is_clients() => tracing::debug!("a client broke off"),
-            Some(failure) => {
+        self.tell_call(took, answered);
+        match answered {
+            Ok(_) => observe(&self.metrics.upstream_seconds, took),
+            Err(failure) if failure.is_clients() => tracing::debug!("a client broke off"),
+            Err(failure) => {
                 self.metrics.upstream_failures.inc();
                 tracing::warn!(error = in_full(failure), "upstream");
             }

@@ -18,6 +18,7 @@ use crate::key::Tag;
 use crate::plan::{Evidence, WritePlan};
 use crate::postgrest::{Payload, is_refusal};
 use crate::sabotage::{self, Bug, Death};
+use crate::trace::follow_on;
 use crate::upstream::{Failure, IncomingBody, Outgoing, clean_response};
 
 use super::addressed::Addressed;
@@ -41,7 +42,7 @@ impl Proxy {
         }
         let (answered, answer) = oneshot::channel();
         let proxy = Arc::clone(self);
-        let carrying = self.tasks.spawn(async move { proxy.guarded(plan, outgoing).await });
+        let carrying = self.tasks.spawn(follow_on(async move { proxy.guarded(plan, outgoing).await }));
         let proxy = Arc::clone(self);
         self.tasks.spawn(async move {
             let done = match carrying.await {
@@ -120,7 +121,7 @@ impl Proxy {
     async fn forward(&self, plan: &WritePlan, outgoing: Outgoing) -> Result<(Head, Seen), Failure> {
         let began = self.clock.now();
         let sent = sabotage::die_during(Death::Forwarded, self.upstream.send(outgoing)).await;
-        self.report_upstream(began, sent.as_ref().err());
+        self.report_upstream(began, sent.as_ref().map(Response::status));
         let (head, body) = sent?.into_parts();
         let is_looked_at = plan.needs_rows() || head.status.is_client_error();
         let seen = if is_looked_at { Seen::look_at(body).await } else { Seen::Unread(body) };

@@ -1,6 +1,6 @@
 //! Has a store failed so often that it is better not asked for a while?
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// So many failures one after another, and the store is left alone.
 const IN_A_ROW_MAX: u32 = 5;
@@ -12,6 +12,7 @@ const LOOKED_AT: u32 = 20;
 #[derive(Debug, Default)]
 pub(super) struct Breaker {
     failures: AtomicU32,
+    is_open: AtomicBool,
 }
 
 impl Breaker {
@@ -26,12 +27,22 @@ impl Breaker {
     /// A call failed; is that one too many?
     pub(super) fn failed(&self) -> bool {
         let calls = self.note(1);
-        calls.trailing_ones() >= IN_A_ROW_MAX || calls.count_ones() >= LOOKED_AT / 2
+        let is_too_many = calls.trailing_ones() >= IN_A_ROW_MAX || calls.count_ones() >= LOOKED_AT / 2;
+        if is_too_many {
+            self.is_open.store(true, Ordering::Relaxed);
+        }
+        is_too_many
     }
 
     /// A connection has been made anew: what was before is forgotten.
     pub(super) fn forget(&self) {
         self.failures.store(0, Ordering::Relaxed);
+        self.is_open.store(false, Ordering::Relaxed);
+    }
+
+    /// Is the store left alone, because it failed too often?
+    pub(super) fn is_open(&self) -> bool {
+        self.is_open.load(Ordering::Relaxed)
     }
 
     fn note(&self, failed: u32) -> u32 {
@@ -50,8 +61,11 @@ mod tests {
     fn five_failures_in_a_row_are_too_many() {
         let breaker = Breaker::default();
         assert_eq!([0; 5].map(|_| breaker.failed()), [false, false, false, false, true]);
+        assert!(breaker.is_open());
+        breaker.succeeded();
+        assert!(breaker.is_open(), "one that was asked before answers late: nobody is asked again for that");
         breaker.forget();
-        assert!(!breaker.failed());
+        assert!(!breaker.is_open() && !breaker.failed());
     }
 
     #[test]

@@ -122,6 +122,11 @@ impl Lines {
         self.places.iter().any(|place| place.load().is_some())
     }
 
+    /// Is it left alone, because it failed too often?
+    pub(super) fn is_left_alone(&self) -> bool {
+        self.breaker.is_open()
+    }
+
     /// Whom they lead to, while one stands.
     pub(super) fn server(&self) -> Option<ServerId> {
         self.pick().map(|line| line.server)

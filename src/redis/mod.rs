@@ -108,6 +108,15 @@ impl Redis {
         }
     }
 
+    /// Is it, or a server of it, not asked for a while because it failed too often?
+    pub fn is_left_alone(&self) -> bool {
+        match &self.means {
+            Means::Lines(lines) => lines.is_left_alone(),
+            Means::Cluster(cluster) => cluster.is_left_alone(),
+            Means::Rest(rest) => rest.is_left_alone(),
+        }
+    }
+
     /// Returns when somebody is there.
     pub async fn up(&self) {
         match &self.means {

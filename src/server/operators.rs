@@ -81,6 +81,7 @@ fn refresh(cache: &Cache, metrics: &Metrics) {
     let shown = [
         (&store.configured, u64::from(is_configured)),
         (&store.up, u64::from(shared.is_up)),
+        (&store.breaker_open, u64::from(shared.is_left_alone)),
         (&store.look_ups, shared.look_ups),
         (&store.hits, shared.hits),
         (&store.failures, shared.failures),

@@ -34,6 +34,11 @@ impl Context {
         (is_known && is_one).then(|| (Self { trace, parent, span: random() }, flags & 1 == 1))
     }
 
+    /// Below this one.
+    pub(super) fn child(&self) -> Self {
+        Self { trace: self.trace, span: random(), parent: self.span }
+    }
+
     /// What the next service is told.
     pub fn traceparent(&self) -> HeaderValue {
         let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();

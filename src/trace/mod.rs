@@ -1,14 +1,17 @@
-//! One span a request, for whoever follows a request through several services.
+//! One span a request, and one below it for each call to the upstream, for whoever follows a request through
+//! several services.
 //!
 //! [`Tracer::begin`] decides whether a request is traced: as its `traceparent` says, or, where it brings
-//! none, by the ratio that was set. [`Tracer::end`] puts the span into a queue of bounded length; `server`
+//! none, by the ratio that was set. [`follow`] lets the [`call`] know whose it is. [`Tracer::end`] puts the span into a queue of bounded length; `server`
 //! sends them. No span holds a query, a header, a body or a key.
 
 mod context;
+mod follow;
 mod wire;
 
 pub use context::{Context, TRACEPARENT};
-pub use wire::{Span, request};
+pub use follow::{call, follow, follow_on};
+pub use wire::{Kind, Span, request};
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,6 +22,21 @@ use tokio::sync::mpsc;
 
 /// Spans that wait to be sent: a few seconds of a busy proxy, about a megabyte.
 const QUEUE_MAX: usize = 4_096;
+
+/// The places of a request in its trace.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// Its own.
+    pub own: Context,
+    /// Its first call to the upstream, which is known before, so that the upstream can be told.
+    pub call: Context,
+}
+
+impl From<Context> for Place {
+    fn from(own: Context) -> Self {
+        Self { own, call: own.child() }
+    }
+}
 
 /// Decides what is traced, and takes what was.
 pub struct Tracer {
@@ -38,11 +56,11 @@ impl Tracer {
         (Self { below, requests: AtomicU64::new(0), spans, lost }, queue)
     }
 
-    /// The place of a request in its trace, if it is traced.
-    pub fn begin(&self, headers: &HeaderMap) -> Option<Box<Context>> {
+    /// The places of a request in its trace, if it is traced.
+    pub fn begin(&self, headers: &HeaderMap) -> Option<Box<Place>> {
         match Context::of_caller(headers) {
-            Some((context, is_traced)) => is_traced.then(|| Box::new(context)),
-            None => self.is_chosen().then(|| Box::new(Context::root())),
+            Some((context, is_traced)) => is_traced.then(|| Box::new(context.into())),
+            None => self.is_chosen().then(|| Box::new(Context::root().into())),
         }
     }
 

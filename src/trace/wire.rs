@@ -4,8 +4,16 @@
 
 use super::context::Context;
 
-/// `SPAN_KIND_SERVER`.
-const SERVER: u64 = 2;
+/// On which side of a call a span is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// `SPAN_KIND_SERVER`: a client asks us.
+    #[default]
+    Server = 2,
+    /// `SPAN_KIND_CLIENT`: we ask the upstream.
+    Client = 3,
+}
+
 /// `STATUS_CODE_ERROR`.
 const ERROR: u64 = 2;
 
@@ -14,13 +22,15 @@ const ERROR: u64 = 2;
 pub struct Span {
     /// Its place in its trace.
     pub context: Context,
+    /// Whether it is a request to us, or one of ours.
+    pub kind: Kind,
     /// Method and rule: a handful of names.
     pub name: String,
     /// When it came and when the head of its answer was there, in nanoseconds since 1970.
     pub from_to: (u64, u64),
     /// Words about it.
     pub words: Vec<(&'static str, String)>,
-    /// The status of its answer.
+    /// The status of its answer; 0 where there was none.
     pub status: u16,
 }
 
@@ -52,15 +62,17 @@ fn written(span: &Span) -> Message {
             out.bytes(4, parent);
         }
         out.bytes(5, span.name.as_bytes());
-        out.number(6, SERVER);
+        out.number(6, span.kind as u64);
         out.fixed64(7, span.from_to.0);
         out.fixed64(8, span.from_to.1);
         for (name, word) in &span.words {
             out.attribute(9, name, word);
         }
-        let status = message(|value| value.number(3, u64::from(span.status)));
-        out.pair(9, "http.response.status_code", &status);
-        if span.status >= 500 {
+        if span.status != 0 {
+            let status = message(|value| value.number(3, u64::from(span.status)));
+            out.pair(9, "http.response.status_code", &status);
+        }
+        if !(1..500).contains(&span.status) {
             out.bytes(15, &message(|status| status.number(3, ERROR)).0);
         }
     })

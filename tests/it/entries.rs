@@ -163,18 +163,24 @@ async fn a_shared_store_is_listed_whoever_filled_it() {
     let seen = listed(&other, "pattern=todos:*&limit=10").await;
     let expected: BTreeSet<String> = (0..25).map(|id| format!("todos:detail:{id}")).collect();
     assert_eq!(seen.iter().map(|(key, _)| key.clone()).collect::<BTreeSet<_>>(), expected);
-    assert!(
-        seen.iter().all(|(_, valid)| valid.is_null()),
-        "of what it does not hold it cannot know: {seen:?}"
-    );
+    assert!(seen.iter().all(|(_, valid)| *valid == true), "though it holds none of them: {seen:?}");
     assert!(listed(&one, "pattern=todos:*").await.iter().all(|(_, valid)| *valid == true));
     assert_eq!(listed(&other, "in=memory").await.len(), 1, "what it holds itself");
     let entry = &page(&other, "/api/cache/entries/todos:detail:7", 200).await["entries"][0];
-    assert_eq!((&entry["in"], &entry["tags"]), (&json!("store"), &json!([])));
+    assert_eq!((&entry["in"], &entry["valid"]), (&json!("store"), &json!(true)));
+    let table = json!({ "tag": "table:public.todos", "valid": true });
+    assert!(entry["tags"].as_array().unwrap().contains(&table), "{entry:#}");
 
     other.client().patch("/rest/v1/todos?id=eq.7", json!({"done": true})).await.expect_status(204);
-    let after = listed(&one, "pattern=todos:*").await;
-    assert!(after.iter().all(|(_, valid)| *valid == false), "what changed it heard of: {after:?}");
+    for proxy in [&one, &other] {
+        let after = listed(proxy, "pattern=todos:*").await;
+        assert!(after.iter().all(|(_, valid)| *valid == false), "whoever holds it: {after:?}");
+        assert_eq!(listed(proxy, "pattern=users:*").await.len(), 1);
+        assert!(listed(proxy, "pattern=users:*").await.iter().all(|(_, valid)| *valid == true));
+    }
+    let entry = &page(&other, "/api/cache/entries/todos:detail:7", 200).await["entries"][0];
+    let table = json!({ "tag": "table:public.todos", "valid": false });
+    assert!(entry["tags"].as_array().unwrap().contains(&table), "why it is not valid: {entry:#}");
     redis.kill();
     assert!(page(&one, "/api/cache/entries", 503).await["hint"].as_str().unwrap().contains("in=memory"));
     page(&one, "/api/cache/entries?in=memory", 200).await;

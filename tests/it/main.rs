@@ -46,4 +46,5 @@ mod turns;
 mod upstreams;
 mod validating;
 mod warming;
+mod windows;
 mod writing;

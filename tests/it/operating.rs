@@ -137,6 +137,7 @@ async fn what_an_operator_clears_through_one_proxy_is_gone_from_the_other() {
         (json!({"keys": ["todos:detail:5", "todos:detail:6"]}), vec![USERS]),
         (json!({"pattern": "todos:detail:6"}), vec![FIVE, USERS]),
         (json!({"pattern": "todos:detail:{id}"}), vec![USERS]),
+        (json!({"tags": ["key:todos:detail:5", "table:public.users"]}), vec![SIX]),
         (json!({"namespace": "todos"}), vec![USERS]),
         (json!({"pattern": "users:*"}), vec![FIVE, SIX]),
         (json!({"table": "public.users"}), vec![FIVE, SIX]),
@@ -154,7 +155,7 @@ async fn what_an_operator_clears_through_one_proxy_is_gone_from_the_other() {
         );
         assert_eq!(hits(&other).await, left, "{order}");
     }
-    assert_eq!(one.counted("larder_invalidations_total", &[]).await, 9.0);
+    assert_eq!(one.counted("larder_invalidations_total", &[]).await, 10.0);
 }
 
 #[tokio::test]
@@ -162,7 +163,14 @@ async fn an_order_that_means_nothing_clears_nothing() {
     let origin = origin().table("todos").table("users").start().await;
     let proxy = proxy(&origin).rules(KEYED).start().await;
     hits(&proxy).await;
-    for order in [json!({}), json!([]), json!({"key": "a:b", "all": true}), json!({"pattern": "todos:de*"})] {
+    for order in [
+        json!({}),
+        json!([]),
+        json!({"key": "a:b", "all": true}),
+        json!({"pattern": "todos:de*"}),
+        json!({"tags": []}),
+        json!({"tags": ["todos"]}),
+    ] {
         let answer = clear(&proxy, &order).await.expect_status(400).json();
         assert_eq!(answer["code"], "LARDER400", "{order}");
         assert!(!answer["hint"].as_str().unwrap().is_empty());
@@ -256,6 +264,12 @@ async fn what_is_answered_from_the_cache_is_told_by_rule() {
     assert_eq!((&stats["keys"], &stats["upstream_requests"]), (&json!(2), &json!(3)));
     assert_eq!(stats["rules"][0], json!({ "rule": "todo", "hits": 2, "misses": 2, "hit_rate": 0.5 }));
     assert_eq!(stats["rules"][1]["rule"], "users");
+    let todos = &stats["namespaces"][0];
+    assert_eq!(
+        (&todos["namespace"], &todos["keys"], &todos["hits"]),
+        (&json!("todos"), &json!(2), &json!(2))
+    );
+    assert_eq!(todos["memory"], stats["memory"], "nothing else is held");
     for name in ["memory", "bytes_saved"] {
         assert!(stats[name].as_u64().unwrap() > 0, "{name}: {stats:#}");
     }

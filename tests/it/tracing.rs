@@ -56,7 +56,7 @@ fn todos() -> OriginBuilder {
 }
 
 #[tokio::test]
-async fn a_request_is_one_span_of_its_callers_trace() {
+async fn a_request_is_a_span_of_its_callers_trace_and_what_it_asks_of_the_upstream_one_below_it() {
     let (origin, mut collector) = (todos().start().await, Collector::start().await);
     let proxy = traced(&origin, &collector, |flags| flags.traces.trace_ratio = Some("0".to_owned())).await;
     let caller = proxy.client().with("traceparent", CALLER).with("authorization", "Bearer canary");
@@ -67,8 +67,24 @@ async fn a_request_is_one_span_of_its_callers_trace() {
     proxy.client().with("traceparent", UNTRACED).get("/rest/v1/todos?id=eq.1").await;
     caller.get("/rest/v1/other").await;
 
-    let (miss, hit, write, other) =
-        (collector.next().await, collector.next().await, collector.next().await, collector.next().await);
+    let mut spans = Vec::new();
+    for _ in 0..7 {
+        spans.push(collector.next().await);
+    }
+    let (calls, requests): (Vec<Value>, Vec<Value>) = spans.into_iter().partition(|span| span["kind"] == 3);
+    let [miss, hit, write, other] = <[Value; 4]>::try_from(requests).expect("four requests");
+    let [missed, written, passed] = <[Value; 3]>::try_from(calls).expect("three of them asked the upstream");
+    for (call, request) in [(&missed, &miss), (&written, &write), (&passed, &other)] {
+        assert_eq!((&call["trace"], &call["parent"]), (&request["trace"], &request["span"]), "{call:#}");
+        assert_eq!(
+            (&call["name"], &call["words"]["server.address"]),
+            (&json!("upstream"), &json!("127.0.0.1"))
+        );
+        let statuses = [call, request].map(|span| &span["words"]["http.response.status_code"]);
+        assert_eq!(statuses[0], statuses[1], "{call:#}");
+        assert!(call["nanos"].as_u64() <= request["nanos"].as_u64(), "{call:#}{request:#}");
+        assert!(!call.to_string().contains("canary"), "{call:#}");
+    }
     for (span, name, outcome) in [
         (&miss, "GET todos", "miss"),
         (&hit, "GET todos", "hit"),
@@ -95,7 +111,9 @@ async fn a_request_is_one_span_of_its_callers_trace() {
 
     // a write and what passes through go on in the trace; a read that is kept is asked in nobody's name
     let told = origin.saw("POST /rest/v1/todos").last().header("traceparent");
-    assert_eq!(told, format!("00-{TRACE}-{}-01", write["span"].as_str().unwrap()));
+    assert_eq!(told, format!("00-{TRACE}-{}-01", written["span"].as_str().unwrap()));
+    let told = origin.saw("GET /rest/v1/other").last().header("traceparent");
+    assert_eq!(told, format!("00-{TRACE}-{}-01", passed["span"].as_str().unwrap()));
     assert_eq!(origin.saw("GET /rest/v1/todos").last().header("traceparent"), "");
     assert_eq!(proxy.counted("larder_lost_spans_total", &[]).await, 0.0);
 }
@@ -109,12 +127,14 @@ async fn whoever_brings_no_trace_gets_one_of_its_own_and_the_last_spans_are_sent
     }
     proxy.shutdown().await;
     let mut seen = Vec::new();
+    let call = collector.next().await;
     for _ in 0..3 {
         let span = collector.next().await;
         assert_eq!(span["parent"], "", "the first of its trace");
         assert!(!seen.contains(&span["trace"]), "a trace for each");
         seen.push(span["trace"].clone());
     }
+    assert_eq!(call["trace"], seen[0], "the upstream was asked for the first alone");
 }
 
 #[tokio::test]
@@ -126,7 +146,8 @@ async fn a_collector_that_is_away_costs_spans_and_nothing_else() {
     for _ in 0..5 {
         proxy.client().get("/rest/v1/todos").await.expect_status(200);
     }
-    proxy.until_counted("larder_lost_spans_total", &[], |lost| lost == 5.0).await;
+    // five requests, and one call to the upstream
+    proxy.until_counted("larder_lost_spans_total", &[], |lost| lost == 6.0).await;
     Client::new(proxy.admin()).get("/readyz").await.expect_status(200);
 }
 

@@ -6,6 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use larder::clock::Clock;
+use larder::guard::{Acquired, Guards};
+use larder::key::LockName;
 use larder::redis::{Heard, Lua, Redis as Store, Refusal, ScanCursor, ServerId, Silence, Value};
 use tokio::time::Instant;
 
@@ -240,12 +243,14 @@ async fn a_leader_dies(cluster: &mut Cluster, store: &Store, reads: &Reads) {
     let killed = Instant::now();
     becomes("it is noticed", || async { !store.is_up() }).await;
     assert!(killed.elapsed() < Duration::from_secs(1), "noticed after {:?}", killed.elapsed());
+    assert!(store.is_left_alone(), "a server that does not answer is not asked");
     assert!(store.one(&command(&["SET", &entry, "x"])).await.is_ok(), "other servers are not concerned");
     becomes_up(store).await;
     becomes("the follower speaks", || async {
         store.one(&command(&["GET", TAGGED])).await.is_ok_and(|(server, _)| server != before)
     })
     .await;
+    assert!(!store.is_left_alone(), "its follower is");
     let after = reads.take();
     becomes("reads go on", || async { reads.right.load(Ordering::Relaxed) > 200 }).await;
     cluster.servers[died].kill();
@@ -273,4 +278,27 @@ async fn a_scan_goes_through_all_leaders_and_finds_each_name() {
     }
     assert_eq!(found, names);
     assert!(steps > 3, "three leaders, and more than a step for each");
+    locks_are_listed_whichever_leader_has_them(&cluster, &store).await;
+}
+
+async fn locks_are_listed_whichever_leader_has_them(cluster: &Cluster, store: &Store) {
+    let guards = Guards::shared(store, "ns", &Clock::default());
+    let names: BTreeSet<String> = (0..12).map(|number| format!("lease:{number}")).collect();
+    let leaders = names.iter().map(|name| cluster.leader(&format!("ns:lock:{{{name}}}")));
+    assert_eq!(leaders.collect::<BTreeSet<_>>().len(), 3, "each leader has some");
+    let mut held = Vec::new();
+    for name in &names {
+        let name = LockName::parse(name).unwrap();
+        match guards.locks.acquire(&name, Duration::from_secs(60)).await {
+            Acquired::Held(lock) => held.push(lock),
+            other => panic!("{other:?}"),
+        }
+    }
+    let listed = guards.locks.list(1_000).await.unwrap();
+    assert_eq!(listed.iter().map(|lock| lock.name.clone()).collect::<BTreeSet<_>>(), names);
+    assert_eq!(guards.locks.list(5).await.unwrap().len(), 5, "and no more than are asked for");
+    for lock in held {
+        lock.release().await;
+    }
+    assert_eq!(guards.locks.list(1_000).await.unwrap().len(), 0);
 }

@@ -182,7 +182,7 @@ impl Live {
             "up_s": clock.now().saturating_duration_since(self.began).as_secs(),
             "ready": fleet::ready(health, &usage).1,
             "fleet": fleet::fleet(&usage, cache.fleet(), &timestamp),
-            "stats": stats::stats(&usage, &metrics.counted(), &(sources.rules)(), &timestamp)["stats"],
+            "stats": stats::stats(cache, &metrics.counted(), &(sources.rules)(), &timestamp)["stats"],
             "waited_s": waited,
             "hot": lately.hottest(NAMES_MAX).iter().map(named).collect::<Vec<_>>(),
             "missed": lately.most_missed(NAMES_MAX).iter().map(named).collect::<Vec<_>>(),

@@ -211,6 +211,10 @@ function showRules({ stats, waited_s: waited }) {
     cell(waited[rule] ? format.seconds(waited[rule]) : '–'), cell(waited[rule] && misses ? format.seconds(waited[rule] / misses) : '–'),
   ]), 'No read rule has been used yet.');
   text('idle', used.length && idle.length ? `Not used yet: ${idle.join(', ')}.` : '');
+  const largest = [...stats.namespaces].sort((one, other) => other.memory - one.memory);
+  fill('namespaces', largest.map(({ namespace, keys, memory, hit_rate: rate }) => [
+    cell(namespace, 'key'), cell(rate === null ? '–' : format.percent(rate)), cell(format.count(keys)), cell(format.bytes(memory)),
+  ]), 'Nothing has been read yet.');
 }
 
 function showKeys({ hot, missed }) {

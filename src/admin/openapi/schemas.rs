@@ -165,7 +165,7 @@ fn entries() -> Named {
     looked_into["properties"]["body"] = text();
     looked_into["properties"]["body_base64"] = text();
     let one_of = |name: &str, schema: Value| object([(name, schema)]);
-    let keys = json!({ "type": "array", "minItems": 1, "maxItems": 10_000, "items": text() });
+    let names = json!({ "type": "array", "minItems": 1, "maxItems": 10_000, "items": text() });
     vec![
         (
             "EntryPage",
@@ -190,7 +190,8 @@ fn entries() -> Named {
             json!({
                 "oneOf": [
                     one_of("key", text()),
-                    one_of("keys", keys),
+                    one_of("keys", names.clone()),
+                    one_of("tags", names),
                     one_of("table", text()),
                     one_of("namespace", text()),
                     one_of("pattern", text()),
@@ -347,6 +348,14 @@ fn others() -> Named {
         ("p95", perhaps(number())),
         ("p99", perhaps(number())),
     ]);
+    let namespace = object([
+        ("namespace", text()),
+        ("keys", count()),
+        ("memory", count()),
+        ("hits", count()),
+        ("misses", count()),
+        ("hit_rate", perhaps(number())),
+    ]);
     let stats = object([
         ("keys", count()),
         ("memory", count()),
@@ -361,7 +370,7 @@ fn others() -> Named {
         ("invalidations", count()),
         ("latency_ms", json!({ "type": "object", "additionalProperties": quantiles })),
         ("rules", list(&reads("rule"))),
-        ("namespaces", list(&reads("namespace"))),
+        ("namespaces", list(&namespace)),
         ("store?", object([("look_ups", count()), ("hits", count()), ("failures", count())])),
     ]);
     let lines = json!({ "type": "object", "additionalProperties": { "anyOf": [text(), list(&text())] } });

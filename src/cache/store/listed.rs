@@ -1,5 +1,7 @@
 //! What does a store that others share say of its entries to somebody who looks?
 
+use crate::key::Tag;
+
 use super::super::listing::Standing;
 use super::Doing;
 
@@ -18,6 +20,8 @@ pub struct Stored {
     pub body_bytes: u64,
     /// Whether only those with a key can read it.
     pub is_sealed: bool,
+    /// What it depends on, and whether that is as it was; nothing where the record does not tell.
+    pub tags: Vec<(Tag, bool)>,
     /// Whether the run of the store that answers is the one that it was made under.
     pub is_of_this_run: bool,
 }

@@ -16,6 +16,7 @@ use super::super::entry::Entry;
 use super::super::generation::{Generations, Stamp};
 use super::super::listing::Walk;
 use super::doubts::Doubts;
+use super::tally::{Held, Tally};
 use super::{Announced, Change, Closed, Doing, Found, Name, Store, Turn, Usage, Writing};
 
 /// Typical size of an entry, from which tables are sized at the start.
@@ -44,20 +45,21 @@ impl Kept {
 
 /// Entries in this process.
 pub struct MemoryStore {
-    entries: Cache<Fingerprint, Kept, ByWeight, Prehashed, CountEvictions>,
+    entries: Cache<Fingerprint, Kept, ByWeight, Prehashed, CountLeaving>,
     /// Held while one entry comes in, so that none is exchanged for an older one. Hits do without.
     exchange: Mutex<()>,
     generations: Generations,
     doubts: Doubts,
     bytes_max: u64,
     evictions: Arc<AtomicU64>,
+    tally: Arc<Tally>,
 }
 
 impl MemoryStore {
     /// A store that holds at most this many bytes, headers, keys and tags included. A write that nobody
     /// heard of may still be committed for `commit_deadline`.
     pub fn new(bytes_max: u64, commit_deadline: Duration) -> Self {
-        let evictions = Arc::new(AtomicU64::new(0));
+        let (evictions, tally) = (Arc::new(AtomicU64::new(0)), Arc::new(Tally::default()));
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let affordable = usize::try_from(bytes_max / SHARD_BYTES_MIN).unwrap_or(usize::MAX);
         let reserved = (bytes_max / TYPICAL_ENTRY_BYTES).clamp(16, RESERVED_ENTRIES_MAX);
@@ -66,7 +68,7 @@ impl MemoryStore {
             .estimated_items_capacity(usize::try_from(reserved).unwrap_or(16))
             .weight_capacity(bytes_max)
             .build();
-        let lifecycle = CountEvictions(Arc::clone(&evictions));
+        let lifecycle = CountLeaving { evictions: Arc::clone(&evictions), tally: Arc::clone(&tally) };
         let entries = match options {
             Ok(options) => Cache::with_options(options, ByWeight, Prehashed, lifecycle),
             // both required options are set above
@@ -74,7 +76,7 @@ impl MemoryStore {
         };
         let doubts = Doubts::new(commit_deadline);
         let (exchange, generations) = (Mutex::default(), Generations::new());
-        Self { entries, exchange, generations, doubts, bytes_max, evictions }
+        Self { entries, exchange, generations, doubts, bytes_max, evictions, tally }
     }
 }
 
@@ -86,7 +88,11 @@ impl MemoryStore {
             return Some(kept.entry);
         }
         // Only this very entry: a newer one may have come in meanwhile.
-        self.entries.remove_if(fingerprint, |held| Arc::ptr_eq(&held.entry, &kept.entry));
+        if let Some((_, gone)) =
+            self.entries.remove_if(fingerprint, |held| Arc::ptr_eq(&held.entry, &kept.entry))
+        {
+            self.tally.take(&gone.entry.key, gone.weight);
+        }
         None
     }
 }
@@ -104,8 +110,24 @@ impl MemoryStore {
         if entry.stamp.is_current() {
             let kept = Kept::weighed(entry);
             let _one_at_a_time = self.exchange.lock().unwrap_or_else(PoisonError::into_inner);
-            self.entries.insert(fingerprint, kept);
+            if let Err((fingerprint, kept)) = self.replace(fingerprint, kept, false) {
+                self.entries.insert(fingerprint, kept);
+            }
         }
+    }
+
+    /// Puts an entry where another of its question is. Where none is, it comes back, counted already.
+    fn replace(
+        &self,
+        fingerprint: Fingerprint,
+        kept: Kept,
+        is_no_use: bool,
+    ) -> Result<(), (Fingerprint, Kept)> {
+        self.tally.add(&kept.entry.key, kept.weight);
+        self.entries.replace(fingerprint, kept, is_no_use)?;
+        // the one that it was exchanged for was counted as pushed out
+        self.evictions.fetch_sub(1, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Gives each tag a new generation in this process.
@@ -169,10 +191,9 @@ impl Store for MemoryStore {
         let _one_at_a_time = self.exchange.lock().unwrap_or_else(PoisonError::into_inner);
         if self.holds(fingerprint, entry) {
             // makes room where there is too little, and does not count as a use
-            let replaced = self.entries.replace(*fingerprint, Kept::weighed(Arc::clone(entry)), true);
-            if replaced.is_ok() {
-                // the one that it was exchanged for was counted as pushed out
-                self.evictions.fetch_sub(1, Ordering::Relaxed);
+            let replaced = self.replace(*fingerprint, Kept::weighed(Arc::clone(entry)), true);
+            if let Err((_, gone)) = replaced {
+                self.tally.take(&gone.entry.key, gone.weight);
             }
         }
     }
@@ -209,10 +230,6 @@ impl Store for MemoryStore {
         }
     }
 
-    fn tags_of(&self, entry: &Entry) -> Vec<(Tag, bool)> {
-        self.generations.tags_of(&entry.stamp)
-    }
-
     fn usage(&self) -> Usage {
         Usage {
             entries: self.entries.len() as u64,
@@ -222,6 +239,10 @@ impl Store for MemoryStore {
             evictions: self.evictions.load(Ordering::Relaxed),
             ..Usage::default()
         }
+    }
+
+    fn namespaces(&self) -> Vec<(String, Held)> {
+        self.tally.now()
     }
 }
 
@@ -241,13 +262,17 @@ impl Weighter<Fingerprint, Kept> for ByWeight {
 }
 
 #[derive(Clone)]
-struct CountEvictions(Arc<AtomicU64>);
+struct CountLeaving {
+    evictions: Arc<AtomicU64>,
+    tally: Arc<Tally>,
+}
 
-impl Lifecycle<Fingerprint, Kept> for CountEvictions {
+impl Lifecycle<Fingerprint, Kept> for CountLeaving {
     type RequestState = ();
 
-    fn on_evict(&self, (): &mut (), _: Fingerprint, _: Kept) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+    fn on_evict(&self, (): &mut (), _: Fingerprint, gone: Kept) {
+        self.evictions.fetch_add(1, Ordering::Relaxed);
+        self.tally.take(&gone.entry.key, gone.weight);
     }
 }
 

@@ -5,12 +5,14 @@ mod listed;
 mod memory;
 pub mod record;
 mod shared;
+mod tally;
 
 pub use listed::NoPage;
 pub(super) use listed::{Listing, Stored, StoredPage};
 pub use memory::MemoryStore;
 use record::Record;
 pub use shared::{Keeping, SharedStore, Sharing};
+pub use tally::Held;
 
 use std::fmt::{self, Debug};
 use std::future::Future;
@@ -150,6 +152,8 @@ pub struct Usage {
 pub struct SharedUsage {
     /// It can be asked.
     pub is_up: bool,
+    /// It is not asked for a while, because it failed too often.
+    pub is_left_alone: bool,
     /// Processes that share it and may remember something, this one included.
     pub members: u64,
     /// For how long this process may still believe what it remembers.
@@ -243,6 +247,9 @@ pub trait Store: Send + Sync + Debug {
     /// How full it is.
     fn usage(&self) -> Usage;
 
+    /// What this process holds of each namespace, in no order.
+    fn namespaces(&self) -> Vec<(String, Held)>;
+
     /// Who shares it; nobody where it is this process's own.
     fn fleet(&self) -> Option<Fleet> {
         None
@@ -251,9 +258,6 @@ pub trait Store: Send + Sync + Debug {
     /// Meets every entry that this process holds. No lock is held for longer than it takes to
     /// copy one pointer.
     fn walk(&self, walk: &mut Walk<'_>);
-
-    /// What an entry depends on, and whether that is as it was.
-    fn tags_of(&self, entry: &Entry) -> Vec<(Tag, bool)>;
 
     /// Lists what a store that others share holds.
     fn stored<'a>(&'a self, _: &'a KeyGlob, _: Option<&'a str>, _: usize) -> Listing<'a, StoredPage> {

@@ -15,7 +15,7 @@ pub use operations::SharedOperations;
 
 use std::time::Duration;
 
-use crate::redis::{Redis, Silence, Value, cmd};
+use crate::redis::{Redis, ScanCursor, Silence, Value};
 
 /// Names that one step of a listing looks at.
 const SCAN_COUNT: usize = 1_000;
@@ -53,24 +53,15 @@ fn bytes(parts: &mut [Value], place: usize) -> Option<Vec<u8>> {
     }
 }
 
-/// Names that begin like this, in no order. `like` holds no character that Redis takes for a wildcard,
+/// Names that begin like this, on whichever server they are, in no order. `like` holds no character that Redis takes for a wildcard,
 /// but those that stand for one.
 async fn names(redis: &Redis, like: &str, max: usize) -> Result<Vec<String>, Silence> {
-    let mut names = Vec::new();
-    let mut cursor = "0".to_owned();
+    let (mut names, mut cursor) = (Vec::new(), ScanCursor::default());
     for _ in 0..SCAN_STEPS_MAX {
-        let mut scan = cmd("SCAN");
-        scan.arg(&cursor).arg("MATCH").arg(like).arg("COUNT").arg(SCAN_COUNT);
-        let (_, answer) = redis.one(&scan).await?;
-        let mut answer = parts(answer);
-        let next = bytes(&mut answer, 0).and_then(|next| String::from_utf8(next).ok());
-        let found = answer.pop().map(parts).unwrap_or_default();
-        names.extend(found.into_iter().filter_map(|name| match name {
-            Value::BulkString(name) => String::from_utf8(name).ok(),
-            _ => None,
-        }));
+        let (found, next) = redis.scan(cursor, like, SCAN_COUNT).await?;
+        names.extend(found.into_iter().filter_map(|name| String::from_utf8(name).ok()));
         match next {
-            Some(next) if next != "0" && names.len() < max => cursor = next,
+            Some(next) if names.len() < max => cursor = next,
             Some(_) | None => break,
         }
     }

@@ -11,6 +11,11 @@ impl Cluster {
         self.map.load().nodes.len()
     }
 
+    /// Is one of its servers left alone, because it failed too often?
+    pub(in super::super) fn is_left_alone(&self) -> bool {
+        self.map.load().nodes.iter().any(|node| node.lines.is_left_alone())
+    }
+
     /// Sends a command to one of them, in the order of their addresses; nothing where there are not so many.
     pub(in super::super) async fn one_of(
         &self,

@@ -74,6 +74,10 @@ impl Upstash {
         *self.is_up.borrow()
     }
 
+    pub(super) fn is_left_alone(&self) -> bool {
+        self.breaker.is_open()
+    }
+
     pub(super) async fn up(&self) {
         let mut is_up = self.is_up.subscribe();
         let _never_closed = is_up.wait_for(|is_up| *is_up).await;

@@ -6,9 +6,11 @@ use bytes::{Buf, Bytes, BytesMut};
 use http::StatusCode;
 use zstd::bulk::{Compressor, Decompressor};
 
+use crate::key::Tag;
+
 use super::head::{HEAD, Head, write_checksum};
-use super::keyring::{Keyring, SEAL, TAG};
-use super::{Record, Unreadable, Unwritable, VALIDATOR, lines};
+use super::keyring::{Keyring, SEAL, TAG as SEAL_TAG};
+use super::{Record, Unreadable, Unwritable, VALIDATOR, lines, tags};
 
 /// Bodies from so many bytes on are compressed: below, a round trip costs more than the bytes.
 const COMPRESSED_MIN: usize = 8 << 10;
@@ -51,12 +53,14 @@ impl Codec {
         Self { keyring: Some(keyring), ..self }
     }
 
-    /// Writes a record that can be read under this name alone.
-    pub fn encode(&self, name: &[u8], record: &Record) -> Result<Vec<u8>, Unwritable> {
+    /// Writes a record that can be read under this name alone. What its generations are of is told to
+    /// whoever looks, and costs those who read it nothing.
+    pub fn encode(&self, name: &[u8], record: &Record, tags: &[Tag]) -> Result<Vec<u8>, Unwritable> {
         let compressed = self.compressed(record);
         let kept = compressed.as_deref().unwrap_or(&record.body);
         let mut block = record.validator.to_vec();
         lines::write(&record.headers, &mut block)?;
+        let tags = tags::written(tags);
         let head = Head {
             is_compressed: compressed.is_some(),
             is_sealed: self.keyring.is_some(),
@@ -67,17 +71,20 @@ impl Codec {
             expires_at: record.expires_at,
             ends_at: record.ends_at,
             generations: count(record.generations.len())?,
+            tag_bytes: count(tags.len())?,
             lines: count(record.headers.len())?,
             line_bytes: count(block.len() - VALIDATOR)?,
             kept_bytes: count(kept.len())?,
             body_bytes: count(record.body.len())?,
         };
-        let bytes = HEAD + record.generations.len() * 8 + SEAL + block.len() + kept.len() + TAG;
+        let known = HEAD + record.generations.len() * 8 + tags.len();
+        let bytes = known + SEAL + block.len() + kept.len() + SEAL_TAG;
         let mut written = Vec::with_capacity(bytes);
         head.write(&mut written);
         for generation in &record.generations {
             written.extend_from_slice(&generation.to_be_bytes());
         }
+        written.extend_from_slice(&tags);
         match &self.keyring {
             None => {
                 written.extend_from_slice(&block);
@@ -126,13 +133,14 @@ impl Codec {
             return Err(Unreadable::TooLarge);
         }
         let status = StatusCode::from_u16(head.status).map_err(|_no_status| Unreadable::Malformed)?;
-        let seal = if head.is_sealed { (SEAL, TAG) } else { (0, 0) };
-        let known = HEAD + usize::from(head.generations) * 8 + seal.0;
+        let seal = if head.is_sealed { (SEAL, SEAL_TAG) } else { (0, 0) };
+        let names = HEAD + usize::from(head.generations) * 8;
+        let known = names + usize::from(head.tag_bytes) + seal.0;
         let payload = VALIDATOR + head.line_bytes as usize + head.kept_bytes as usize;
         if written.len() != known + payload + seal.1 {
             return Err(Unreadable::Cut);
         }
-        let mut generations = written.slice(HEAD..known - seal.0);
+        let mut generations = written.slice(HEAD..names);
         let generations = (0..head.generations).map(|_| generations.get_u64()).collect();
         let mut payload = match (&self.keyring, head.is_sealed) {
             (None, false) => written.slice(known..),
@@ -164,7 +172,7 @@ fn opened(keyring: &Keyring, mut written: Bytes, known: usize) -> Result<Bytes, 
     known[40..44].fill(0);
     let mut payload = BytesMut::from(written);
     keyring.open(&known, &mut payload)?;
-    payload.truncate(payload.len() - TAG);
+    payload.truncate(payload.len() - SEAL_TAG);
     Ok(payload.freeze())
 }
 

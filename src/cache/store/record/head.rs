@@ -28,6 +28,8 @@ pub(super) struct Head {
     pub(super) expires_at: u64,
     pub(super) ends_at: u64,
     pub(super) generations: u16,
+    /// Bytes that tell what these are of.
+    pub(super) tag_bytes: u16,
     pub(super) lines: u16,
     pub(super) line_bytes: u32,
     /// Bytes of the body in the record.
@@ -49,7 +51,7 @@ impl Head {
             into.extend_from_slice(&number.to_be_bytes());
         }
         into.extend_from_slice(&self.generations.to_be_bytes());
-        into.extend_from_slice(&[0; 2]);
+        into.extend_from_slice(&self.tag_bytes.to_be_bytes());
         into.extend_from_slice(&self.lines.to_be_bytes());
         for number in [self.line_bytes, self.kept_bytes, self.body_bytes] {
             into.extend_from_slice(&number.to_be_bytes());
@@ -73,7 +75,7 @@ impl Head {
 
     fn parse(head: &[u8; HEAD]) -> Result<Self, Unreadable> {
         let flags = head[5];
-        if flags & !(COMPRESSED | SEALED) != 0 || head[70..72] != [0; 2] {
+        if flags & !(COMPRESSED | SEALED) != 0 {
             return Err(Unreadable::Malformed);
         }
         Ok(Self {
@@ -85,6 +87,7 @@ impl Head {
             stored_at: u64::from_be_bytes(at(head, 52)),
             expires_at: u64::from_be_bytes(at(head, 60)),
             generations: u16::from_be_bytes(at(head, 68)),
+            tag_bytes: u16::from_be_bytes(at(head, 70)),
             lines: u16::from_be_bytes(at(head, 72)),
             line_bytes: u32::from_be_bytes(at(head, 74)),
             kept_bytes: u32::from_be_bytes(at(head, 78)),

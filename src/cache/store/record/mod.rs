@@ -9,21 +9,25 @@
 //!  4  format, u8              52  stored, unix ms, u64  74  their bytes, u32
 //!  5  flags, u8               60  expires, unix ms, u64 78  body, bytes as kept, u32
 //!  6  status, u16             68  generations, u16      82  body, bytes as served, u32
-//!  8  digest of the name, 32  70  reserved, u16         86  of no use from, unix ms, u64
+//!  8  digest of the name, 32  70  bytes of tags, u16       86  of no use from, unix ms, u64
 //! 40  checksum, u32                                     94  generations, u64 each
-//! then, if sealed: key id, 8, and nonce, 12; validator, 16; header lines; body; if sealed: tag, 16
+//! then: what they are of, each as its length, u16, and its text; if sealed: key id, 8, and nonce, 12;
+//! validator, 16; header lines; body; if sealed: tag, 16
 //! ```
 
 mod codec;
 mod head;
 mod keyring;
 mod lines;
+mod tags;
 
 pub use codec::Codec;
 pub use keyring::{Keyring, KeyringError};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
+
+use crate::key::Tag;
 
 use head::Head;
 
@@ -59,11 +63,11 @@ pub struct Record {
     pub body: Bytes,
 }
 
-/// So many bytes of a record are enough for an [`Outline`].
-pub(super) const OUTLINE_BYTES: usize = head::HEAD;
+/// So many bytes of a record are enough for the [`Outline`] of most.
+pub(super) const OUTLINE_BYTES: usize = 1_024;
 
 /// What the beginning of a record tells, whoever it belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Outline {
     pub(super) server: u64,
     pub(super) stored_at: u64,
@@ -71,6 +75,10 @@ pub(super) struct Outline {
     pub(super) status: u16,
     pub(super) body_bytes: u64,
     pub(super) is_sealed: bool,
+    /// What it depends on, and the generations that this had.
+    pub(super) tags: Vec<(Tag, u64)>,
+    /// So many bytes of it are needed to tell of the tags.
+    pub(super) bytes: usize,
 }
 
 impl Outline {
@@ -78,7 +86,16 @@ impl Outline {
     /// who look: whether the rest of it is as it was written is not seen here.
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let head = Head::read_alone(bytes).ok()?;
+        let generations = head::HEAD..head::HEAD + usize::from(head.generations) * 8;
+        let names = generations.end..generations.end + usize::from(head.tag_bytes);
+        let needed = names.end;
+        let tags = match (bytes.get(generations), bytes.get(names)) {
+            (Some(generations), Some(names)) => tags::read(names, generations).ok()?,
+            _ => Vec::new(),
+        };
         Some(Self {
+            tags,
+            bytes: needed,
             server: head.server,
             stored_at: head.stored_at,
             expires_at: head.expires_at,

@@ -257,7 +257,9 @@ impl SharedStore {
             body: entry.body.clone(),
         };
         let codec = self.codec(writing);
-        let Some(record) = codec.and_then(|codec| codec.encode(fingerprint.as_bytes(), &record).ok()) else {
+        let tags: Vec<Tag> = entry.stamp.tags().map(|(tag, _)| tag.clone()).collect();
+        let encoded = codec.and_then(|codec| codec.encode(fingerprint.as_bytes(), &record, &tags).ok());
+        let Some(record) = encoded else {
             return add(&self.counts.lost_fills);
         };
         let mut set = cmd("SET");
@@ -308,7 +310,7 @@ fn bytes(said: Value) -> Option<Bytes> {
 }
 
 /// A generation, as the store holds it.
-fn number(said: &Value) -> Option<u64> {
+pub(super) fn number(said: &Value) -> Option<u64> {
     let Value::BulkString(bytes) = said else { return None };
     u64::from_str_radix(std::str::from_utf8(bytes).ok()?, 16).ok()
 }

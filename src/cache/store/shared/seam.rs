@@ -11,8 +11,8 @@ use super::super::super::generation::Stamp;
 use super::super::super::listing::Walk;
 use super::super::record::Record;
 use super::super::{
-    Announced, Change, Closed, Doing, Fleet, Found, Listing, Name, SharedUsage, Store, Stored, StoredPage,
-    Usage, Writing,
+    Announced, Change, Closed, Doing, Fleet, Found, Held, Listing, Name, SharedUsage, Store, Stored,
+    StoredPage, Usage, Writing,
 };
 use super::SharedStore;
 
@@ -75,6 +75,7 @@ impl Store for SharedStore {
     fn usage(&self) -> Usage {
         let shared = SharedUsage {
             is_up: self.redis.is_up(),
+            is_left_alone: self.redis.is_left_alone(),
             members: self.confirmations.members() as u64,
             lease_left: self.lease.left(),
             owed: self.journal.len() as u64,
@@ -83,12 +84,12 @@ impl Store for SharedStore {
         Usage { shared: Some(shared), ..self.memory.usage() }
     }
 
-    fn walk(&self, walk: &mut Walk<'_>) {
-        self.memory.walk(walk);
+    fn namespaces(&self) -> Vec<(String, Held)> {
+        self.memory.namespaces()
     }
 
-    fn tags_of(&self, entry: &Entry) -> Vec<(Tag, bool)> {
-        self.memory.tags_of(entry)
+    fn walk(&self, walk: &mut Walk<'_>) {
+        self.memory.walk(walk);
     }
 
     fn stored<'a>(
