@@ -81,6 +81,35 @@ async fn what_is_there_all_along_is_listed_once_whatever_comes_and_goes() {
     }
 }
 
+/// Counted as entries come and go: here they come again, are pushed out, and are too old.
+#[tokio::test]
+async fn what_a_namespace_holds_is_what_a_walk_meets() {
+    let shelf = Shelf::new(1 << 20);
+    let counted = || shelf.store.namespaces().into_iter().find(|(name, _)| name == "n").map(|(_, held)| held);
+    let met = || {
+        let which = Which::Like(KeyGlob::parse("n:*").unwrap());
+        let mut walk = Walk::new(&which, None, usize::MAX - 2);
+        shelf.store.walk(&mut walk);
+        walk.end().0.len() as u64
+    };
+    for number in 0..50 {
+        shelf.put(number).await;
+        shelf.put(number).await;
+    }
+    assert_eq!((counted().unwrap().entries, shelf.store.usage().evictions), (50, 0), "none was pushed out");
+    for number in 0..10_000 {
+        shelf.put(number).await;
+    }
+    let usage = shelf.store.usage();
+    assert!(usage.evictions > 1_000, "{usage:?}");
+    assert_eq!((counted().unwrap().entries, counted().unwrap().bytes), (met(), usage.bytes));
+    shelf.clock.advance(LIFE);
+    for number in 0..10_000 {
+        assert!(shelf.store.recall(&fingerprint(number), shelf.clock.now()).is_none(), "too old");
+    }
+    assert_eq!((counted(), met()), (None, 0));
+}
+
 #[tokio::test]
 async fn an_entry_shows_what_it_depends_on_and_what_has_changed() {
     let shelf = Shelf::new(1 << 20);
