@@ -66,10 +66,14 @@ fn turns(redis: &Redis) -> String {
     redis.cli(&["--raw", "keys", "{larder}:turn:*"])
 }
 
-/// Long before its time is over, which is two seconds after it began.
+/// Because it was ended, not because its two seconds were over.
 async fn turn_is_over(redis: &Redis, began: Instant) {
     soon("the turn is over", async { while !turns(redis).is_empty() {} }).await;
-    assert!(began.elapsed() < Duration::from_millis(1_500), "it ended by itself");
+    let in_time = began.elapsed() < Duration::from_millis(1_500);
+    // a machine that is too busy for that tells otherwise whether anything ended by itself
+    let nothing_expired =
+        || redis.cli(&["info", "stats"]).lines().any(|line| line.trim() == "expired_keys:0");
+    assert!(in_time || nothing_expired(), "it ended by itself");
 }
 
 #[tokio::test]

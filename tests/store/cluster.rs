@@ -243,14 +243,12 @@ async fn a_leader_dies(cluster: &mut Cluster, store: &Store, reads: &Reads) {
     let killed = Instant::now();
     becomes("it is noticed", || async { !store.is_up() }).await;
     assert!(killed.elapsed() < Duration::from_secs(1), "noticed after {:?}", killed.elapsed());
-    assert!(store.is_left_alone(), "a server that does not answer is not asked");
     assert!(store.one(&command(&["SET", &entry, "x"])).await.is_ok(), "other servers are not concerned");
     becomes_up(store).await;
     becomes("the follower speaks", || async {
         store.one(&command(&["GET", TAGGED])).await.is_ok_and(|(server, _)| server != before)
     })
     .await;
-    assert!(!store.is_left_alone(), "its follower is");
     let after = reads.take();
     becomes("reads go on", || async { reads.right.load(Ordering::Relaxed) > 200 }).await;
     cluster.servers[died].kill();

@@ -111,8 +111,10 @@ async fn nobody_waits_for_a_server_that_stalls() {
     let latest = Duration::from_millis(Seen::of(&seen.latest));
     assert!(latest < BACK_MAX, "one came back after {latest:?}");
     assert!(Seen::of(&seen.silent) > 100, "the store was left alone: {}", Seen::of(&seen.silent));
+    assert!(store.is_left_alone(), "and says so");
     redis.go_on();
     becomes_up(&store).await;
+    assert!(!store.is_left_alone());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
