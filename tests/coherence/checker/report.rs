@@ -53,21 +53,7 @@ pub(crate) fn report(plan: &Plan, checked: &Checked) -> String {
         "writes            {:>10}   acknowledged; {} refused, {} of unknown outcome to their client; {} seen to their end",
         figures.acknowledged, figures.refused, figures.unknown, figures.settled
     );
-    let _ok = writeln!(
-        text,
-        "excused           {:>10}   reads without an answer while a fault explains it; {} acknowledgements without the store",
-        figures.excused_reads, figures.excused_acks
-    );
-    let _ok = writeln!(
-        text,
-        "                  {:>10}   writes refused for want of the store; {} proxies ended in the middle of a write",
-        figures.closed, checked.deaths
-    );
-    let _ok = writeln!(
-        text,
-        "                  {:>10}   times the machine itself was too slow on the way to the store",
-        figures.slow
-    );
+    text += &excused(checked);
     text += &faults(checked);
     text += "\n            reads p50       p99    writes p50       p99\n";
     for (proxy, spreads) in &figures.by_proxy {
@@ -83,6 +69,27 @@ pub(crate) fn report(plan: &Plan, checked: &Checked) -> String {
         );
     }
     text += &verdict(plan, checked);
+    text
+}
+
+/// What no promise covers, and how often.
+fn excused(checked: &Checked) -> String {
+    let (figures, mut text) = (&checked.figures, String::new());
+    let _ok = writeln!(
+        text,
+        "excused           {:>10}   reads without an answer while a fault explains it; {} acknowledgements without the store",
+        figures.excused_reads, figures.excused_acks
+    );
+    let _ok = writeln!(
+        text,
+        "                  {:>10}   writes refused for want of the store; {} proxies ended in the middle of a write",
+        figures.closed, checked.deaths
+    );
+    let _ok = writeln!(
+        text,
+        "                  {:>10}   times the machine itself was too slow on the way to the store",
+        figures.slow
+    );
     text
 }
 

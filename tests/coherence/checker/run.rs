@@ -189,6 +189,7 @@ impl Run {
         self.done.append(&mut nemesis.done);
         self.deaths += nemesis.deaths;
         disturbed?;
+        let healed = self.judge.figures().slow;
         let left = (began + Duration::from_secs(plan.seconds)).saturating_duration_since(Instant::now());
         tokio::time::sleep(left.saturating_sub(MEASURED).max(if plan.faults.is_empty() {
             left
@@ -200,7 +201,7 @@ impl Run {
         // how many hits there are between two writes says how fast the machine is just now, not whether all is well
         let has_hits = after.hit_percent > 0 || before.hit_percent == 0;
         // a machine that has too much else to do says nothing about the proxies
-        let is_alive = after.away_percent <= AWAY_PERCENT_MAX && has_hits || after.is_slow;
+        let is_alive = after.away_percent <= AWAY_PERCENT_MAX && has_hits || after.slow > healed;
         let is_written = after.acknowledged > 0 || plan.write_percent == 0;
         if !is_alive || !is_written {
             let text = format!(
@@ -221,7 +222,7 @@ impl Run {
         let away = |figures: &Figures| figures.by_status.get(AWAY).copied().unwrap_or_default();
         let away_percent = ((away(&after) - away(&before)) * 100).checked_div(reads).unwrap_or_default();
         Measured {
-            is_slow: after.slow > before.slow,
+            slow: after.slow,
             away_percent,
             acknowledged,
             hit_percent: ((after.hits - before.hits) * 100).checked_div(reads).unwrap_or_default(),
@@ -238,7 +239,7 @@ impl Run {
 }
 
 struct Measured {
-    is_slow: bool,
+    slow: u64,
     away_percent: u64,
     acknowledged: u64,
     hit_percent: u64,
