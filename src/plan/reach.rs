@@ -34,6 +34,15 @@ pub struct Reach {
     pub any: Vec<String>,
 }
 
+impl Reach {
+    /// Leaves nothing to be served once more.
+    pub fn harden(&mut self) {
+        for tag in self.tags.extract_if(.., |tag| tag.is_soft()).collect::<Vec<_>>() {
+            self.tags.push(tag.hardly());
+        }
+    }
+}
+
 impl WritePlan {
     /// Every tag that this write takes away, given what was seen of it.
     pub fn reach(&self, evidence: &Evidence<'_>) -> Reach {
@@ -48,7 +57,7 @@ impl WritePlan {
                 self.reach_rows(evidence, &mut reach);
             }
         }
-        for Rendering { pattern, values } in &self.renderings {
+        for Rendering { pattern, is_soft, values } in &self.renderings {
             let known: Vec<Option<Vec<String>>> =
                 values.iter().map(|source| self.values(source, evidence)).collect();
             for (placeholder, known) in pattern.placeholders().iter().zip(&known) {
@@ -56,7 +65,8 @@ impl WritePlan {
                     reach.any.push(format!("{placeholder} in {}", pattern.as_str()));
                 }
             }
-            reach.tags.extend(pattern.tags_of_write(&known));
+            let tags = pattern.tags_of_write(&known).into_iter();
+            reach.tags.extend(tags.map(|tag| if *is_soft { tag.softly() } else { tag }));
         }
         reach
     }

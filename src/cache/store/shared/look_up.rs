@@ -72,6 +72,7 @@ impl SharedStore {
                 stamp.learn(&there.generations);
                 // what was known may have been pushed out of the store and made anew by others
                 self.valid(record.as_ref(), Some(&there), name, (&stamp, now))
+                    .or_else(|| self.softened(record.as_ref(), &there, name, (&stamp, now)))
                     .unwrap_or_else(|| Found::Missing(stamp.with(there)))
             }
             // under a lease, what this process hears is as good as what the store says
@@ -150,6 +151,21 @@ impl SharedStore {
         }
         self.memory.keep(*name.fingerprint, Arc::clone(&entry));
         Some(Found::Valid(entry))
+    }
+
+    /// A record that only soft tags have overtaken: it is served, and not kept here.
+    fn softened(
+        &self,
+        record: Option<&Record>,
+        there: &There,
+        name: &Name<'_>,
+        (stamp, now): (&Stamp, Instant),
+    ) -> Option<Found> {
+        let record = record.filter(|record| record.server == there.server)?;
+        let entry = self.entry(record, name, stamp, now)?;
+        let is_softened = stamp.is_softened(&record.generations, &there.generations);
+        (is_softened && entry.lifetime.is_fresh(now))
+            .then(|| Found::Softened(entry, stamp.clone().with(there.clone())))
     }
 
     /// What a record holds, while it is alive.
