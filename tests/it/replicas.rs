@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::redis::Redis;
+use crate::support::client::Client;
 use crate::support::origin::Origin;
 use crate::support::{Proxy, contains, origin, proxy, soon};
 
@@ -68,10 +69,8 @@ async fn rules_that_begin_to_ask_wait_for_what_was_not_noted() {
     let proxy = proxy(&origin).rules(&RULES.replace(", replica_quiet: 2s", "")).start().await;
     writes(&proxy).await;
     proxy.rewrite_rules(RULES);
-    soon("the new rules", async {
-        while !proxy.client().get(TARGET).await.headers["cache-status"].to_str().unwrap().contains(QUIET) {}
-    })
-    .await;
+    Client::new(proxy.admin()).post("/api/rules/reload", json!({})).await.expect_status(200);
+    reads(&proxy, "old", QUIET).await;
     proxy.wait(Duration::from_secs(2));
     reads(&proxy, "old", "fwd=miss; stored").await;
 }
