@@ -98,9 +98,12 @@ impl Story {
     async fn hit(&self) -> Option<Bytes> {
         match self.look_up().await {
             Lookup::Hit(entry) => Some(entry.body.clone()),
-            Lookup::Wait(_) | Lookup::Miss(_) | Lookup::Alone(_) | Lookup::Apart(_) | Lookup::Stale(..) => {
-                None
-            }
+            Lookup::Wait(_)
+            | Lookup::Miss(_)
+            | Lookup::Alone(_)
+            | Lookup::Apart(_)
+            | Lookup::Stale(..)
+            | Lookup::Softened(..) => None,
         }
     }
 }
