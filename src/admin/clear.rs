@@ -333,7 +333,8 @@ fn shown(written: &str) -> String {
 }
 
 fn pattern_tags(rules: &RuleSet, written: &str) -> Result<Vec<Tag>, NoPurge> {
-    let patterns = || rules.write_rules().iter().flat_map(|rule| &rule.invalidation.patterns);
+    let patterns =
+        || rules.write_rules().iter().flat_map(|rule| rule.invalidation.all()).map(|(pattern, _)| pattern);
     let tags: BTreeSet<Tag> = patterns().filter_map(|pattern| pattern.tag_of_written(written)).collect();
     if !tags.is_empty() {
         return Ok(tags.into_iter().collect());

@@ -29,8 +29,10 @@ fn planner() -> Planner {
 
 fn admin() -> Admin {
     let (planner, purging, telling) = (planner(), planner(), planner());
-    let cache =
-        Arc::new(Cache::new(Arc::new(MemoryStore::new(1 << 20, Duration::from_secs(130))), Clock::default()));
+    let cache = Arc::new(Cache::new(
+        Arc::new(MemoryStore::new(1 << 20, Duration::from_secs(130), Clock::default())),
+        Clock::default(),
+    ));
     let metrics = Metrics::new();
     let invalidator = Invalidator::new(Arc::clone(&cache), metrics.clone());
     let plans = Box::new(move |look: &mut dyn FnMut(&Planner)| look(&telling));

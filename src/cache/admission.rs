@@ -40,11 +40,13 @@ pub enum Refusal {
     StoreAway,
     /// A write that may change it is under way, and `strict` lets nobody see both sides of that.
     BeingWritten,
+    /// Something that it depends on has changed a moment ago, and a replica may not show that yet.
+    ReplicaQuiet,
 }
 
 impl Refusal {
     /// Every reason, for tables and labels.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Status,
         Self::SetCookie,
         Self::CacheControl,
@@ -58,6 +60,7 @@ impl Refusal {
         Self::ErrorObject,
         Self::StoreAway,
         Self::BeingWritten,
+        Self::ReplicaQuiet,
     ];
 
     /// For `Cache-Status`, labels and log lines.
@@ -76,6 +79,7 @@ impl Refusal {
             Self::ErrorObject => "error-object",
             Self::StoreAway => "store-away",
             Self::BeingWritten => "being-written",
+            Self::ReplicaQuiet => "replica-quiet",
         }
     }
 }

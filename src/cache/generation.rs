@@ -87,11 +87,24 @@ impl Seen {
     }
 }
 
+/// What has become of the tags of an answer since it was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Nothing has changed.
+    Current,
+    /// Only soft tags have: it may be served once more.
+    Softened,
+    /// It is no answer any more.
+    Overtaken,
+}
+
 /// The generations of all tags of one answer, read before it is fetched.
 #[derive(Clone)]
 pub struct Stamp {
-    /// As this process knows them.
+    /// As this process knows them, those of soft tags last.
     here: Box<[Seen]>,
+    /// How many of them are of soft tags.
+    soft: usize,
     /// Since when this process has heard of everything.
     era: u64,
     /// As a store that others share knows them, if it was asked.
@@ -111,6 +124,25 @@ impl Stamp {
     /// Are all generations still current, as far as this process has heard?
     pub(super) fn is_current(&self) -> bool {
         self.here.iter().all(Seen::is_current) || sabotage::is(Bug::GenerationsIgnored)
+    }
+
+    /// What has become of the tags, as far as this process has heard?
+    pub(super) fn standing(&self) -> Standing {
+        if self.is_current() {
+            return Standing::Current;
+        }
+        let is_standing = self.soft > 0 && self.hard(&self.here).iter().all(Seen::is_current);
+        if is_standing { Standing::Softened } else { Standing::Overtaken }
+    }
+
+    /// Whether a shared store said the same of all tags but the soft ones.
+    pub(super) fn is_softened(&self, then: &[u64], now: &[u64]) -> bool {
+        self.soft > 0 && then.len() == now.len() && self.hard(then) == self.hard(now)
+    }
+
+    /// Of a list in the order of the tags, what is not of soft ones.
+    fn hard<'l, T>(&self, list: &'l [T]) -> &'l [T] {
+        &list[..list.len().saturating_sub(self.soft)]
     }
 
     /// The stamp that an entry carries: the one from before its fetch.
@@ -218,7 +250,8 @@ impl Generations {
             let generation = cell.generation.load(Ordering::Acquire);
             Seen { cell, generation }
         });
-        Stamp { here: seen.collect(), era, there: None }
+        let soft = tags.iter().rev().take_while(|tag| tag.is_soft()).count();
+        Stamp { here: seen.collect(), soft, era, there: None }
     }
 
     /// Gives each tag a generation it never had; says how many anything depended on.
@@ -300,6 +333,23 @@ mod tests {
         assert!(!both.is_current());
         assert!(other.is_current());
         assert!(generations.stamp(&[tag("a"), tag("b")]).is_current());
+    }
+
+    #[test]
+    fn what_only_soft_tags_have_overtaken_still_stands() {
+        let generations = Generations::new();
+        let soft = tag("list").softly();
+        let stamp = generations.stamp(&[tag("a"), tag("list"), soft.clone()]);
+        assert_eq!(stamp.standing(), Standing::Current);
+        generations.bump(&[soft]);
+        assert_eq!(stamp.standing(), Standing::Softened);
+        assert!(stamp.is_softened(&[1, 2, 3], &[1, 2, 4]) && !stamp.is_softened(&[1, 2, 3], &[1, 4, 4]));
+        generations.bump(&[tag("a")]);
+        assert_eq!(stamp.standing(), Standing::Overtaken);
+        let hard = generations.stamp(&[tag("a")]);
+        generations.bump(&[tag("a")]);
+        assert_eq!(hard.standing(), Standing::Overtaken);
+        assert!(!hard.is_softened(&[1], &[1]), "nothing about it is soft");
     }
 
     #[test]

@@ -30,7 +30,8 @@ struct Shelf {
 
 impl Shelf {
     fn new(bytes: u64) -> Self {
-        let (store, clock) = (Arc::new(MemoryStore::new(bytes, Duration::from_secs(130))), Clock::default());
+        let clock = Clock::default();
+        let store = Arc::new(MemoryStore::new(bytes, Duration::from_secs(130), clock.clone()));
         Self { store, clock, tags: vec![Tag::everything(), Tag::namespace("n")] }
     }
 

@@ -28,6 +28,7 @@ pub use fill::{Fill, Filled, Wish};
 pub use flight::{Answer, Flight, Landing, Ticket, Whole};
 pub use form::{Coding, Form, Forms, is_text};
 pub use listing::{Inspected, Inspection, Listed, Page, Standing, VARIANTS_MAX, Validity, Which};
+pub use look_up::{Errand, Lookup};
 pub use store::record;
 pub use store::{
     Announced, Change, Closed, Dependent, Fleet, Held, Keeping, Member, MemoryStore, Name, NoPage,
@@ -45,7 +46,7 @@ use crate::consistency::Consistency;
 use crate::key::{Fingerprint, Tag};
 
 use fill::Means;
-use flight::{Boarding, Flights};
+use flight::Flights;
 use form::Press;
 
 /// Most questions remembered as refused; the oldest are forgotten first.
@@ -54,32 +55,6 @@ const REFUSED_MAX: usize = 10_000;
 /// Between two tries to replace an entry that is still of use: an upstream that has no answer is not asked
 /// for it with every hit.
 const REST: Duration = Duration::from_secs(1);
-
-/// What a look-up says to do.
-#[derive(Debug)]
-pub enum Lookup {
-    /// Serve this.
-    Hit(Arc<Entry>),
-    /// Somebody is fetching it: share that fetch.
-    Wait(Arc<Flight>),
-    /// Fetch it; others share this fetch.
-    Miss(Ticket),
-    /// Fetch it alone: it could not be kept a moment ago, or too much is under way.
-    Alone(Ticket),
-    /// Its time is over, but nothing that it depends on has changed. Serve it where that is allowed.
-    Stale(Arc<Entry>, Errand),
-    /// Fetch it for this caller; what comes is neither kept nor shared.
-    Apart(Refusal),
-}
-
-/// How an answer that is past its time can be replaced.
-#[derive(Debug)]
-pub enum Errand {
-    /// Fetch it; others may share this fetch.
-    Lead(Ticket),
-    /// Somebody is fetching it.
-    Join(Arc<Flight>),
-}
 
 /// The cache: a store, the fetches under way, and what was refused lately.
 #[derive(Debug)]
@@ -116,16 +91,6 @@ impl Cache {
         self.means.store.stands(entry)
     }
 
-    /// Asks to fetch again what is still of use. Whoever gets a ticket is the only one, here and
-    /// among all who share the store.
-    pub async fn renew(&self, name: &Name<'_>) -> Option<Ticket> {
-        let stamp = self.means.store.renew(name).await?;
-        match self.means.flights.board(name.fingerprint, stamp) {
-            Boarding::Leads(flight) => Some(Ticket::new(name, flight, &self.means)),
-            Boarding::Joined(_) | Boarding::Full(_) => None,
-        }
-    }
-
     /// Takes the turn to try something with an entry that can wait: one in `REST`, whatever comes of it.
     pub fn take_turn(&self, fingerprint: &Fingerprint) -> bool {
         let now = self.means.clock.now();
@@ -149,6 +114,22 @@ impl Cache {
     /// Makes everything that depends on these tags invalid; the only way in is `invalidation`.
     pub async fn change(&self, change: Change<'_>) {
         self.means.store.change(change).await;
+    }
+
+    /// Remembers for this long what has changed, for those who look up with a quiet time.
+    pub fn keep_changes_for(&self, time: Duration) {
+        self.means.store.keep_changes_for(time);
+    }
+
+    /// Notes, before a soft change, who makes it. Says whether everybody who might serve them what was true
+    /// before has heard of it; the only way in is `invalidation`.
+    pub async fn note_writer(&self, writer: &[u8; 32], lasts: Duration) -> bool {
+        self.means.store.note_writer(writer, lasts, self.means.clock.now()).await
+    }
+
+    /// Whether somebody may have made a soft change of which answers from before are left.
+    pub async fn has_written(&self, caller: &[u8; 32]) -> bool {
+        self.means.store.has_written(caller, self.means.clock.now()).await
     }
 
     /// Nothing came of what was announced; the only way in is `invalidation`.

@@ -41,8 +41,10 @@ fn story() -> Story {
 
 fn story_within(bytes_max: u64) -> Story {
     let clock = Clock::default();
-    let cache =
-        Arc::new(Cache::new(Arc::new(MemoryStore::new(bytes_max, Duration::from_secs(130))), clock.clone()));
+    let cache = Arc::new(Cache::new(
+        Arc::new(MemoryStore::new(bytes_max, Duration::from_secs(130), clock.clone())),
+        clock.clone(),
+    ));
     Story { cache, clock, key: Key::new("t", "1"), fingerprint: fingerprint("/1"), tags: tags(&["a", "b"]) }
 }
 
@@ -69,6 +71,7 @@ impl Story {
             answer: &self.tags,
             consistency: Consistency::Fresh,
             writing: Writing::Plain,
+            quiet: Duration::ZERO,
         };
         self.cache.look_up(&name).await
     }
@@ -95,9 +98,12 @@ impl Story {
     async fn hit(&self) -> Option<Bytes> {
         match self.look_up().await {
             Lookup::Hit(entry) => Some(entry.body.clone()),
-            Lookup::Wait(_) | Lookup::Miss(_) | Lookup::Alone(_) | Lookup::Apart(_) | Lookup::Stale(..) => {
-                None
-            }
+            Lookup::Wait(_)
+            | Lookup::Miss(_)
+            | Lookup::Alone(_)
+            | Lookup::Apart(_)
+            | Lookup::Stale(..)
+            | Lookup::Softened(..) => None,
         }
     }
 }

@@ -46,12 +46,14 @@ fn read(rule: &ReadRule) -> Value {
 
 fn write(rule: &WriteRule) -> Value {
     let patterns = rule.invalidation.patterns.iter().map(|pattern| pattern.as_str());
+    let soft = rule.invalidation.soft.iter().map(|pattern| pattern.as_str());
     let derived = rule.invalidation.derived.then_some("auto");
     json!({
         "name": &*rule.name,
         "match": &*rule.path,
         "methods": rule.methods.iter().map(|method| method.as_str()).collect::<Vec<_>>(),
         "invalidate": derived.into_iter().chain(patterns).collect::<Vec<_>>(),
+        "invalidate_softly": soft.collect::<Vec<_>>(),
         "lock": rule.lock.as_ref().map(|lock| lock.key.as_str()),
         "idempotency": rule.idempotency.as_ref().map(|rule| rule.header.as_str()),
     })

@@ -14,6 +14,7 @@ pub(super) fn why_carried(tag: &Tag, rules: &RuleSet) -> String {
         ("key", _) => "this key".to_owned(),
         ("table", name) => format!("a write to {} that no rule narrows", rows(name)),
         ("pattern", pattern) => pattern_words(pattern, rules),
+        ("soft", of) => format!("{}, softly", why_carried(&Tag::of_text(of), rules)),
         (_, _) => String::new(),
     }
 }
@@ -30,6 +31,7 @@ pub(super) fn what_goes(tag: &Tag) -> String {
             [] => "every key under the pattern".to_owned(),
             _ => format!("keys under the pattern where {}", value_words(pattern, "anything")),
         },
+        ("soft", of) => format!("{}, once they were served once more", what_goes(&Tag::of_text(of))),
         (_, _) => String::new(),
     }
 }
@@ -60,7 +62,7 @@ fn split(tag: &Tag) -> (&str, &str) {
 fn pattern_words(pattern: &str, rules: &RuleSet) -> String {
     let text = pattern.split('#').next().unwrap_or_default();
     let is_writer = |rule: &&std::sync::Arc<crate::rules::WriteRule>| {
-        rule.invalidation.patterns.iter().any(|written| written.as_str() == text)
+        rule.invalidation.all().any(|(written, _)| written.as_str() == text)
     };
     let writers: Vec<&str> = rules.write_rules().iter().filter(is_writer).map(|rule| &*rule.name).collect();
     let by = format!("by {}", writers.join(", "));
@@ -100,6 +102,10 @@ mod tests {
             (Tag::everything(), "every entry"),
             (Tag::any_table(), "every entry that reads something no schema names"),
             (Tag::table(&todos), "every entry that reads public.todos"),
+            (
+                Tag::table(&todos).softly(),
+                "every entry that reads public.todos, once they were served once more",
+            ),
             (Tag::unpinned(&todos), "every entry that reads rows of public.todos and names none of them"),
             (Tag::column(&todos, "owner"), "every entry that reads rows of public.todos by their owner"),
             (Tag::row(&todos, "id", "5"), "every entry that reads rows of public.todos whose id is 5"),

@@ -8,6 +8,7 @@
 //! three ways, whatever becomes of the process: it changed something, it did not, or nobody knows.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::cache::{Announced, Cache, Change, Closed};
 use crate::cdn::Purges;
@@ -51,6 +52,12 @@ impl Invalidator {
         }
         let announced = self.cache.announce(tags, consistency).await?;
         Ok(Announcement { invalidator: self.clone(), announced: Some(announced), consistency })
+    }
+
+    /// Notes who is about to take something away softly, so that nobody serves them what was true before. Says
+    /// whether everybody has heard of it.
+    pub async fn note_writer(&self, writer: &[u8; 32], lasts: Duration) -> bool {
+        self.cache.note_writer(writer, lasts).await
     }
 
     /// Takes away everything that depends on these tags, which nobody announced.

@@ -33,6 +33,9 @@ impl fmt::Display for Table {
     }
 }
 
+/// What stands before the text of a soft tag; no other begins with it.
+const SOFT: &str = "soft:";
+
 /// Something that entries depend on and that an invalidation names.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Tag(Arc<str>);
@@ -111,6 +114,22 @@ impl Tag {
         (is_whole || is_of_a_kind).then(|| Self::of_text(text))
     }
 
+    /// The same tag for whoever may be served once more what was true before it changed.
+    pub fn softly(&self) -> Self {
+        Self([SOFT, &*self.0].concat().into())
+    }
+
+    /// Whether a change to it leaves an answer to be served once more.
+    pub fn is_soft(&self) -> bool {
+        self.0.starts_with(SOFT)
+    }
+
+    /// The tag whose change leaves nothing.
+    #[must_use]
+    pub fn hardly(self) -> Self {
+        self.0.strip_prefix(SOFT).map(Self::of_text).unwrap_or(self)
+    }
+
     /// The tag that has this text form, as another process wrote it.
     pub fn of_text(text: &str) -> Self {
         Self(text.into())
@@ -139,6 +158,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_soft_tag_is_another_one() {
+        let tag = Tag::namespace("soft:a");
+        assert!(!tag.is_soft() && tag.softly().is_soft() && tag.softly() != tag);
+        assert_eq!(tag.softly().hardly(), tag);
+        assert_eq!(tag.clone().hardly(), tag);
+    }
+
+    #[test]
     fn trap_90_names_that_join_alike_are_different_tags() {
         let tags = [
             Tag::table(&Table::new("x", "a.b")),
@@ -150,6 +177,7 @@ mod tests {
             Tag::row(&Table::new("public", "todos.a"), "b", "b"),
             Tag::unpinned(&Table::new("public", "todos")),
             Tag::table(&Table::new("public", "todos#unpinned")),
+            Tag::table(&Table::new("public", "todos")).softly(),
         ];
         for (index, one) in tags.iter().enumerate() {
             assert!(tags[index + 1..].iter().all(|other| other != one), "{one}");

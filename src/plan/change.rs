@@ -67,9 +67,10 @@ impl Planner {
 }
 
 fn renderings(write: &WriteMatch<'_>) -> Vec<Rendering> {
-    let patterns = write.rule.invalidation.patterns.iter();
-    let rendering = |pattern: &Arc<Pattern>| Rendering {
+    let patterns = write.rule.invalidation.all();
+    let rendering = |(pattern, is_soft): (&Arc<Pattern>, bool)| Rendering {
         pattern: Arc::clone(pattern),
+        is_soft,
         values: pattern.placeholders().iter().map(|placeholder| source(placeholder, write)).collect(),
     };
     patterns.map(rendering).collect()

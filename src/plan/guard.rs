@@ -260,7 +260,7 @@ fn operation(
 
 /// Who asks: the same user across refreshed tokens where users are verified, and otherwise whoever
 /// sends the very same credentials.
-pub(super) fn caller(verifier: Option<&Verifier>, headers: &HeaderMap, now_unix: u64) -> [u8; 32] {
+pub fn caller(verifier: Option<&Verifier>, headers: &HeaderMap, now_unix: u64) -> [u8; 32] {
     if let Some(Identity::User { user, .. }) = verifier.map(|verifier| verifier.identify(headers, now_unix)) {
         return user.digest;
     }

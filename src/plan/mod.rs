@@ -18,11 +18,11 @@ mod write;
 
 pub use budget::{Behind, BudgetName, Charge};
 pub use change::{Deed, TableChange};
-pub use guard::{LockWanted, NoLockName, NoOperation, Operation};
+pub use guard::{LockWanted, NoLockName, NoOperation, Operation, caller};
 pub use pass::{BadPath, Pass};
 pub use reach::{Evidence, Reach};
 pub use read::{ReadPlan, asked_as};
-pub use write::{Derived, WriteAction, WritePlan};
+pub use write::{Derived, WriteAction, WritePlan, Writer};
 
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ use crate::postgrest::{Oddity, Path, Query, Resource};
 use crate::rules::{RuleSet, WriteMatch};
 
 use memo::{Manner, Memo};
-use write::Writer;
+use write::Asked;
 
 /// What should happen to one request.
 #[derive(Debug)]
@@ -152,7 +152,7 @@ impl Planner {
             &self.rules,
             request,
             rules,
-            Writer { claim: &claim, caller: &caller },
+            Asked { claim: &claim, caller: &caller },
         )))
     }
 }

@@ -42,6 +42,15 @@ pub struct Reach {
     pub any: Vec<String>,
 }
 
+impl Reach {
+    /// Leaves nothing to be served once more.
+    pub fn harden(&mut self) {
+        for tag in self.tags.extract_if(.., |tag| tag.is_soft()).collect::<Vec<_>>() {
+            self.tags.push(tag.hardly());
+        }
+    }
+}
+
 impl WritePlan {
     /// Every tag that this write takes away, given what was seen of it.
     pub fn reach(&self, evidence: &Evidence<'_>) -> Reach {
@@ -68,7 +77,7 @@ impl WritePlan {
                 self.reach_rows(known, &mut reach);
             }
         }
-        for Rendering { pattern, values } in &self.renderings {
+        for Rendering { pattern, is_soft, values } in &self.renderings {
             let values: Vec<Option<Vec<String>>> =
                 values.iter().map(|source| self.values(source, known)).collect();
             for (placeholder, value) in pattern.placeholders().iter().zip(&values) {
@@ -76,7 +85,8 @@ impl WritePlan {
                     reach.any.push(format!("{placeholder} in {}", pattern.as_str()));
                 }
             }
-            reach.tags.extend(pattern.tags_of_write(&values));
+            let tags = pattern.tags_of_write(&values).into_iter();
+            reach.tags.extend(tags.map(|tag| if *is_soft { tag.softly() } else { tag }));
         }
         reach
     }

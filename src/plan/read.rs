@@ -36,6 +36,8 @@ pub struct ReadPlan {
     pub expires: Option<u64>,
     /// The patterns of write rules that its key falls under.
     patterns: Box<[Tag]>,
+    /// Those of them that leave an answer to be served once more.
+    soft: Box<[Tag]>,
     /// Found out when it is first needed, which for a hit is never.
     dependence: OnceLock<Dependence>,
     /// Found out when it is first needed, and only where networks may keep the answer.
@@ -146,6 +148,8 @@ impl ReadPlan {
         if self.ttl.given().is_none() {
             tags.push(Tag::target(&self.question.target));
         }
+        // whoever looks whether an answer still stands takes the soft ones off the end
+        tags.extend_from_slice(&self.soft);
         Dependence { tags, unresolved: named.unresolved }
     }
 }
@@ -193,6 +197,7 @@ impl Planner {
             question,
             ttl,
             expires: told.expires,
+            soft: softly(rule, &full_key),
             patterns: rule.patterns.iter().flat_map(|pattern| pattern.tags_of_key(&full_key)).collect(),
             dependence: OnceLock::new(),
             labels: OnceLock::new(),
@@ -250,6 +255,11 @@ pub fn asked_as(uri: &Uri) -> String {
         Some(query) => [uri.path(), "?", &*Query::parse(Some(query)).canonical()].concat(),
         None => uri.path().to_owned(),
     }
+}
+
+fn softly(rule: &ReadRule, full_key: &str) -> Box<[Tag]> {
+    let tags = rule.soft_patterns.iter().flat_map(|pattern| pattern.tags_of_key(full_key));
+    tags.map(|tag| tag.softly()).collect()
 }
 
 /// Path and canonical query.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::Method;
 
@@ -45,6 +46,7 @@ pub enum Derived {
 #[derive(Clone, Debug)]
 pub(super) struct Rendering {
     pub(super) pattern: Arc<Pattern>,
+    pub(super) is_soft: bool,
     pub(super) values: Vec<Source>,
 }
 
@@ -66,6 +68,8 @@ pub(super) enum Source {
 /// Anything that may change something.
 #[derive(Debug)]
 pub struct WritePlan {
+    /// Who writes, where somebody else may be served once more what was true before.
+    pub writer: Option<Writer>,
     /// The most that any read relies on, which this write has to keep.
     pub consistency: Consistency,
     /// The rules that match, all of which apply.
@@ -114,6 +118,7 @@ impl WritePlan {
         let rows = row_columns(rules.schema(), &table, &derived);
         let rows = rows.map(|columns| (table, columns.iter().map(column).collect()));
         Self {
+            writer: None,
             consistency: rules.strictest(),
             rules: matched.iter().map(|write| Arc::clone(write.rule)).collect(),
             // of rows that are gone, all that is known is what was returned: so it is here
@@ -133,8 +138,23 @@ impl WritePlan {
     }
 }
 
+/// Somebody who is never served what was true before their own write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Writer {
+    /// A digest of who it is.
+    pub caller: [u8; 32],
+    /// For how long there may be answers from before.
+    pub lasts: Duration,
+}
+
+fn writer(matched: &[WriteMatch<'_>], caller: &dyn Fn() -> [u8; 32]) -> Option<Writer> {
+    let soft = matched.iter().map(|write| &write.rule.invalidation).filter(|rule| !rule.soft.is_empty());
+    let lasts = soft.map(|rule| rule.soft_lasts).max()?;
+    Some(Writer { caller: caller(), lasts })
+}
+
 /// Who writes, asked only where a rule wants to know.
-pub(super) struct Writer<'w> {
+pub(super) struct Asked<'w> {
     /// What is verified about the caller.
     pub(super) claim: &'w dyn Fn(&str) -> Option<String>,
     /// A digest of who it is.
@@ -146,20 +166,22 @@ pub(super) fn plan(
     rules: &RuleSet,
     request: &Request<'_>,
     matched: &[WriteMatch<'_>],
-    Writer { claim, caller }: Writer<'_>,
+    Asked { claim, caller }: Asked<'_>,
 ) -> WritePlan {
     let prefer = Preferences::parse(prefer_lines(request));
     let action = action(request, &prefer);
     let renderings = matched
         .iter()
-        .flat_map(|write| write.rule.invalidation.patterns.iter().map(move |pattern| (write, pattern)))
-        .map(|(write, pattern)| Rendering {
+        .flat_map(|write| write.rule.invalidation.all().map(move |pattern| (write, pattern)))
+        .map(|(write, (pattern, is_soft))| Rendering {
             pattern: Arc::clone(pattern),
+            is_soft,
             values: pattern.placeholders().iter().map(|value| source(value, request, write, claim)).collect(),
         })
         .collect();
     let derived = if is_derived(matched) { derive(rules, request) } else { Derived::Nothing };
     WritePlan {
+        writer: writer(matched, caller),
         consistency: rules.strictest(),
         rules: matched.iter().map(|write| Arc::clone(write.rule)).collect(),
         action,

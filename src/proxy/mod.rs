@@ -95,6 +95,7 @@ impl Proxy {
     pub fn new(rules: RuleSet, means: Means) -> Arc<Self> {
         let Means { cache, invalidator, guards, upstream, verifier, metrics, clock, limits, tasks, tracer } =
             means;
+        cache.keep_changes_for(rules.longest_quiet());
         Arc::new(Self {
             rules: ArcSwap::from_pointee(Counted::new(rules, verifier.clone(), &metrics)),
             verifier,
@@ -116,6 +117,7 @@ impl Proxy {
     /// Applies other rules to every request from now on. Entries of the old
     /// rules are not found under the new ones: the rules are part of every fingerprint.
     pub fn replace_rules(&self, rules: RuleSet) {
+        self.cache.keep_changes_for(rules.longest_quiet());
         let counted = Counted::new(rules, self.verifier.clone(), &self.metrics);
         self.rules.store(Arc::new(counted));
     }

@@ -43,6 +43,8 @@ pub(super) enum Outcome {
 pub(super) enum Staleness {
     /// Another one is being fetched.
     Revalidating,
+    /// A write has taken it away softly, and another one is being fetched.
+    Softened,
     /// The upstream was asked and had none.
     UpstreamFailed,
     /// It had none a moment ago and is not asked with every request.
@@ -53,6 +55,7 @@ impl Staleness {
     fn as_str(self) -> &'static str {
         match self {
             Self::Revalidating => "stale-while-revalidate",
+            Self::Softened => "softly-invalidated",
             Self::UpstreamFailed | Self::UpstreamResting => "stale-if-error",
         }
     }

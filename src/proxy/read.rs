@@ -58,6 +58,12 @@ impl Proxy {
                         return done;
                     }
                 }
+                Lookup::Softened(entry, errand) => {
+                    let asking = Asking { plan, request, meter: meter.as_deref_mut() };
+                    if let Some(done) = self.softened(&entry, errand, asking).await {
+                        return done;
+                    }
+                }
                 Lookup::Miss(ticket) | Lookup::Alone(ticket) => {
                     self.admit_upstream(meter.as_deref_mut()).await?;
                     return self.fetch(ticket, plan, request, None).await;
@@ -315,6 +321,7 @@ pub(super) fn name<'p>(plan: &'p ReadPlan, answer: &'p Planned<'p>) -> Name<'p> 
         answer,
         consistency: plan.rule.consistency,
         writing: writing(plan),
+        quiet: plan.rule.replica_quiet,
     }
 }
 

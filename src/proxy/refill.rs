@@ -13,7 +13,7 @@ use futures_util::stream;
 use quick_cache::sync::Cache as Memory;
 use tokio::sync::Semaphore;
 
-use crate::cache::{Filled, Lookup};
+use crate::cache::{Errand, Filled, Lookup};
 use crate::key::{Fingerprint, Tag};
 use crate::plan::{ReadPlan, WritePlan};
 
@@ -101,8 +101,9 @@ impl Proxy {
                 return self.metrics.refreshed("ended");
             }
             let answer = Planned(&plan);
-            let Lookup::Miss(ticket) = self.cache.look_up(&name(&plan, &answer)).await else {
-                return self.metrics.refreshed("left");
+            let ticket = match self.cache.look_up(&name(&plan, &answer)).await {
+                Lookup::Miss(ticket) | Lookup::Softened(_, Errand::Lead(ticket)) => ticket,
+                _ => return self.metrics.refreshed("left"),
             };
             let Ended::Filled(Filled::Kept(_)) = self.fill_unheard(ticket, &plan, None).await else {
                 return self.metrics.refreshed("failed");

@@ -1,15 +1,16 @@
 //! Answers past their time: served where the rule allows it, and fetched again.
 //!
 //! Nothing here serves what a write has taken away: an entry past its time is still one whose
-//! generations are all current, and is looked at again after every wait.
+//! generations are all current, and is looked at again after every wait. What a write has taken away
+//! softly is served once more, while another is fetched, and to anybody but who wrote.
 
 use std::sync::Arc;
 
 use http::{HeaderMap, StatusCode};
 
-use crate::cache::{Entry, Errand, Filled};
+use crate::cache::{Entry, Errand, Filled, Ticket};
 use crate::key::Tag;
-use crate::plan::ReadPlan;
+use crate::plan::{ReadPlan, caller};
 use crate::rules::Use;
 
 use super::metered::Meter;
@@ -61,21 +62,70 @@ impl Proxy {
             }
             Use::IfError | Use::None => {}
         }
-        let done = match errand {
-            Errand::Join(flight) => match self.join(plan, &flight, reader(plan, request)).await {
-                Joined::Done(done) => done,
-                Joined::LookAgain => return None,
-            },
-            Errand::Lead(ticket) => match self.admit_upstream(meter).await {
-                Ok(()) => self.fetch(ticket, plan, request, self.known(plan, entry)).await,
-                Err(rejection) => Err(rejection),
-            },
-        };
+        let done = self.run(errand, Asking { plan, request, meter }, Some(entry)).await?;
         if allowed == Use::IfError && has_no_answer(&done) && self.cache.stands(entry) {
             self.cache.take_turn(&plan.fingerprint);
             return Some(stale(Staleness::UpstreamFailed).await);
         }
         Some(done)
+    }
+
+    /// Answers a read of which the cache has an answer that a write has taken away softly. `None`: look again.
+    pub(super) async fn softened(
+        self: &Arc<Self>,
+        entry: &Arc<Entry>,
+        errand: Errand,
+        asking: Asking<'_>,
+    ) -> Option<Done> {
+        let Asking { plan, request, .. } = &asking;
+        let who = caller(self.verifier.as_deref(), request, self.clock.unix_seconds());
+        if self.cache.has_written(&who).await {
+            return self.run(errand, asking, None).await;
+        }
+        match errand {
+            Errand::Join(_) => {}
+            Errand::Lead(ticket) => {
+                let (proxy, plan) = (Arc::clone(self), Arc::clone(plan));
+                self.tasks.spawn(async move { proxy.replace(ticket, &plan).await });
+            }
+        }
+        Some(self.serve_stale(plan, entry, request, Staleness::Softened).await)
+    }
+
+    /// Fetches what takes the place of an answer that was taken away softly. Where nothing does, that one goes
+    /// all the same: nobody is served it for longer than one fetch takes.
+    async fn replace(&self, ticket: Ticket, plan: &ReadPlan) {
+        let result = match self.fill_unheard(ticket, plan, None).await {
+            Ended::Filled(Filled::Kept(_)) => "kept",
+            Ended::Filled(_) | Ended::Refused(_) | Ended::Failed => {
+                self.invalidator.changed(&[Tag::key(&plan.key)], plan.rule.consistency).await;
+                "failed"
+            }
+        };
+        self.metrics.refreshed(result);
+    }
+
+    /// Fetches what takes the place of an answer, or waits for whoever does. `None`: look again.
+    async fn run(
+        self: &Arc<Self>,
+        errand: Errand,
+        Asking { plan, request, meter }: Asking<'_>,
+        held: Option<&Arc<Entry>>,
+    ) -> Option<Done> {
+        match errand {
+            Errand::Join(flight) => match self.join(plan, &flight, reader(plan, request)).await {
+                Joined::Done(done) => Some(done),
+                Joined::LookAgain => None,
+            },
+            Errand::Lead(ticket) => match self.admit_upstream(meter).await {
+                Ok(()) => {
+                    // it may have been taken away while this waited for its turn
+                    let known = held.and_then(|entry| self.known(plan, entry));
+                    Some(self.fetch(ticket, plan, request, known).await)
+                }
+                Err(rejection) => Some(Err(rejection)),
+            },
+        }
     }
 
     /// Has an answer fetched again that is of use still, or asked about. Nobody waits for it.

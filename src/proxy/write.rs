@@ -15,7 +15,7 @@ use tracing::info;
 use crate::cache::Closed;
 use crate::consistency::Consistency;
 use crate::key::Tag;
-use crate::plan::{Evidence, WritePlan};
+use crate::plan::{Evidence, WritePlan, Writer};
 use crate::postgrest::{Payload, is_refusal};
 use crate::sabotage::{self, Bug, Death};
 use crate::trace::follow_on;
@@ -96,6 +96,11 @@ impl Proxy {
         if let Some(addressed) = addressed {
             reach.tags.extend(addressed.itself());
             reach.tags.extend(answered.iter().flat_map(|(head, _)| addressed.named(head)));
+        }
+        if let Some(Writer { caller, lasts }) = &plan.writer
+            && !self.invalidator.note_writer(caller, *lasts).await
+        {
+            reach.harden();
         }
         let tags = reach.tags.len();
         if plan.rules.iter().any(|rule| rule.debug) {

@@ -16,9 +16,6 @@ use super::yaml::{Node, Value};
 /// The one version of the format.
 const VERSION: &str = "1";
 
-/// Fields of the format that this version refuses, by the place they belong to.
-const LATER_IN_READS: [&str; 1] = ["replica_quiet"];
-
 /// A name with what it stands for.
 #[derive(Debug, Serialize)]
 pub(super) struct Named<T> {
@@ -64,6 +61,9 @@ pub(super) struct ReadEntry {
     /// Where it is not, what was kept before is not read: a digest of the document contains it.
     pub(super) encrypt: bool,
     pub(super) negative: Option<At<String>>,
+    /// Of when an answer is kept, not of the answer.
+    #[serde(skip)]
+    pub(super) replica_quiet: Option<At<String>>,
     /// How long an answer is kept, not which one.
     #[serde(skip)]
     pub(super) freshness: FreshnessEntry,
@@ -92,7 +92,7 @@ pub(super) struct WriteEntry {
     pub(super) name: Option<At<String>>,
     pub(super) path: Option<At<String>>,
     pub(super) methods: Option<At<Vec<At<String>>>>,
-    pub(super) invalidate: Option<Vec<At<String>>>,
+    pub(super) invalidate: Option<InvalidateEntry>,
     /// Changes no answer.
     #[serde(skip)]
     pub(super) refresh: bool,
@@ -102,6 +102,13 @@ pub(super) struct WriteEntry {
     pub(super) idempotency: Option<IdempotencyEntry>,
     #[serde(skip)]
     pub(super) debug: bool,
+}
+
+/// The value of `invalidate`.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct InvalidateEntry {
+    pub(super) hard: Vec<At<String>>,
+    pub(super) soft: Vec<At<String>>,
 }
 
 /// A name with the tables it leads to.
@@ -175,7 +182,7 @@ impl Document {
         if let Some((node, path)) = fields.node("unknown_writes") {
             document.unknown_writes = unknown_writes(node, &path, findings);
         }
-        fields.close(&[], findings);
+        fields.close(findings);
         document
     }
 }
@@ -224,12 +231,13 @@ fn read_entry(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<Re
         consistency: fields.text("consistency", findings),
         encrypt: fields.flag("encrypt", findings),
         negative: fields.text("negative", findings),
+        replica_quiet: fields.text("replica_quiet", findings),
         downstream: fields.text("downstream", findings),
         freshness: FreshnessEntry::read(&mut fields, findings),
         compress: fields.flag_or("compress", true, findings),
         debug: fields.flag("debug", findings),
     };
-    fields.close(&LATER_IN_READS, findings);
+    fields.close(findings);
     Some(entry)
 }
 
@@ -245,7 +253,7 @@ fn scope(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<At<Scop
             if claims.is_none() {
                 findings.mistake(&spot, "a scope is a word or `{ claims: […] }`");
             }
-            fields.close(&[], findings);
+            fields.close(findings);
             let (node, path) = claims?;
             let claims = texts(node, &path, findings)?;
             Some(At { value: ScopeEntry::Claims(claims), spot })
@@ -273,19 +281,29 @@ fn write_entry(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<W
             .and_then(|(node, path)| guard_entries::idempotency(node, &path, findings)),
         debug: fields.flag("debug", findings),
     };
-    fields.close(&[], findings);
+    fields.close(findings);
     Some(entry)
 }
 
-fn invalidate(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<Vec<At<String>>> {
-    if let Value::Map(entries) = &node.value
-        && entries.iter().any(|entry| entry.key == "soft")
-    {
-        let spot = Spot { path: path.into(), place: node.place };
-        findings.mistake(&spot, "`invalidate: { soft: … }` is not supported yet");
-        return None;
+/// `[…]`, or `{ hard: […], soft: […] }`.
+fn invalidate(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<InvalidateEntry> {
+    let Value::Map(_) = &node.value else {
+        let hard = texts(node, path, findings)?;
+        return Some(InvalidateEntry { hard, soft: Vec::new() });
+    };
+    let mut fields = Fields::open(node, path, findings)?;
+    let mut list = |name| {
+        let (node, path) = fields.node(name)?;
+        texts(node, &path, findings)
+    };
+    let (hard, soft) = (list("hard"), list("soft"));
+    let spot = fields.spot.clone();
+    fields.close(findings);
+    if soft.is_none() {
+        let hint = "write a list, or `{ soft: [\"properties:list:*\"] }`";
+        findings.mistake_with_hint(&spot, "says of nothing that it goes softly", hint);
     }
-    texts(node, path, findings)
+    Some(InvalidateEntry { hard: hard.unwrap_or_default(), soft: soft.unwrap_or_default() })
 }
 
 fn schema_section(node: &Node, path: &str, findings: &mut Findings<'_>) -> SchemaSection {
@@ -311,7 +329,7 @@ fn schema_section(node: &Node, path: &str, findings: &mut Findings<'_>) -> Schem
         section.relations =
             named(node, &path, findings, |node, path, findings| Some(named(node, path, findings, texts)));
     }
-    fields.close(&[], findings);
+    fields.close(findings);
     section
 }
 
@@ -326,7 +344,7 @@ fn function(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<Func
         let hint = "add `reads: […]` or `writes: […]`; an empty list means none";
         findings.mistake_with_hint(&fields.spot, "says neither what it reads nor what it writes", hint);
     }
-    fields.close(&[], findings);
+    fields.close(findings);
     Some(FunctionEntry { reads, writes })
 }
 
@@ -339,7 +357,7 @@ fn unknown_writes(node: &Node, path: &str, findings: &mut Findings<'_>) -> Unkno
         auth: fields.text("auth", findings),
         storage: fields.text("storage", findings),
     };
-    fields.close(&[], findings);
+    fields.close(findings);
     section
 }
 

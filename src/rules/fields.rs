@@ -79,19 +79,14 @@ impl<'n> Fields<'n> {
         }
     }
 
-    /// Tells about every field that nobody asked for. `later` names those that
-    /// are known and not there yet.
-    pub(super) fn close(self, later: &[&str], findings: &mut Findings<'_>) {
+    /// Tells about every field that nobody asked for.
+    pub(super) fn close(self, findings: &mut Findings<'_>) {
         for entry in self.entries.iter().filter(|entry| !self.asked.contains(&entry.key.as_str())) {
             let path = join(&self.spot.path, &entry.key);
             let spot = Spot { path, place: entry.key_place };
-            if later.contains(&entry.key.as_str()) {
-                findings.mistake(&spot, format!("`{}` is not supported yet", entry.key));
-            } else {
-                let hint = did_you_mean(&entry.key, self.asked.iter().copied())
-                    .unwrap_or_else(|| format!("known here: {}", self.asked.join(", ")));
-                findings.mistake_with_hint(&spot, format!("unknown field {}", quoted(&entry.key)), hint);
-            }
+            let hint = did_you_mean(&entry.key, self.asked.iter().copied())
+                .unwrap_or_else(|| format!("known here: {}", self.asked.join(", ")));
+            findings.mistake_with_hint(&spot, format!("unknown field {}", quoted(&entry.key)), hint);
         }
     }
 }

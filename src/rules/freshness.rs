@@ -102,7 +102,7 @@ fn stale_entry(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<S
         let hint = "write `stale: { while_revalidate: 30s, if_error: 1h }`, or one of the two";
         findings.mistake_with_hint(&fields.spot, "says of nothing how long it may be stale", hint);
     }
-    fields.close(&[], findings);
+    fields.close(findings);
     Some(entry)
 }
 

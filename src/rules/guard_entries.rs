@@ -69,7 +69,7 @@ pub(super) fn lock(node: &Node, path: &str, findings: &mut Findings<'_>) -> Opti
         store_down: fields.text("store_down", findings),
         message: fields.text("message", findings),
     };
-    fields.close(&[], findings);
+    fields.close(findings);
     Some(entry)
 }
 
@@ -84,7 +84,7 @@ fn busy(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<BusyEntr
     }
     let entry =
         BusyEntry::Wait { retries: fields.text("retries", findings), delay: fields.text("delay", findings) };
-    fields.close(&[], findings);
+    fields.close(findings);
     Some(entry)
 }
 
@@ -95,7 +95,7 @@ pub(super) fn idempotency(node: &Node, path: &str, findings: &mut Findings<'_>) 
         keep: fields.text("keep", findings),
         required: fields.flag("required", findings),
     };
-    fields.close(&[], findings);
+    fields.close(findings);
     Some(entry)
 }
 
@@ -125,7 +125,7 @@ pub(super) fn limit(node: &Node, path: &str, findings: &mut Findings<'_>) -> Opt
         count: fields.text("count", findings),
         store_down: fields.text("store_down", findings),
     };
-    fields.close(&[], findings);
+    fields.close(findings);
     Some(entry)
 }
 
@@ -143,6 +143,6 @@ fn by(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<ByEntry> {
             None
         }
     };
-    fields.close(&[], findings);
+    fields.close(findings);
     entry
 }

@@ -79,6 +79,8 @@ pub struct ReadRule {
     pub freshness: Freshness,
     /// How long answers are kept that say that there is nothing; by default they are not.
     pub negative: Option<Duration>,
+    /// How long after a write an upstream that reads from a replica may not show it.
+    pub replica_quiet: Duration,
     /// What everybody between larder and a reader is told.
     pub downstream: Downstream,
     /// `encrypt: true`: sealed in a store that others can reach.
@@ -89,15 +91,29 @@ pub struct ReadRule {
     pub debug: bool,
     /// The invalidation patterns of all write rules that a key of this rule may fall under.
     pub patterns: Vec<Arc<Pattern>>,
+    /// Those of them that are soft in some rule.
+    pub soft_patterns: Vec<Arc<Pattern>>,
 }
 
 /// What a write rule makes disappear.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Invalidation {
     /// Also what larder derives from the table itself: `invalidate: [auto, …]`, or no `invalidate` at all.
     pub derived: bool,
     /// The patterns to render and bump.
     pub patterns: Vec<Arc<Pattern>>,
+    /// `soft`: those that leave an answer to be served once more, while another is fetched.
+    pub soft: Vec<Arc<Pattern>>,
+    /// How long what `soft` names may be kept at most.
+    pub soft_lasts: Duration,
+}
+
+impl Invalidation {
+    /// Every pattern, and whether it is a soft one.
+    pub fn all(&self) -> impl Iterator<Item = (&Arc<Pattern>, bool)> {
+        let hard = self.patterns.iter().map(|pattern| (pattern, false));
+        hard.chain(self.soft.iter().map(|pattern| (pattern, true)))
+    }
 }
 
 /// A compiled entry of `writes`.

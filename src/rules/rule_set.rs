@@ -1,6 +1,7 @@
 //! Which rules apply to a request?
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::Method;
 
@@ -130,6 +131,11 @@ impl RuleSet {
     /// How many hits are compared with the upstream.
     pub fn audited_share(&self) -> Share {
         self.audited_share
+    }
+
+    /// The longest `replica_quiet` of any rule.
+    pub fn longest_quiet(&self) -> Duration {
+        self.reads.iter().map(|rule| rule.replica_quiet).max().unwrap_or_default()
     }
 
     /// Whether some write has what it took away fetched again.

@@ -176,7 +176,7 @@ impl StoreSettings {
     /// The store itself. What keeps it in touch with others ends with `last`, after the clients: the
     /// last writes still have to be told to everybody.
     pub(super) fn open(&self, within: &Within<'_>, last: &Shutdown) -> Arc<dyn Store> {
-        let here = MemoryStore::new(within.memory.0, self.intent_deadline);
+        let here = MemoryStore::new(within.memory.0, self.intent_deadline, within.clock.clone());
         let Some(address) = &self.shared else { return Arc::new(here) };
         let manners = Manners { timeout: self.timeout, connections: connections() };
         let redis = Redis::new(address.clone(), manners, last.tasks(), last.draining());

@@ -244,6 +244,7 @@ fn rules() -> Named {
         ("match", text()),
         ("methods", list(&text())),
         ("invalidate", list(&text())),
+        ("invalidate_softly", list(&text())),
         ("lock", perhaps(text())),
         ("idempotency", perhaps(text())),
     ]);

@@ -9,14 +9,17 @@ use std::time::{Duration, Instant};
 use quick_cache::sync::Cache;
 use quick_cache::{Lifecycle, OptionsBuilder, Weighter};
 
+use crate::clock::Clock;
 use crate::consistency::Consistency;
 use crate::key::{Fingerprint, Tag};
 
 use super::super::entry::Entry;
-use super::super::generation::{Generations, Stamp};
+use super::super::generation::{Generations, Stamp, Standing};
 use super::super::listing::Walk;
+use super::changes::Changes;
 use super::doubts::Doubts;
 use super::tally::{Held, Tally};
+use super::writers::Writers;
 use super::{Announced, Change, Closed, Doing, Found, Name, Store, Turn, Usage, Writing};
 
 /// Typical size of an entry, from which tables are sized at the start.
@@ -50,6 +53,8 @@ pub struct MemoryStore {
     exchange: Mutex<()>,
     generations: Generations,
     doubts: Doubts,
+    writers: Writers,
+    changes: Changes,
     bytes_max: u64,
     evictions: Arc<AtomicU64>,
     tally: Arc<Tally>,
@@ -58,7 +63,7 @@ pub struct MemoryStore {
 impl MemoryStore {
     /// A store that holds at most this many bytes, headers, keys and tags included. A write that nobody
     /// heard of may still be committed for `commit_deadline`.
-    pub fn new(bytes_max: u64, commit_deadline: Duration) -> Self {
+    pub fn new(bytes_max: u64, commit_deadline: Duration, clock: Clock) -> Self {
         let (evictions, tally) = (Arc::new(AtomicU64::new(0)), Arc::new(Tally::default()));
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let affordable = usize::try_from(bytes_max / SHARD_BYTES_MIN).unwrap_or(usize::MAX);
@@ -76,16 +81,23 @@ impl MemoryStore {
         };
         let doubts = Doubts::new(commit_deadline);
         let (exchange, generations) = (Mutex::default(), Generations::new());
-        Self { entries, exchange, generations, doubts, bytes_max, evictions, tally }
+        let (writers, changes) = (Writers::default(), Changes::new(clock));
+        Self { entries, exchange, generations, doubts, writers, changes, bytes_max, evictions, tally }
     }
 }
 
 impl MemoryStore {
-    /// An entry that is of some use.
-    fn held(&self, fingerprint: &Fingerprint, now: Instant) -> Option<Arc<Entry>> {
+    /// An entry that is of some use, and whether nothing that it depends on has changed.
+    fn held(&self, fingerprint: &Fingerprint, now: Instant) -> Option<(Arc<Entry>, bool)> {
         let kept = self.entries.get(fingerprint)?;
-        if kept.entry.lifetime.is_alive(now) && kept.entry.stamp.is_current() {
-            return Some(kept.entry);
+        let (lifetime, standing) = (kept.entry.lifetime, kept.entry.stamp.standing());
+        let is_of_use = match standing {
+            Standing::Current => lifetime.is_alive(now),
+            Standing::Softened => lifetime.is_fresh(now),
+            Standing::Overtaken => false,
+        };
+        if is_of_use {
+            return Some((kept.entry, standing == Standing::Current));
         }
         // Only this very entry: a newer one may have come in meanwhile.
         if let Some((_, gone)) =
@@ -107,10 +119,14 @@ impl MemoryStore {
     /// Keeps an entry unless it has been overtaken.
     pub(super) fn keep(&self, fingerprint: Fingerprint, entry: Arc<Entry>) {
         // An overtaken answer could never be served: it must not take the place of a newer one.
-        if entry.stamp.is_current() {
+        if entry.stamp.standing() != Standing::Overtaken {
             let kept = Kept::weighed(entry);
             let _one_at_a_time = self.exchange.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Err((fingerprint, kept)) = self.replace(fingerprint, kept, false) {
+            let held = self.entries.peek(&fingerprint);
+            // one that is to be served once more is newer than others of its kind, and no newer than a current one
+            let is_newer =
+                kept.entry.stamp.is_current() || held.is_none_or(|held| !held.entry.stamp.is_current());
+            if is_newer && let Err((fingerprint, kept)) = self.replace(fingerprint, kept, false) {
                 self.entries.insert(fingerprint, kept);
             }
         }
@@ -132,12 +148,24 @@ impl MemoryStore {
 
     /// Gives each tag a new generation in this process.
     pub(super) fn bump(&self, tags: &[Tag]) {
+        self.changes.note(tags);
         self.generations.bump(tags);
     }
 
     /// Something may not have been heard of: nothing that is remembered counts any more.
     pub(super) fn begin_era(&self) {
+        self.changes.note_everything();
         self.generations.begin_era();
+    }
+
+    /// Remembers who writes.
+    pub(super) fn note_writer_here(&self, writer: &[u8; 32], until: Instant, now: Instant) {
+        self.writers.note(writer, until, now);
+    }
+
+    /// Whether somebody may have written through this process.
+    pub(super) fn has_written_here(&self, caller: &[u8; 32], now: Instant) -> bool {
+        self.writers.has(caller, now)
     }
 
     /// How long after its announcement a write may still be committed.
@@ -158,19 +186,29 @@ impl MemoryStore {
 
 impl Store for MemoryStore {
     fn recall(&self, fingerprint: &Fingerprint, now: Instant) -> Option<Arc<Entry>> {
-        self.held(fingerprint, now).filter(|entry| entry.lifetime.is_fresh(now))
+        let (entry, is_current) = self.held(fingerprint, now)?;
+        (is_current && entry.lifetime.is_fresh(now)).then_some(entry)
     }
 
     fn look_up<'a>(&'a self, name: &'a Name<'a>, now: Instant) -> Doing<'a, Found> {
         Box::pin(std::future::ready(match self.held(name.fingerprint, now) {
-            Some(entry) if entry.lifetime.is_fresh(now) => Found::Valid(entry),
-            Some(entry) => Found::Stale(entry, self.stamp(name.answer.tags())),
+            Some((entry, true)) if entry.lifetime.is_fresh(now) => Found::Valid(entry),
+            Some((entry, true)) => Found::Stale(entry, self.stamp(name.answer.tags())),
+            Some((entry, false)) => Found::Softened(entry, self.stamp(name.answer.tags())),
             None => Found::Missing(self.stamp(name.answer.tags()), Turn::Free),
         }))
     }
 
     fn stands(&self, entry: &Entry) -> bool {
         entry.stamp.is_current()
+    }
+
+    fn keep_changes_for(&self, time: Duration) {
+        self.changes.keep_for(time);
+    }
+
+    fn has_changed_lately(&self, tags: &[Tag], time: Duration) -> bool {
+        self.changes.has_any_of(tags, time)
     }
 
     fn renew<'a>(&'a self, name: &'a Name<'a>) -> Doing<'a, Option<Stamp>> {
@@ -207,6 +245,15 @@ impl Store for MemoryStore {
     fn change<'a>(&'a self, change: Change<'a>) -> Doing<'a, ()> {
         self.bump(change.tags);
         Box::pin(std::future::ready(()))
+    }
+
+    fn note_writer<'a>(&'a self, writer: &'a [u8; 32], lasts: Duration, now: Instant) -> Doing<'a, bool> {
+        self.note_writer_here(writer, now + lasts, now);
+        Box::pin(std::future::ready(true))
+    }
+
+    fn has_written<'a>(&'a self, caller: &'a [u8; 32], now: Instant) -> Doing<'a, bool> {
+        Box::pin(std::future::ready(self.has_written_here(caller, now)))
     }
 
     fn withdraw(&self, _: Announced) -> Doing<'_, ()> {

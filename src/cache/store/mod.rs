@@ -1,11 +1,13 @@
 //! Where entries live.
 
+mod changes;
 mod doubts;
 mod listed;
 mod memory;
 pub mod record;
 mod shared;
 mod tally;
+mod writers;
 
 pub use listed::NoPage;
 pub(super) use listed::{Listing, Stored, StoredPage};
@@ -44,6 +46,8 @@ pub struct Name<'a> {
     pub consistency: Consistency,
     /// How it is written where others can reach it.
     pub writing: Writing,
+    /// How long after a change what is fetched may be from before it.
+    pub quiet: Duration,
 }
 
 /// How an entry is written where others can reach it.
@@ -82,6 +86,9 @@ pub enum Found {
     /// An entry whose generations are all current and whose time is over; these are the generations
     /// that the next one must carry.
     Stale(Arc<Entry>, Stamp),
+    /// An entry that only soft tags have overtaken, whose time is not over; these are the generations that the
+    /// next one must carry.
+    Softened(Arc<Entry>, Stamp),
     /// None; these are the generations a fill must carry, and this is whose turn it is to fetch it.
     Missing(Stamp, Turn),
     /// None, and an answer that is fetched now may be neither kept nor shared.
@@ -206,6 +213,12 @@ pub trait Store: Send + Sync + Debug {
     /// Whether an entry that was found a while ago is still what depends on nothing that has changed.
     fn stands(&self, entry: &Entry) -> bool;
 
+    /// Remembers for this long what has changed.
+    fn keep_changes_for(&self, time: Duration);
+
+    /// Whether any of these has changed within this time, or may have.
+    fn has_changed_lately(&self, tags: &[Tag], time: Duration) -> bool;
+
     /// Asks for the right to fetch again what is still of use: one process of all has it, for a moment. With it
     /// come the generations that the next entry must carry.
     fn renew<'a>(&'a self, name: &'a Name<'a>) -> Doing<'a, Option<Stamp>>;
@@ -234,6 +247,13 @@ pub trait Store: Send + Sync + Debug {
     /// Gives each tag a new generation; returns when every later look-up sees it, in every
     /// process as the change's consistency says.
     fn change<'a>(&'a self, change: Change<'a>) -> Doing<'a, ()>;
+
+    /// Notes, before a soft change, who makes it: for so long, nobody serves them what was true before. Says
+    /// whether everybody knows.
+    fn note_writer<'a>(&'a self, writer: &'a [u8; 32], lasts: Duration, now: Instant) -> Doing<'a, bool>;
+
+    /// Whether somebody may have made a soft change lately.
+    fn has_written<'a>(&'a self, caller: &'a [u8; 32], now: Instant) -> Doing<'a, bool>;
 
     /// Nothing came of what was announced.
     fn withdraw(&self, announced: Announced) -> Doing<'_, ()>;

@@ -109,10 +109,10 @@ fn compile(
     let schema = schema::compile(&document.schema, learned, &context.default_schema, findings);
     let unknown_writes = unknown_writes::compile(&document.unknown_writes, findings);
     let mut reads = reads::compile(document, context, findings);
-    let writes = writes::compile(&document.writes, findings);
+    let mut writes = writes::compile(&document.writes, findings);
     let limits = limits::compile(&document.limits, findings);
     overlap::tell_shadowed(&reads, findings);
-    patterns::connect(&mut reads, &writes, findings);
+    patterns::connect(&mut reads, &mut writes, findings);
     if let Some(learned) = learned {
         known::tell_unknown(document, learned, findings);
         scopes::tell_too_wide(document, &reads, learned, &context.ignored_claims, findings);

@@ -12,11 +12,15 @@ use super::super::mistake::{Findings, Spot, quoted};
 use super::super::path_glob::PathGlob;
 use super::super::rule::{Caching, Condition, Lasting, ReadRule};
 use super::super::rule_set::Context;
+use super::locks::time;
 use super::presets::Presets;
 use super::{downstream, freshness, names, paths, placeholders, vary};
 
 /// Most conditions in one file: each is a small machine of its own.
 const CONDITIONS_MAX: usize = 2_000;
+
+/// Longest time after a write in which nothing is kept: every change of that time is remembered.
+const QUIET_MAX: Duration = Duration::from_secs(60);
 
 /// Most claims in one scope.
 const CLAIMS_MAX: usize = 8;
@@ -68,6 +72,7 @@ fn read<'d>(
     let caching = caching(entry, presets, findings);
     let freshness = freshness::compile(&entry.freshness, caching.as_ref(), findings);
     let negative = negative(entry, caching.as_ref(), presets, findings);
+    let replica_quiet = replica_quiet(entry.replica_quiet.as_ref(), findings);
     let scope = scope(entry.scope.as_ref(), findings);
     let consistency = consistency(entry.consistency.as_ref(), context, findings);
     let key = key(entry.key.as_ref(), findings);
@@ -93,6 +98,7 @@ fn read<'d>(
         scope: scope?,
         consistency: consistency?,
         negative,
+        replica_quiet,
         downstream,
         vary,
         freshness,
@@ -100,8 +106,20 @@ fn read<'d>(
         conditions,
         debug: entry.debug,
         patterns: Vec::new(),
+        soft_patterns: Vec::new(),
     };
     Some(CompiledRead { path, path_spot, rule })
+}
+
+/// Zero where nothing is written, or nothing of use.
+fn replica_quiet(written: Option<&At<String>>, findings: &mut Findings<'_>) -> Duration {
+    let Some(written) = written else { return Duration::ZERO };
+    let quiet = time(written, findings).unwrap_or_default();
+    if quiet > QUIET_MAX {
+        let hint = "a replica that lags further behind is not one to read from";
+        findings.mistake_with_hint(&written.spot, "more than a minute", hint);
+    }
+    quiet
 }
 
 fn conditions(written: &[Named<At<String>>], findings: &mut Findings<'_>) -> Vec<(String, Condition)> {
@@ -135,6 +153,7 @@ fn caching(entry: &ReadEntry, presets: &mut Presets<'_>, findings: &mut Findings
         entry.consistency.as_ref().map(|field| &field.spot),
         entry.downstream.as_ref().map(|field| &field.spot),
         entry.negative.as_ref().map(|field| &field.spot),
+        entry.replica_quiet.as_ref().map(|field| &field.spot),
     ];
     for spot in meaningless.into_iter().flatten() {
         findings.mistake_with_hint(spot, "has no meaning beside `cache: never`", "keep one of them");

@@ -33,7 +33,7 @@ const GET_MAY_WRITE: [&str; 2] = ["/auth/v1/", "/functions/v1/"];
 #[derive(Debug)]
 pub(super) struct CompiledWrite {
     pub(super) path: PathGlob,
-    /// Where each pattern of the rule is written.
+    /// Where each pattern of the rule is written, the soft ones last.
     pub(super) pattern_spots: Vec<Spot>,
     pub(super) rule: WriteRule,
 }
@@ -56,16 +56,7 @@ fn write(
 ) -> Option<CompiledWrite> {
     let path = entry.path.as_ref().and_then(|path| paths::parse(path, findings));
     let methods = methods(entry.methods.as_ref(), path.as_ref(), findings);
-    let mut invalidation = Invalidation { derived: entry.invalidate.is_none(), patterns: Vec::new() };
-    let mut pattern_spots = Vec::new();
-    for written in entry.invalidate.iter().flatten() {
-        if written.value == AUTO {
-            invalidation.derived = true;
-        } else if let Some(pattern) = pattern(written, path.as_ref(), known, findings) {
-            invalidation.patterns.push(pattern);
-            pattern_spots.push(written.spot.clone());
-        }
-    }
+    let (invalidation, pattern_spots) = invalidation(entry, path.as_ref(), known, findings);
     let lock = entry.lock.as_ref().and_then(|lock| locks::lock(lock, path.as_ref(), findings)).map(Arc::new);
     let idempotency = entry.idempotency.as_ref().and_then(|entry| locks::idempotency(entry, findings));
     let path = path?;
@@ -82,6 +73,35 @@ fn write(
         debug: entry.debug,
     };
     Some(CompiledWrite { path, pattern_spots, rule })
+}
+
+fn invalidation(
+    entry: &WriteEntry,
+    path: Option<&PathGlob>,
+    known: &mut Known,
+    findings: &mut Findings<'_>,
+) -> (Invalidation, Vec<Spot>) {
+    let mut invalidation = Invalidation { derived: entry.invalidate.is_none(), ..Invalidation::default() };
+    let mut spots = Vec::new();
+    let Some(written) = &entry.invalidate else { return (invalidation, spots) };
+    for written in &written.hard {
+        if written.value == AUTO {
+            invalidation.derived = true;
+        } else if let Some(pattern) = pattern(written, path, known, findings) {
+            invalidation.patterns.push(pattern);
+            spots.push(written.spot.clone());
+        }
+    }
+    for written in &written.soft {
+        if written.value == AUTO {
+            let hint = "name the lists that may be old for a moment";
+            findings.mistake_with_hint(&written.spot, "`auto` cannot be soft", hint);
+        } else if let Some(pattern) = pattern(written, path, known, findings) {
+            invalidation.soft.push(pattern);
+            spots.push(written.spot.clone());
+        }
+    }
+    (invalidation, spots)
 }
 
 fn methods(

@@ -50,7 +50,7 @@ fn learned(root: &Node, findings: &mut Findings<'_>) -> Option<Learned> {
         pre_request: section(&mut fields, "pre_request", findings, name),
         unsure: section(&mut fields, "unsure", findings, unsure).unwrap_or_default(),
     };
-    fields.close(&[], findings);
+    fields.close(findings);
     Some(learned)
 }
 
@@ -139,7 +139,7 @@ fn table(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<Learned
     let columns = section(&mut fields, "columns", findings, |node, path, findings| {
         by_word(node, path, findings, plain)
     });
-    fields.close(&[], findings);
+    fields.close(findings);
     Some(LearnedTable { kind: kind?, columns: columns.unwrap_or_default() })
 }
 
@@ -169,7 +169,7 @@ fn relationship(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<
             None
         }
     };
-    fields.close(&[], findings);
+    fields.close(findings);
     Some(Relationship { to: to?.0, by: by? })
 }
 
@@ -180,7 +180,7 @@ fn function(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<Lear
         writes: section(&mut fields, "writes", findings, names),
         returns: section(&mut fields, "returns", findings, names).unwrap_or_default(),
     };
-    fields.close(&[], findings);
+    fields.close(findings);
     Some(function)
 }
 
@@ -219,7 +219,7 @@ fn visible(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<Visib
         open: open.map(|open| open.into_iter().collect()),
         restrictive: fields.flag("restrictive", findings),
     };
-    fields.close(&[], findings);
+    fields.close(findings);
     Some(visible)
 }
 
@@ -245,6 +245,6 @@ fn unsure(
             all.insert(part, named);
         }
     }
-    fields.close(&[], findings);
+    fields.close(findings);
     Some(all)
 }

@@ -8,6 +8,7 @@ pub(crate) mod origin;
 mod product;
 pub(crate) mod proxy;
 pub(crate) mod raw;
+pub(crate) mod relay;
 pub(crate) mod scripted;
 
 use std::future::Future;

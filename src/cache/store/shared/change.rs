@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::consistency::Consistency;
 use crate::key::Tag;
-use crate::redis::{Silence, Value};
+use crate::redis::{Silence, Value, cmd};
 use crate::sabotage::{self, Bug};
 
 use super::super::{Announced, Change, Closed};
@@ -245,6 +245,20 @@ impl SharedStore {
             Err(_) => self.journal.put_back(owed),
         }
         unmarked
+    }
+
+    /// Tells the store who changes something softly, and says whether it has heard.
+    pub(super) async fn tell_of_writer(&self, writer: &[u8; 32], lasts: Duration) -> bool {
+        let mut set = cmd("SET");
+        set.arg(self.names.writer(writer)).arg("1").arg("PX").arg(millis(lasts.max(DELTA)));
+        self.redis.one(&set).await.is_ok()
+    }
+
+    /// Whether the store knows somebody as a writer, or cannot say.
+    pub(super) async fn knows_of_writer(&self, caller: &[u8; 32]) -> bool {
+        let mut get = cmd("EXISTS");
+        get.arg(self.names.writer(caller));
+        !matches!(self.redis.one(&get).await, Ok((_, Value::Int(0))))
     }
 
     async fn unmark_all<'a>(&self, marked: impl Iterator<Item = &'a Announced>) -> Result<(), Silence> {

@@ -75,6 +75,11 @@ impl SharedStore {
                 // what was known may have been pushed out of the store and made anew by others
                 match valid(record, Some(&there)) {
                     Ok(valid) => self.found(valid, name, stamp, now),
+                    Err(Some(record)) if is_softened(&record, &there, &stamp, now) => {
+                        // it is served once more, and not kept here
+                        let next = stamp.clone().with(there);
+                        Found::Softened(self.entry(record, name, stamp), next)
+                    }
                     Err(_) => Found::Missing(stamp.with(there), turn),
                 }
             }
@@ -128,7 +133,7 @@ impl SharedStore {
     }
 
     /// A record that is this question's answer and still of some use, and until when.
-    fn open(&self, record: Bytes, name: &Name<'_>, now: Instant) -> Option<(Record, Lifetime)> {
+    fn open(&self, record: Bytes, name: &Name<'_>, now: Instant) -> Opened {
         match self.codec(name.writing)?.decode(name.fingerprint.as_bytes(), record) {
             Ok(record) => {
                 let lifetime = self.lifetime(&record, now);
@@ -143,21 +148,22 @@ impl SharedStore {
     }
 
     /// An entry of the store's, in memory too from here on.
-    fn found(
-        &self,
-        (record, lifetime): (Record, Lifetime),
-        name: &Name<'_>,
-        stamp: Stamp,
-        now: Instant,
-    ) -> Found {
+    fn found(&self, (record, lifetime): Usable, name: &Name<'_>, stamp: Stamp, now: Instant) -> Found {
         add(&self.counts.hits);
-        let stale = (!lifetime.is_fresh(now)).then(|| {
-            let there = There { server: record.server, generations: record.generations.as_slice().into() };
-            stamp.clone().with(there)
-        });
+        if lifetime.is_fresh(now) {
+            let entry = self.entry((record, lifetime), name, stamp);
+            self.memory.keep(*name.fingerprint, Arc::clone(&entry));
+            return Found::Valid(entry);
+        }
+        let there = There { server: record.server, generations: record.generations.as_slice().into() };
+        let next = stamp.clone().with(there);
+        Found::Stale(self.entry((record, lifetime), name, stamp), next)
+    }
+
+    fn entry(&self, (record, lifetime): Usable, name: &Name<'_>, stamp: Stamp) -> Arc<Entry> {
         let is_unchecked = sabotage::is(Bug::LoadUnchecked);
         let forms = Forms::of(&record.headers, &record.body);
-        let entry = Arc::new(Entry {
+        Arc::new(Entry {
             key: name.key.clone(),
             status: record.status,
             headers: record.headers.into(),
@@ -167,14 +173,7 @@ impl SharedStore {
             body: record.body,
             lifetime,
             stamp: if is_unchecked { self.memory.stamp(name.answer.tags()) } else { stamp },
-        });
-        match stale {
-            Some(stamp) => Found::Stale(entry, stamp),
-            None => {
-                self.memory.keep(*name.fingerprint, Arc::clone(&entry));
-                Found::Valid(entry)
-            }
-        }
+        })
     }
 
     fn lifetime(&self, record: &Record, now: Instant) -> Lifetime {
@@ -272,7 +271,10 @@ impl SharedStore {
 }
 
 /// A record of which some use can be made, and until when.
-type Opened = Option<(Record, Lifetime)>;
+type Usable = (Record, Lifetime);
+
+/// One, if there is one.
+type Opened = Option<Usable>;
 
 /// What the store said of an entry.
 struct Said {
@@ -284,11 +286,18 @@ struct Said {
 }
 
 /// A record whose generations are those that count now; otherwise what there is of one, to be looked at again.
-fn valid(opened: Opened, there: Option<&There>) -> Result<(Record, Lifetime), Opened> {
+fn valid(opened: Opened, there: Option<&There>) -> Result<Usable, Opened> {
     match (opened, there) {
         (Some((record, lifetime)), Some(there)) if is_current(&record, there) => Ok((record, lifetime)),
         (opened, _) => Err(opened),
     }
+}
+
+/// Have only soft tags overtaken it, and would it be as good as a new one otherwise?
+fn is_softened((record, lifetime): &Usable, there: &There, stamp: &Stamp, now: Instant) -> bool {
+    record.server == there.server
+        && stamp.is_softened(&record.generations, &there.generations)
+        && lifetime.is_fresh(now)
 }
 
 /// Are these the generations that count now, and was it the same run of the store that said so?

@@ -64,6 +64,13 @@ impl Names {
         name
     }
 
+    /// Who has changed something softly.
+    pub(super) fn writer(&self, writer: &[u8; 32]) -> String {
+        let mut name = format!("{{{}}}:writer:", self.prefix);
+        name.extend(hex(writer));
+        name
+    }
+
     /// What the names of such entries look like to a server; a character that would be a wildcard
     /// there stands for any one.
     pub(super) fn entries_like(&self, glob: &KeyGlob) -> String {
@@ -112,8 +119,11 @@ impl Names {
 }
 
 fn digits(fingerprint: &Fingerprint) -> impl Iterator<Item = char> {
-    let bytes = fingerprint.as_bytes()[..FINGERPRINT_BYTES].iter();
-    bytes.flat_map(|byte| [byte >> 4, byte & 15].map(|digit| char::from(DIGITS[usize::from(digit)])))
+    hex(&fingerprint.as_bytes()[..FINGERPRINT_BYTES])
+}
+
+fn hex(bytes: &[u8]) -> impl Iterator<Item = char> {
+    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15].map(|digit| char::from(DIGITS[usize::from(digit)])))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What does this store do for each method that stores have? Each is carried out where its work is told.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::consistency::Consistency;
 use crate::key::{Fingerprint, Key, KeyGlob, Tag};
@@ -27,6 +27,15 @@ impl Store for SharedStore {
 
     fn stands(&self, entry: &Entry) -> bool {
         self.lease.holds() && self.memory.stands(entry)
+    }
+
+    fn keep_changes_for(&self, time: Duration) {
+        self.memory.keep_changes_for(time);
+    }
+
+    fn has_changed_lately(&self, tags: &[Tag], time: Duration) -> bool {
+        // without a lease, not all changes have been heard of
+        !self.lease.holds() || self.memory.has_changed_lately(tags, time)
     }
 
     fn renew<'a>(&'a self, name: &'a Name<'a>) -> Doing<'a, Option<Stamp>> {
@@ -55,6 +64,17 @@ impl Store for SharedStore {
 
     fn change<'a>(&'a self, change: Change<'a>) -> Doing<'a, ()> {
         Box::pin(self.carry_out(change))
+    }
+
+    fn note_writer<'a>(&'a self, writer: &'a [u8; 32], lasts: Duration, now: Instant) -> Doing<'a, bool> {
+        self.memory.note_writer_here(writer, now + lasts, now);
+        Box::pin(self.tell_of_writer(writer, lasts))
+    }
+
+    fn has_written<'a>(&'a self, caller: &'a [u8; 32], now: Instant) -> Doing<'a, bool> {
+        Box::pin(
+            async move { self.memory.has_written_here(caller, now) || self.knows_of_writer(caller).await },
+        )
     }
 
     fn withdraw(&self, announced: Announced) -> Doing<'_, ()> {
