@@ -17,8 +17,7 @@ impl Proxy {
         &self,
         rules: &Counted,
         head: &mut Parts,
-        body: &Incoming,
-        peer: Peer,
+        (body, peer): (&Incoming, Peer),
         now_unix: u64,
     ) -> Result<Plan, Fault> {
         let vetted = vet(head, &self.limits.extra_methods, peer.is_tls)?;

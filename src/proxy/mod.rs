@@ -129,7 +129,7 @@ impl Proxy {
         let rules = self.rules.load();
         let (mut head, body) = request.into_parts();
         let arrived = self.arrive(&mut head.headers);
-        let planned = self.plan(&rules, &mut head, &body, peer, arrived.unix_micros / 1_000_000);
+        let planned = self.plan(&rules, &mut head, (&body, peer), arrived.unix_micros / 1_000_000);
         let meter = self.meter(&rules, &planned, &head, peer);
         if let Ok(Plan::Read(plan)) = &planned
             && Meter::lets_pass(meter.as_deref())
@@ -145,9 +145,8 @@ impl Proxy {
             let seen = Seen { meter: meter.as_deref(), ..Seen::hit(&head, &plan, &arrived) };
             return Answering::Now(Some(self.finish(&rules, &seen, done)));
         }
-        let (proxy, rules) = (Arc::clone(self), Guard::into_inner(rules));
-        let place = arrived.trace.as_deref().copied();
-        let going_on = proxy.go_on(rules, (planned, meter), (head, body), arrived);
+        let (rules, place) = (Guard::into_inner(rules), arrived.trace.as_deref().copied());
+        let going_on = Arc::clone(self).go_on(rules, (planned, meter), (head, body), arrived);
         Answering::Later(Box::pin(follow(place, going_on)))
     }
 

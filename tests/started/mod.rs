@@ -88,6 +88,7 @@ impl Larder {
 
     /// The last lines of its log, once this is among them.
     #[allow(dead_code, reason = "not every test looks at a log")]
+    #[allow(clippy::disallowed_methods, reason = "it waits in real time")]
     pub(crate) fn until_logged(&self, words: &str) -> String {
         // for a slow machine under load; a healthy one needs some milliseconds
         const LOGGED_MAX: Duration = Duration::from_secs(60);

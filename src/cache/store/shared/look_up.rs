@@ -64,23 +64,25 @@ impl SharedStore {
         }
         let record = record.and_then(|record| self.open(record, name, now));
         let there = generations.map(|generations| There { server, generations });
-        let record = match valid(record, there.as_ref()) {
-            Ok(valid) => return self.found(valid, name, stamp, now),
-            Err(record) => record,
+        let record = match record {
+            Some(usable) if is_valid(&usable, there.as_ref()) => {
+                return self.found(usable, name, stamp, now);
+            }
+            record => record,
         };
         let turn = self.has_company().then(|| self.names.turn(name.fingerprint));
         match self.stamped(tags, turn).await {
             Some((there, turn)) => {
                 stamp.learn(&there.generations);
                 // what was known may have been pushed out of the store and made anew by others
-                match valid(record, Some(&there)) {
-                    Ok(valid) => self.found(valid, name, stamp, now),
-                    Err(Some(record)) if is_softened(&record, &there, &stamp, now) => {
+                match record {
+                    Some(usable) if is_valid(&usable, Some(&there)) => self.found(usable, name, stamp, now),
+                    Some(usable) if is_softened(&usable, &there, &stamp, now) => {
                         // it is served once more, and not kept here
                         let next = stamp.clone().with(there);
-                        Found::Softened(self.entry(record, name, stamp), next)
+                        Found::Softened(self.entry(usable, name, stamp), next)
                     }
-                    Err(_) => Found::Missing(stamp.with(there), turn),
+                    _ => Found::Missing(stamp.with(there), turn),
                 }
             }
             // under a lease, what this process hears is as good as what the store says
@@ -133,7 +135,7 @@ impl SharedStore {
     }
 
     /// A record that is this question's answer and still of some use, and until when.
-    fn open(&self, record: Bytes, name: &Name<'_>, now: Instant) -> Opened {
+    fn open(&self, record: Bytes, name: &Name<'_>, now: Instant) -> Option<Usable> {
         match self.codec(name.writing)?.decode(name.fingerprint.as_bytes(), record) {
             Ok(record) => {
                 let lifetime = self.lifetime(&record, now);
@@ -273,9 +275,6 @@ impl SharedStore {
 /// A record of which some use can be made, and until when.
 type Usable = (Record, Lifetime);
 
-/// One, if there is one.
-type Opened = Option<Usable>;
-
 /// What the store said of an entry.
 struct Said {
     server: u64,
@@ -285,12 +284,9 @@ struct Said {
     is_being_written: bool,
 }
 
-/// A record whose generations are those that count now; otherwise what there is of one, to be looked at again.
-fn valid(opened: Opened, there: Option<&There>) -> Result<Usable, Opened> {
-    match (opened, there) {
-        (Some((record, lifetime)), Some(there)) if is_current(&record, there) => Ok((record, lifetime)),
-        (opened, _) => Err(opened),
-    }
+/// Are its generations those that count now, as far as they are known?
+fn is_valid((record, _): &Usable, there: Option<&There>) -> bool {
+    there.is_some_and(|there| is_current(record, there))
 }
 
 /// Have only soft tags overtaken it, and would it be as good as a new one otherwise?
