@@ -32,6 +32,7 @@ LIMIT = '- {{ name: limit-{0}, match: "/rest/v1/other_{0}", by: ip, rate: 100/1m
 
 class Origin(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = 64 * 1024  # head and body in one packet, or each answer waits 40 ms for an acknowledgement
 
     def do_GET(self):
         body = b'[{"id":1}]'
