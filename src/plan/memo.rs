@@ -109,6 +109,11 @@ impl Memo {
         }
     }
 
+    /// Tells its rules from all others.
+    pub(super) fn id(&self) -> u64 {
+        self.id
+    }
+
     /// The headers that rules declare.
     pub(super) fn declared(&self) -> &[HeaderName] {
         &self.read[ANSWERED_BY.len()..]

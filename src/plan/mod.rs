@@ -67,6 +67,13 @@ pub struct Planner {
     verifier: Option<Arc<Verifier>>,
 }
 
+/// What a plan hangs on beside its request: equal ones are the same rules, and the same keys to verify callers with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grounds {
+    rules: u64,
+    era: u64,
+}
+
 /// A request as the planner's parts look at it.
 struct Request<'r> {
     head: &'r Parts,
@@ -95,6 +102,15 @@ impl Planner {
         &self.rules
     }
 
+    /// What its plans hang on now; they are dropped when that changes.
+    pub fn grounds(&self) -> Grounds {
+        Grounds { rules: self.memo.id(), era: self.era() }
+    }
+
+    fn era(&self) -> u64 {
+        self.verifier.as_ref().map_or(0, |verifier| verifier.era())
+    }
+
     /// Whether a request has headers that planning looks at because a rule declares them.
     pub fn looks_further(&self, headers: &HeaderMap) -> bool {
         self.memo.declared().iter().any(|name| headers.contains_key(name))
@@ -102,9 +118,8 @@ impl Planner {
 
     /// Decides what happens to a request, whose head holds what will be sent and nothing of its connection.
     pub fn plan(&self, head: &Parts, framing: Framing, now_unix: u64) -> Plan {
-        let era = self.verifier.as_ref().map_or(0, |verifier| verifier.era());
         let target = head.uri.path_and_query().map_or("", PathAndQuery::as_str);
-        let Some(manner) = self.memo.manner(head, framing, era) else {
+        let Some(manner) = self.memo.manner(head, framing, self.era()) else {
             return self.decide(head, framing, None, now_unix);
         };
         match self.memo.plan(manner, target) {

@@ -23,6 +23,7 @@ mod outlive;
 mod pass;
 mod piece;
 mod read;
+mod ready;
 mod refill;
 mod refusal;
 mod reject;

@@ -62,6 +62,11 @@ impl Staleness {
 }
 
 impl Outcome {
+    /// Served from memory, in its time.
+    pub(super) fn is_hit(&self) -> bool {
+        matches!(self, Self::Hit { .. })
+    }
+
     /// The kind, for the latency histogram.
     pub(super) fn kind(&self) -> Kind {
         match self {
@@ -130,10 +135,7 @@ impl Outcome {
     pub(super) fn cache_status(&self, key: &str) -> HeaderValue {
         let mut number = itoa::Buffer::new();
         let text = match self {
-            Self::Hit { left, .. } => {
-                let ttl = number.format(left.as_secs());
-                ["larder; hit; ttl=", ttl, "; key=\"", key, "\""].concat()
-            }
+            Self::Hit { left, .. } => return hit_status(left.as_secs(), key),
             Self::Stale { past, staleness, .. } => {
                 let found = if *staleness == Staleness::UpstreamFailed { "fwd=stale" } else { "hit" };
                 let past = number.format(past.as_secs());
@@ -154,9 +156,19 @@ impl Outcome {
             Self::Refused(reason) => ["larder; detail=refused-", reason].concat(),
             Self::Failed(reason) => ["larder; fwd=miss; detail=", reason].concat(),
         };
-        // keys are escaped to printable ASCII without quotes, everything else is ours
-        HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("larder"))
+        status(text)
     }
+}
+
+/// What the client is told of a hit that may be served for so many seconds more.
+pub(super) fn hit_status(left: u64, key: &str) -> HeaderValue {
+    let mut number = itoa::Buffer::new();
+    status(["larder; hit; ttl=", number.format(left), "; key=\"", key, "\""].concat())
+}
+
+fn status(text: String) -> HeaderValue {
+    // keys are escaped to printable ASCII without quotes, everything else is ours
+    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("larder"))
 }
 
 /// Kinds of outcome that take about equally long.

@@ -105,7 +105,11 @@ impl Proxy {
         if let Some(meter) = seen.meter {
             meter.tell(response.headers_mut());
         }
-        response.headers_mut().insert(outcome::CACHE_STATUS, outcome.cache_status(seen.key()));
+        // the head of a hit may have been at hand, and says it then
+        let is_told = outcome.is_hit() && response.headers().contains_key(outcome::CACHE_STATUS);
+        if !is_told {
+            response.headers_mut().insert(outcome::CACHE_STATUS, outcome.cache_status(seen.key()));
+        }
         self.report(rules, seen, &outcome, response.status());
         response
     }
@@ -143,7 +147,7 @@ impl Proxy {
             tell_debug(seen.key(), outcome, took);
         }
         self.tell_trace(seen, outcome, status, took);
-        if matches!(outcome, Outcome::Hit { .. }) && !self.limits.logged_hits.picks() {
+        if outcome.is_hit() && !self.limits.logged_hits.picks() {
             return;
         }
         let line = RequestLine {

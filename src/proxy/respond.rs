@@ -1,5 +1,6 @@
 //! From an entry or an upstream's answer to the client's response.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -13,12 +14,14 @@ use crate::cache::{Answer, Entry, Form, Validator, is_text};
 use crate::hit_counts::Unsent;
 use crate::httpcache::CDN_CACHE_CONTROL;
 use crate::key::Labels;
+use crate::plan::ReadPlan;
 use crate::rules::Told;
 use crate::upstream::{self, clean_response};
 
 use super::accept_encoding::Accepted;
 use super::body::Body;
 use super::conditional::{self, Held, held};
+use super::ready;
 
 /// What a browser may read of a cached answer: what PostgREST exposes, and ours.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
@@ -76,10 +79,24 @@ pub(super) fn from_entry(
     reader: Reader<'_>,
     now: Instant,
 ) -> (Response<Body>, Unsent) {
-    let Entry { status, headers, body, .. } = entry;
-    let validator = Some(entry.validator());
-    let (status, has_forms, age) = (*status, entry.forms.can_be_coded(), entry.lifetime.age(now));
-    from_there(&There { status, headers, body, form, has_forms, validator, age }, reader)
+    There::of(entry, form, now).answer(reader, |there, reader| there.head(reader))
+}
+
+/// The same for a hit, whose head may be at hand.
+pub(super) fn from_hit(
+    entry: &Arc<Entry>,
+    form: Option<&Form>,
+    (plan, reader): (&ReadPlan, Reader<'_>),
+    now: Instant,
+) -> (Response<Body>, Unsent) {
+    There::of(entry, form, now).answer(reader, |there, reader| {
+        let make = || there.head(reader);
+        if reader.network.is_some() {
+            return make();
+        }
+        let coding = form.map(|form| form.coding);
+        ready::head(ready::Hit { entry, plan, coding, is_cross_origin: reader.is_cross_origin(), now }, make)
+    })
 }
 
 /// Answers with a shared fetch: as it comes, or, if it has come already, as with an entry.
@@ -88,7 +105,8 @@ pub(super) fn from_shared(answer: Answer, reader: Reader<'_>) -> (Response<Body>
     if let Some(whole) = answer.whole() {
         let (status, body, has_forms, age) = (*status, &whole.body, whole.has_forms, answer.age);
         let validator = reader.keeps_copies().then(|| answer.validator()).flatten();
-        return from_there(&There { status, headers, body, form: None, has_forms, validator, age }, reader);
+        let there = There { status, headers, body, form: None, has_forms, validator, age };
+        return there.answer(reader, |there, reader| there.head(reader));
     }
     let has_forms = is_text(headers);
     let (status, age, mut headers) = (*status, answer.age, data_headers(headers));
@@ -96,34 +114,6 @@ pub(super) fn from_shared(answer: Answer, reader: Reader<'_>) -> (Response<Body>
     headers.remove(ETAG);
     reader.add(&mut headers, age, has_forms);
     (made(status, headers, Body::Shared(answer.body)), Unsent::Nothing)
-}
-
-fn from_there(there: &There<'_>, reader: Reader<'_>) -> (Response<Body>, Unsent) {
-    // conditions are about answers that there are, and a network believes of nothing that it is not there
-    let is_there = there.status.is_success();
-    let reader = if is_there { reader } else { reader.in_doubt() };
-    let takes = |form| reader.accepted.takes(form);
-    if is_there
-        && let Some(validator) = there.validator
-        && let Some(held) = held(reader.request, validator, takes)
-    {
-        let unsent = Unsent::NotModified(there.body.len() as u64);
-        return (not_modified(there, validator, held, reader), unsent);
-    }
-    let mut headers = data_headers(there.headers);
-    match there.validator {
-        Some(validator) => headers.insert(ETAG, there.etag(validator)),
-        None => headers.remove(ETAG), // the upstream's own is for asking the upstream
-    };
-    reader.add(&mut headers, there.age, there.has_forms);
-    let (body, unsent) = match there.form {
-        Some(form) => {
-            headers.insert(CONTENT_ENCODING, form.coding.header());
-            (&form.body, Unsent::Coded((there.body.len() - form.body.len()) as u64))
-        }
-        None => (there.body, Unsent::Nothing),
-    };
-    (made(there.status, headers, Body::whole(body.clone())), unsent)
 }
 
 /// Tells a client to use what it has: with what RFC 9110 15.4.5 asks for, and nothing else about the
@@ -143,7 +133,52 @@ fn not_modified(there: &There<'_>, validator: &Validator, held: Held, reader: Re
     made(StatusCode::NOT_MODIFIED, headers, Body::empty())
 }
 
-impl There<'_> {
+impl<'a> There<'a> {
+    fn of(entry: &'a Entry, form: Option<&'a Form>, now: Instant) -> Self {
+        let Entry { status, headers, body, .. } = entry;
+        let validator = Some(entry.validator());
+        let (status, has_forms, age) = (*status, entry.forms.can_be_coded(), entry.lifetime.age(now));
+        Self { status, headers, body, form, has_forms, validator, age }
+    }
+
+    /// Answers with it, under a head that is made if it is needed.
+    fn answer(
+        &self,
+        reader: Reader<'_>,
+        head: impl FnOnce(&Self, Reader<'_>) -> HeaderMap,
+    ) -> (Response<Body>, Unsent) {
+        // conditions are about answers that there are, and a network believes of nothing that it is not there
+        let is_there = self.status.is_success();
+        let reader = if is_there { reader } else { reader.in_doubt() };
+        let takes = |form| reader.accepted.takes(form);
+        if is_there
+            && let Some(validator) = self.validator
+            && let Some(held) = held(reader.request, validator, takes)
+        {
+            let unsent = Unsent::NotModified(self.body.len() as u64);
+            return (not_modified(self, validator, held, reader), unsent);
+        }
+        let (body, unsent) = match self.form {
+            Some(form) => (&form.body, Unsent::Coded((self.body.len() - form.body.len()) as u64)),
+            None => (self.body, Unsent::Nothing),
+        };
+        (made(self.status, head(self, reader), Body::whole(body.clone())), unsent)
+    }
+
+    /// What is said of it when all of it is sent.
+    fn head(&self, reader: Reader<'_>) -> HeaderMap {
+        let mut headers = data_headers(self.headers);
+        match self.validator {
+            Some(validator) => headers.insert(ETAG, self.etag(validator)),
+            None => headers.remove(ETAG), // the upstream's own is for asking the upstream
+        };
+        reader.add(&mut headers, self.age, self.has_forms);
+        if let Some(form) = self.form {
+            headers.insert(CONTENT_ENCODING, form.coding.header());
+        }
+        headers
+    }
+
     /// What tells what would be sent from everything else.
     fn etag(&self, validator: &Validator) -> HeaderValue {
         self.form.map_or_else(|| validator.header(), |form| &form.etag).clone()
@@ -162,8 +197,13 @@ impl Reader<'_> {
     /// say where their script is from, by networks, by whoever asks for what they do not have yet, and where the
     /// answer says itself for how long. All others hear it with a hit.
     fn keeps_copies(self) -> bool {
-        let asks = || self.request.contains_key(ORIGIN) || conditional::may_have_one(self.request);
+        let asks = || self.is_cross_origin() || conditional::may_have_one(self.request);
         self.network.is_some() || self.speaks_for_itself || asks()
+    }
+
+    /// Whether a script of another origin asks, in a browser.
+    fn is_cross_origin(self) -> bool {
+        self.request.contains_key(ORIGIN)
     }
 
     /// Adds what every answer of the rule says.
@@ -180,7 +220,7 @@ impl Reader<'_> {
                 told
             }
             None => {
-                allow_origin(headers, self.request);
+                self.allow_origin(headers);
                 self.alone
             }
         };
@@ -201,7 +241,13 @@ impl Reader<'_> {
     pub(super) fn add_to_unkept(self, headers: &mut HeaderMap) {
         // such an answer may say something stricter
         headers.entry(CACHE_CONTROL).or_insert(UNKEPT);
-        allow_origin(headers, self.request);
+        self.allow_origin(headers);
+    }
+
+    fn allow_origin(self, headers: &mut HeaderMap) {
+        if self.is_cross_origin() {
+            allow_any_origin(headers);
+        }
     }
 }
 
@@ -214,12 +260,6 @@ pub(super) fn from_upstream(answer: upstream::Answer, method: &Method) -> Respon
     *response.status_mut() = head.status;
     *response.headers_mut() = head.headers;
     response
-}
-
-fn allow_origin(headers: &mut HeaderMap, request: &HeaderMap) {
-    if request.contains_key(ORIGIN) {
-        allow_any_origin(headers);
-    }
 }
 
 /// Lets a browser's script read an answer, and of its headers what it may need.

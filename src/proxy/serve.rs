@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use http::{HeaderMap, Response, StatusCode};
 
-use crate::cache::{Coding, Entry};
+use crate::cache::{Coding, Entry, Form};
 use crate::hit_counts::Unsent;
 use crate::plan::ReadPlan;
 
@@ -51,7 +51,8 @@ impl Proxy {
         reader: Reader<'_>,
         now: Instant,
     ) -> Done {
-        let (response, unsent) = self.present(plan, entry, reader, now);
+        let (response, unsent) =
+            self.present(plan, entry, reader, |form| respond::from_hit(entry, form, (plan, reader), now));
         let (left, bytes) = (entry.lifetime.left(now), entry.body.len() as u64);
         if left < plan.rule.freshness.refresh_ahead && entry.status.is_success() {
             self.freshen(plan, None);
@@ -74,7 +75,8 @@ impl Proxy {
         // a network may not keep for others what is past its time here
         let reader = self.ready(plan, entry, request).await.in_doubt();
         let now = self.clock.now();
-        let (response, unsent) = self.present(plan, entry, reader, now);
+        let (response, unsent) =
+            self.present(plan, entry, reader, |form| respond::from_entry(entry, form, reader, now));
         let (past, bytes) = (entry.lifetime.past(now), entry.body.len() as u64);
         Ok((response, Outcome::Stale { past, bytes, staleness, unsent }))
     }
@@ -85,11 +87,11 @@ impl Proxy {
         plan: &ReadPlan,
         entry: &Arc<Entry>,
         reader: Reader<'_>,
-        now: Instant,
+        answer: impl FnOnce(Option<&Form>) -> (Response<Body>, Unsent),
     ) -> (Response<Body>, Unsent) {
         entry.hits.add();
         let choice = reader.accepted.choose(entry);
-        let (response, unsent) = respond::from_entry(entry, choice.form, reader, now);
+        let (response, unsent) = answer(choice.form);
         if let Some(coding) = choice.wanted
             && response.status() != StatusCode::NOT_MODIFIED
         {

@@ -8,6 +8,7 @@ mod redis;
 mod stand_in;
 mod support;
 
+mod again;
 mod auditing;
 mod changes;
 mod coding;
