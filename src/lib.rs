@@ -14,6 +14,11 @@
 //! client can cancel; what the write may have changed goes to [`invalidation`],
 //! the one door through which entries disappear; then the client hears of it.
 //!
+//! # What no rule shows
+//!
+//! Whether the database keeps apart whom a rule's scope keeps apart: [`canary`] has two callers ask before
+//! rules are used.
+//!
 //! # What no URL shows
 //!
 //! [`schema`] asks the database once, when an operator says so, and writes what it
@@ -27,7 +32,7 @@
 //! G  process      main.rs  cli/  server/
 //! F  entrances    proxy/   admin/   feed/
 //! E  consequence           invalidation/
-//! D  means        cache/   guard/   upstream/   schema/   cdn/
+//! D  means        cache/   guard/   upstream/   schema/   cdn/   canary/
 //!    ------------ async above, pure below ------------
 //! C  decision     rules/   plan/   explain/   doctor/
 //! B  words        postgrest/  identity/  key/  httpcache/
@@ -55,6 +60,7 @@
 //! | limit, budget | how many requests pass in a time; out of what one caller's are counted |
 //! | form | an answer's body in a coding: as it came, gzip, zstd |
 //! | validator, label | what tells an answer from others for whoever keeps a copy; what a network in front calls it by |
+//! | canary | a request that two callers make before rules are used: what they are told shows what the rules are worth |
 //! | ticket | the right to fill one question, given to exactly one fetch |
 //!
 //! # What is deliberately absent
@@ -67,6 +73,7 @@
 pub mod admin;
 pub mod agent;
 pub mod cache;
+pub mod canary;
 pub mod causes;
 pub mod cdn;
 pub mod chance;

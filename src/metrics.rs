@@ -149,6 +149,7 @@ struct Labelled {
     waited: CounterVec,
     audits: IntCounterVec,
     audit_stale: IntCounterVec,
+    canaries: IntCounterVec,
     changes: IntCounterVec,
     latency: HistogramVec,
 }
@@ -199,15 +200,13 @@ impl Labelled {
                 "Bytes of bodies that did not have to be sent to clients, by what spared them.",
                 &["by"],
             ),
-            audits: by_result(
-                "larder_audits_total",
-                "Hits that were asked for again in the background and compared, by result.",
-            ),
+            audits: by_result("larder_audits_total", "Hits compared with the upstream, by result."),
             audit_stale: declare.counters(
                 "larder_audit_stale_total",
                 "Audited hits that said something else than the upstream though nothing was known to have changed.",
                 &["rule"],
             ),
+            canaries: by_result("larder_canaries_total", "Canaries of rules by what they found."),
             waited: declare.seconds(
                 "larder_waited_seconds_total",
                 "Seconds that reads of a rule waited because they were no hits.",
@@ -381,6 +380,11 @@ impl Metrics {
         self.labelled.audits.with_label_values(&[result]).inc();
     }
 
+    /// Counts a canary: `apart`, `shared`, `leak`, `open` or `unjudged`.
+    pub fn canary(&self, result: &str) {
+        self.labelled.canaries.with_label_values(&[result]).inc();
+    }
+
     /// Counts a hit of this rule that turned out to be stale.
     pub fn audit_stale(&self, rule: &str) {
         self.labelled.audit_stale.with_label_values(&[rule]).inc();
@@ -435,6 +439,7 @@ impl Metrics {
         self.labelled.waited.with_label_values(&[NO_RULE]);
         self.labelled.audits.with_label_values(&["same"]);
         self.labelled.audit_stale.with_label_values(&[NO_RULE]);
+        self.labelled.canaries.with_label_values(&["apart"]);
         self.labelled.changes.with_label_values(&["insert"]);
         self.latency("hit");
         self.unsent_bytes("not-modified");

@@ -254,7 +254,7 @@ fn the_digest_follows_the_meaning_and_nothing_else() {
     let one = "version: 1\nttls: {a: 1m, b: 2m}\nreads:\n- {match: /rest/v1/x, ttl: a, where: {p: eq.1, q: eq.2}}\n";
     let same = [
         "# comment\nversion: \"1\"\nreads:\n  - match: '/rest/v1/x'\n    where:\n      q: eq.2\n      p: eq.1\n    ttl: a\nttls:\n  b: 2m\n  a: 1m\n",
-        "version: 1\nttls: {a: 1m, b: 2m}\nreads:\n- {debug: true, match: /rest/v1/x, ttl: a, where: {p: eq.1, q: eq.2}}\n",
+        "version: 1\nttls: {a: 1m, b: 2m}\nreads:\n- {debug: true, canary: '/rest/v1/x?p=eq.1&q=eq.2', match: /rest/v1/x, ttl: a, where: {p: eq.1, q: eq.2}}\n",
     ];
     for text in same {
         assert_eq!(digest(one, &context()), digest(text, &context()), "{text}");

@@ -42,6 +42,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("upstream", &[]),
     ("schema", &["key", "rules", "upstream"]),
     ("cdn", &["agent", "causes", "metrics", "key"]),
+    ("canary", &["clock", "metrics", "postgrest", "identity", "key", "rules", "plan", "upstream"]),
     // E: consequence
     ("invalidation", &["lately", "metrics", "consistency", "key", "cache", "cdn"]),
     // F: entrances
@@ -116,6 +117,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "upstream",
             "schema",
             "cdn",
+            "canary",
             "invalidation",
             "proxy",
             "feed",

@@ -48,6 +48,7 @@ fn exit_code(refused: &StartError) -> Exit {
     match refused {
         StartError::RulesRead { .. }
         | StartError::Rules { .. }
+        | StartError::Canaries { .. }
         | StartError::NoEncryptionKeys { .. }
         | StartError::Tls(_) => Exit::Configuration,
         StartError::Bind { .. } => Exit::Failure,
@@ -56,7 +57,9 @@ fn exit_code(refused: &StartError) -> Exit {
 
 fn reason(refused: &StartError) -> String {
     match refused {
-        StartError::Rules { file, mistakes } => check::mistakes_text(&file.display().to_string(), mistakes),
+        StartError::Rules { file, mistakes } | StartError::Canaries { file, mistakes } => {
+            check::mistakes_text(&file.display().to_string(), mistakes)
+        }
         StartError::RulesRead { .. }
         | StartError::NoEncryptionKeys { .. }
         | StartError::Tls(_)

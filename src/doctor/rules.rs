@@ -11,6 +11,8 @@ pub enum Rules {
     Mistakes { file: String, count: usize, first: String },
     /// A rule wants entries sealed, and nothing to seal them with was given.
     Unsealable,
+    /// Rules have canaries, and nobody asks for them.
+    CanariesUnasked { count: usize },
     /// It compiles.
     Compiled { file: String, reads: usize, writes: usize, limits: usize },
     /// It compiles, and nothing is cached by it.
@@ -46,6 +48,14 @@ impl Rules {
                 "rules-unsealable",
                 "a rule says `encrypt: true`, and there is nothing to seal entries with",
                 "LARDER_ENCRYPTION_KEYS=name:BASE64, from `openssl rand -base64 32`",
+            ),
+            Self::CanariesUnasked { count } => warns(
+                "canaries-unasked",
+                format!(
+                    "the rules have {}, and there are no tokens of two users to ask with",
+                    canaries(*count)
+                ),
+                "--canary-tokens-file names a file with them, LARDER_CANARY_TOKENS holds them",
             ),
             Self::Compiled { file, reads, writes, limits } => works(
                 "rules-compile",
@@ -89,6 +99,10 @@ impl Rules {
             ),
         }
     }
+}
+
+fn canaries(count: usize) -> String {
+    if count == 1 { "a canary".to_owned() } else { format!("{count} canaries") }
 }
 
 fn counted(count: usize, what: &str) -> String {

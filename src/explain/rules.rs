@@ -41,6 +41,7 @@ fn read(rule: &ReadRule) -> Value {
         "consistency": rule.consistency.as_str(),
         "vary": rule.vary.iter().map(|name| name.as_str()).collect::<Vec<_>>(),
         "encrypt": rule.is_encrypted,
+        "canary": rule.canaries.iter().map(|canary| canary.target.as_str()).collect::<Vec<_>>(),
     })
 }
 

@@ -24,6 +24,7 @@ mod prefer;
 mod query;
 mod representation;
 mod resource;
+mod rows;
 mod select;
 mod tables;
 
@@ -40,5 +41,6 @@ pub use prefer::{Count, Handling, Missing, Preferences, Resolution, Returned, Tr
 pub use query::Query;
 pub use representation::{Accept, is_row_range};
 pub use resource::Resource;
+pub use rows::{are_the_same_rows, holds_no_rows};
 pub use select::{Aggregate, EmbedParameter, Field, Item, Placement, Relation, Select};
 pub use tables::{Embed, Reads, is_argument};

@@ -54,8 +54,7 @@ use crate::guard::Guards;
 use crate::identity::Verifier;
 use crate::invalidation::Invalidator;
 use crate::metrics::Metrics;
-use crate::plan::Plan;
-use crate::rules::RuleSet;
+use crate::plan::{Plan, Planner};
 use crate::trace::{Tracer, follow};
 use crate::upstream::Upstream;
 
@@ -92,13 +91,13 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// A proxy that begins with these rules.
-    pub fn new(rules: RuleSet, means: Means) -> Arc<Self> {
+    /// A proxy that begins with the rules of this planner.
+    pub fn new(planner: Planner, means: Means) -> Arc<Self> {
         let Means { cache, invalidator, guards, upstream, verifier, metrics, clock, limits, tasks, tracer } =
             means;
-        cache.keep_changes_for(rules.longest_quiet());
+        cache.keep_changes_for(planner.rules().longest_quiet());
         Arc::new(Self {
-            rules: ArcSwap::from_pointee(Counted::new(rules, verifier.clone(), &metrics)),
+            rules: ArcSwap::from_pointee(Counted::new(planner, &metrics)),
             verifier,
             invalidator,
             refills: Refills::new(),
@@ -117,10 +116,9 @@ impl Proxy {
 
     /// Applies other rules to every request from now on. Entries of the old
     /// rules are not found under the new ones: the rules are part of every fingerprint.
-    pub fn replace_rules(&self, rules: RuleSet) {
-        self.cache.keep_changes_for(rules.longest_quiet());
-        let counted = Counted::new(rules, self.verifier.clone(), &self.metrics);
-        self.rules.store(Arc::new(counted));
+    pub fn replace_rules(&self, planner: Planner) {
+        self.cache.keep_changes_for(planner.rules().longest_quiet());
+        self.rules.store(Arc::new(Counted::new(planner, &self.metrics)));
     }
 
     /// Decides what a request needs. What memory holds is answered at once, everything

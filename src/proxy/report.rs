@@ -10,12 +10,10 @@ use prometheus::{Counter, Histogram, IntCounter};
 use tracing::{info, warn};
 
 use crate::hit_counts::HitCounts;
-use crate::identity::Verifier;
 use crate::lately::Miss;
 use crate::log::RequestLine;
 use crate::metrics::{Metrics, NO_RULE, observe};
 use crate::plan::{Pass, Planner, ReadPlan};
-use crate::rules::RuleSet;
 
 use super::arrival::Arrived;
 use super::body::Body;
@@ -71,13 +69,13 @@ impl<'r> Seen<'r> {
 }
 
 impl Counted {
-    pub(super) fn new(rules: RuleSet, verifier: Option<Arc<Verifier>>, metrics: &Metrics) -> Self {
-        let names = || rules.read_rules().iter().map(|rule| &*rule.name);
+    pub(super) fn new(planner: Planner, metrics: &Metrics) -> Self {
+        let names = || planner.rules().read_rules().iter().map(|rule| &*rule.name);
         let hits = metrics.hit_counts(names());
         let stored = names().map(|rule| metrics.requests(rule, "miss")).collect();
         let waited = names().map(|rule| metrics.waited(rule)).collect();
         Self {
-            planner: Planner::new(rules, verifier),
+            planner,
             hits,
             stored,
             waited,

@@ -72,6 +72,8 @@ pub(super) struct ReadEntry {
     pub(super) compress: bool,
     #[serde(skip)]
     pub(super) downstream: Option<At<String>>,
+    #[serde(skip)]
+    pub(super) canaries: Vec<At<String>>,
     /// Changes no answer, so a digest of the document does not contain it.
     #[serde(skip)]
     pub(super) debug: bool,
@@ -233,12 +235,24 @@ fn read_entry(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<Re
         negative: fields.text("negative", findings),
         replica_quiet: fields.text("replica_quiet", findings),
         downstream: fields.text("downstream", findings),
+        canaries: match fields.node("canary") {
+            Some((node, path)) => one_or_more(node, &path, findings),
+            None => Vec::new(),
+        },
         freshness: FreshnessEntry::read(&mut fields, findings),
         compress: fields.flag_or("compress", true, findings),
         debug: fields.flag("debug", findings),
     };
     fields.close(findings);
     Some(entry)
+}
+
+/// `a`, or `[a, b]`.
+fn one_or_more(node: &Node, path: &str, findings: &mut Findings<'_>) -> Vec<At<String>> {
+    match &node.value {
+        Value::List(_) => texts(node, path, findings).unwrap_or_default(),
+        Value::Scalar { .. } | Value::Map(_) => text(node, path, findings).into_iter().collect(),
+    }
 }
 
 fn scope(node: &Node, path: &str, findings: &mut Findings<'_>) -> Option<At<ScopeEntry>> {

@@ -52,6 +52,14 @@ pub struct Remark {
     pub hint: Option<String>,
 }
 
+impl Remark {
+    /// Something else about the same place.
+    #[must_use]
+    pub fn saying(&self, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: Some(hint.into()), ..self.clone() }
+    }
+}
+
 /// Why the file cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
@@ -119,6 +127,11 @@ impl<'t> Findings<'t> {
     pub(super) fn into_warnings(mut self) -> Vec<Warning> {
         self.warnings.sort_by_key(|remark| (remark.line, remark.column));
         self.warnings.into_iter().map(Warning).collect()
+    }
+
+    /// Where something stands, for what will be said about it when the text is gone.
+    pub(super) fn place(&self, spot: &Spot) -> Remark {
+        self.remark(spot, String::new(), None)
     }
 
     fn add_mistake(&mut self, spot: &Spot, message: String, hint: Option<String>) {

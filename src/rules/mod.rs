@@ -40,7 +40,7 @@ pub use learned::{
 };
 pub use mistake::{Mistake, Remark, Warning};
 pub use relationship::{Link, Relationship};
-pub use rule::{Caching, Condition, Invalidation, Lasting, ReadRule, WriteRule};
+pub use rule::{Caching, Canary, Condition, Invalidation, Lasting, ReadRule, WriteRule};
 pub use rule_set::{Context, Included, ReadMatch, RuleSet, WriteMatch};
 pub use schema::{FunctionReach, Knowledge, Schema};
 pub use table_name::written;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::uri::PathAndQuery;
 use http::{HeaderName, Method};
 
 use crate::consistency::Consistency;
@@ -11,6 +12,7 @@ use crate::key::{Pattern, Scope, Template};
 use super::downstream::Downstream;
 use super::freshness::Freshness;
 use super::guarding::{IdempotencyRule, LockRule};
+use super::mistake::Remark;
 
 /// What a read rule does with a matching GET.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +56,15 @@ pub enum Condition {
     Absent,
 }
 
+/// A request that two callers make before the rules are used, and whose answers are compared.
+#[derive(Clone, Debug)]
+pub struct Canary {
+    /// As an app would send it.
+    pub target: PathAndQuery,
+    /// Where it stands in the file, for what is to be said about it.
+    pub place: Remark,
+}
+
 /// A compiled entry of `reads`.
 #[derive(Clone, Debug)]
 pub struct ReadRule {
@@ -85,6 +96,8 @@ pub struct ReadRule {
     pub downstream: Downstream,
     /// `encrypt: true`: sealed in a store that others can reach.
     pub is_encrypted: bool,
+    /// What shows whether its answers are as private as its scope says.
+    pub canaries: Vec<Canary>,
     /// What the query must be like.
     pub conditions: Vec<(String, Condition)>,
     /// Log a line for each HIT, MISS and SET.

@@ -197,6 +197,8 @@ pub(super) struct KeyRing {
     metrics: Metrics,
     /// Whether it was said that there is nothing to verify tokens with.
     is_told: AtomicBool,
+    /// How many sources have been asked, whatever came of it.
+    asked: watch::Sender<usize>,
     /// One for each source. Held while the verifier is given its keys, so that the last to write is the last to give.
     sets: Mutex<Vec<(Option<PublicKeys>, Issuers)>>,
 }
@@ -210,7 +212,15 @@ impl KeyRing {
     ) -> Arc<Self> {
         show(&metrics, &secrets);
         let sets = sources.iter().map(|source| (None, source.issuers.clone())).collect();
-        Arc::new(Self { verifier, secrets, metrics, is_told: AtomicBool::new(false), sets: Mutex::new(sets) })
+        let (is_told, asked) = (AtomicBool::new(false), watch::Sender::new(0));
+        Arc::new(Self { verifier, secrets, metrics, is_told, asked, sets: Mutex::new(sets) })
+    }
+
+    /// Waits until every source has been asked once.
+    pub(super) async fn asked(&self) {
+        let sources = self.sets.lock().unwrap_or_else(PoisonError::into_inner).len();
+        let mut asked = self.asked.subscribe();
+        let _it_lives_as_long_as_this = asked.wait_for(|asked| *asked >= sources).await;
     }
 
     /// Says once, after the first fetch, that no token can be verified, and what would change it.
@@ -285,10 +295,14 @@ impl Keeper {
             let begun = Instant::now();
             let fetched = timeout(self.pace.fetch, fetch()).await.unwrap_or(Err(FetchError::Slow));
             self.key_ring.metrics.key_fetch(if fetched.is_ok() { "ok" } else { "failed" });
+            let is_first = self.state == State::New;
             let wait = match fetched {
                 Ok(set) => self.use_set(set, begun),
                 Err(error) => self.note_failure(&error),
             };
+            if is_first {
+                self.key_ring.asked.send_modify(|asked| *asked += 1);
+            }
             self.key_ring.tell_if_empty();
             self.rest(begun, wait).await;
         }

@@ -9,6 +9,7 @@
 mod activity;
 mod advising;
 mod callers;
+mod canaries;
 mod connection;
 mod examine;
 mod exchange;
@@ -24,6 +25,7 @@ mod reloader;
 mod rules_file;
 mod running;
 mod schema_watch;
+mod secret;
 mod settings;
 mod shutdown;
 mod socket;
@@ -34,6 +36,7 @@ mod streams;
 mod tls;
 
 pub use callers::{CallerFlags, Callers, IgnoredClaims, callers};
+pub use canaries::{CanaryFlags, CanaryTokens};
 pub use examine::{examine, unusable};
 pub use jwks::{KeySource, KeySourceMistake};
 pub use limits::Limits;

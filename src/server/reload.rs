@@ -21,12 +21,15 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// More of a file is not looked at: a schema.yaml may be as large, rules and certificates are far smaller.
 pub(super) const FILE_BYTES_MAX: u64 = SCHEMA_FILE_BYTES_MAX as u64;
 
+/// A hash of what each of some files holds.
+pub(super) type Contents = Vec<Option<blake3::Hash>>;
+
 /// Files that belong together and what to do when they change.
 pub(super) struct Watched<F, L> {
     /// Which files these are: one may come to name another.
     list: L,
-    /// A hash of each file's content when it was last applied or refused.
-    contents: Vec<Option<blake3::Hash>>,
+    /// What the files held when that was last applied or refused.
+    contents: Contents,
     apply: F,
 }
 
@@ -37,8 +40,13 @@ where
 {
     /// `apply` is called after each change; it says itself whether that went well.
     pub(super) fn new(mut list: L, apply: F) -> Self {
-        let contents = list().iter().map(|file| content(file)).collect();
+        let contents = contents(&list());
         Watched { list, contents, apply }
+    }
+
+    /// What the files held when it was applied first, should they have changed meanwhile.
+    pub(super) fn since(self, contents: Contents) -> Self {
+        Watched { contents, ..self }
     }
 
     /// Looks once a second and whenever `asked` changes, until draining begins.
@@ -72,7 +80,7 @@ where
     }
 
     fn look(&mut self, is_asked: bool) {
-        let contents: Vec<_> = (self.list)().iter().map(|file| content(file)).collect();
+        let contents = contents(&(self.list)());
         // What cannot be told now is looked at again a second later.
         let is_known = contents.iter().all(Option::is_some);
         if is_asked || (is_known && contents != self.contents) {
@@ -80,6 +88,11 @@ where
             (self.apply)();
         }
     }
+}
+
+/// What files hold now.
+pub(super) fn contents(files: &[PathBuf]) -> Contents {
+    files.iter().map(|file| content(file)).collect()
 }
 
 /// A hash of what a file holds, that of nothing for a file that is gone or not ours to read;

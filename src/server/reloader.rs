@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use crate::admin::{Health, Reloaded};
@@ -14,12 +16,14 @@ use crate::causes::in_full;
 use crate::explain::rules_of;
 use crate::metrics::Metrics;
 use crate::proxy::Proxy;
-use crate::rules::{Context, Mistake, Warning};
+use crate::rules::{Context, Mistake, Remark, Warning};
 
+use super::canaries::CanaryCheck;
 use super::start::{StartError, compile, fingerprint};
 use super::store::StoreSettings;
 
-/// Longest wait for the rules to be read: a drive that hangs should not hold an operator up for ever.
+/// Longest wait for the rules to be read: a drive that hangs should not hold an operator up for ever. Their
+/// canaries take seven seconds at most.
 const WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// Puts rules in the place of others.
@@ -28,11 +32,14 @@ pub(super) struct Reloader {
     pub(super) context: Context,
     pub(super) store: StoreSettings,
     pub(super) proxy: Arc<Proxy>,
+    pub(super) canaries: CanaryCheck,
     pub(super) metrics: Metrics,
     pub(super) health: Health,
     pub(super) written_for: watch::Sender<Option<String>>,
     /// Asks for everything on disk to be read again.
     pub(super) ask: watch::Sender<()>,
+    /// Whether this process ends.
+    pub(super) draining: CancellationToken,
     pub(super) outcomes: Outcomes,
 }
 
@@ -49,33 +56,38 @@ impl Default for Outcomes {
 }
 
 impl Reloader {
-    /// Reads the rules and uses them if they compile; otherwise those before stay. One at a time, by
-    /// whoever watches the file.
+    /// Reads the rules and uses them if they compile and their canaries find nothing; otherwise those before
+    /// stay. One at a time, by whoever watches the file, on a thread that may wait.
     pub(super) fn apply(&self) {
         let number = self.outcomes.begun.fetch_add(1, Ordering::SeqCst) + 1;
-        let reloaded = match compile(&self.file, &self.context, &self.store) {
-            Ok((rules, warnings)) => {
-                let before = self.proxy.with_planner(|planner| rules_of(planner.rules()));
-                let after = rules_of(&rules);
-                self.written_for.send_replace(fingerprint(&rules));
-                self.proxy.replace_rules(rules);
-                info!(file = %self.file.display(), "the rules were read again and are in use");
-                let warnings = warnings.into_iter().map(|Warning(remark)| remark).collect();
-                Reloaded::Applied { before, after, warnings }
-            }
-            Err(refused) => self.refuse(refused),
-        };
+        let reading = self.draining.run_until_cancelled(self.read());
+        // a process that ends takes no new rules
+        let Some(read) = Handle::current().block_on(reading) else { return };
+        let reloaded = read.unwrap_or_else(|refused| self.refuse(refused));
         let is_applied = matches!(reloaded, Reloaded::Applied { .. });
         self.metrics.reloaded(if is_applied { "ok" } else { "failed" });
         self.health.set_rules_broken(!is_applied);
         self.outcomes.last.send_replace((number, Some(reloaded)));
     }
 
+    async fn read(&self) -> Result<Reloaded, StartError> {
+        let (rules, mut warnings) = compile(&self.file, &self.context, &self.store)?;
+        let planner = self.canaries.planner(rules);
+        warnings.extend(self.canaries.pass(&self.file, &planner).await?);
+        let before = self.proxy.with_planner(|planner| rules_of(planner.rules()));
+        let after = rules_of(planner.rules());
+        self.written_for.send_replace(fingerprint(planner.rules()));
+        self.proxy.replace_rules(planner);
+        info!(file = %self.file.display(), "the rules were read again and are in use");
+        let warnings = warnings.into_iter().map(|Warning(remark)| remark).collect();
+        Ok(Reloaded::Applied { before, after, warnings })
+    }
+
     fn refuse(&self, refused: StartError) -> Reloaded {
         error!(error = in_full(&refused), "the rules were refused, the old ones stay in use");
         let message = refused.to_string();
-        let mistakes = match refused {
-            StartError::Rules { mistakes, .. } => {
+        let mistakes: Vec<Remark> = match refused {
+            StartError::Rules { mistakes, .. } | StartError::Canaries { mistakes, .. } => {
                 mistakes.into_iter().map(|Mistake(remark)| remark).collect()
             }
             StartError::RulesRead { .. }
@@ -83,8 +95,8 @@ impl Reloader {
             | StartError::Tls(_)
             | StartError::Bind { .. } => Vec::new(),
         };
-        for remark in &mistakes {
-            error!(file = %self.file.display(), line = remark.line, field = %remark.path, "{}", remark.message);
+        for Remark { line, path, message, hint, .. } in &mistakes {
+            error!(file = %self.file.display(), line, field = %path, hint = hint.as_deref(), "{message}");
         }
         Reloaded::Refused { message, mistakes }
     }

@@ -12,7 +12,7 @@ use clap::Args;
 use http::Method;
 use thiserror::Error;
 
-use crate::admin::{Bodies, Token, TokenError};
+use crate::admin::{Bodies, Token};
 use crate::chance::Share;
 use crate::log::LogFormat;
 use crate::schema::DatabaseUrl;
@@ -20,9 +20,11 @@ use crate::units::{AmountError, ByteSize, parse_duration};
 use crate::upstream::{Origin, TrustedProxies};
 
 use super::callers::{CallerFlags, Callers, callers};
+use super::canaries::{CanaryFlags, CanaryTokens, canary_tokens};
 use super::network::{Network, NetworkFlags, network};
 use super::ram;
 use super::schema_watch::{SchemaDb, WhenChanged};
+use super::secret::secret;
 use super::spans::{TraceFlags, TraceSettings, traces};
 use super::store::{StoreFlags, StoreSettings, store};
 
@@ -129,6 +131,8 @@ pub struct Flags {
     #[command(flatten)]
     pub callers: CallerFlags,
     #[command(flatten)]
+    pub canaries: CanaryFlags,
+    #[command(flatten)]
     pub traces: TraceFlags,
     #[command(flatten)]
     pub network: NetworkFlags,
@@ -165,6 +169,8 @@ pub struct Settings {
     /// What callers are verified with, where that is said.
     pub callers: Option<Callers>,
     pub ignored_claims: Vec<String>,
+    /// As whom the rules' canaries are asked.
+    pub canary_tokens: Option<CanaryTokens>,
     /// Where spans go; nothing is traced without.
     pub traces: Option<TraceSettings>,
     /// The content delivery network in front, if it is told what changes.
@@ -249,6 +255,7 @@ impl Settings {
             schema_db: read.schema_db(flags),
             callers: read.callers(&flags.callers),
             ignored_claims: flags.callers.ignored_claims.names(),
+            canary_tokens: read.canary_tokens(&flags.canaries),
             traces: read.traces(&flags.traces),
             network: read.network(&flags.network),
         };
@@ -297,23 +304,11 @@ impl Reading<'_> {
     }
 
     fn token(&mut self, setting: &'static str, file: Option<&str>, variable: &str) -> Option<Token> {
-        let text = match present(file) {
-            None => self.variable(variable),
-            Some(path) => match std::fs::read_to_string(path) {
-                Ok(text) => Some(text.trim_end().to_owned()),
-                Err(error) => {
-                    self.mistake(setting, format!("cannot read `{path}`: {error}"));
-                    None
-                }
-            },
-        }?;
-        match Token::new(&text) {
-            Ok(token) => Some(token),
-            Err(error @ TokenError::TooShort) => {
-                self.mistake(setting, error.to_string());
-                None
-            }
-        }
+        let token = secret(file, self.variable(variable)).and_then(|text| {
+            let token = text.map(|text| Token::new(&text)).transpose();
+            token.map_err(|error| error.to_string())
+        });
+        token.map_err(|problem| self.mistake(setting, problem)).ok().flatten()
     }
 
     fn bodies(&mut self, text: &str) -> Bodies {
@@ -343,6 +338,11 @@ impl Reading<'_> {
             self.mistakes.append(&mut mistakes);
             None
         })
+    }
+
+    fn canary_tokens(&mut self, flags: &CanaryFlags) -> Option<CanaryTokens> {
+        let read = canary_tokens(flags, |name| self.variable(name));
+        read.map_err(|mistake| self.mistakes.push(mistake)).ok().flatten()
     }
 
     fn network(&mut self, flags: &NetworkFlags) -> Option<Network> {

@@ -135,3 +135,17 @@ fn every_setting_is_documented() {
         }
     }
 }
+
+#[test]
+fn canaries_are_asked_as_two_users_or_nobody() {
+    let at = ["--upstream", "http://a"];
+    let given = |tokens: &str| resolve(&at, &[("LARDER_CANARY_TOKENS", tokens)]);
+    assert!(resolve(&at, &[]).unwrap().canary_tokens.is_none() && given("").unwrap().canary_tokens.is_none());
+    let tokens = given("hunter2-a\nhunter2-b").unwrap().canary_tokens;
+    assert!(matches!(&tokens, Some(CanaryTokens::Given(_))) && !format!("{tokens:?}").contains("hunter2"));
+    let mistakes = given("hunter2-a").unwrap_err();
+    assert_eq!(mistakes, ["LARDER_CANARY_TOKENS: not two tokens, one a line, but 1"]);
+    let nowhere = ["--upstream", "http://a", "--canary-tokens-file", "/nowhere/tokens"];
+    let mistakes = resolve(&nowhere, &[("LARDER_CANARY_TOKENS", "a\nb")]).unwrap_err();
+    assert!(mistakes[0].starts_with("--canary-tokens-file: cannot read `/nowhere/tokens`"), "{mistakes:?}");
+}

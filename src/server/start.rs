@@ -14,22 +14,24 @@ use tracing::{error, info, warn};
 
 use crate::admin::{Admin, Health, Phase};
 use crate::cache::Cache;
+use crate::canary::Canaries;
 use crate::causes::in_full;
 use crate::clock::Clock;
 use crate::guard::Guards;
 use crate::invalidation::Invalidator;
 use crate::key::Scope;
 use crate::metrics::Metrics;
-
+use crate::plan::Planner;
 use crate::proxy::{Limits as ProxyLimits, Means, Peer, Proxy, Tasks};
-use crate::rules::{Context, Mistake, RuleSet, Warning};
-use crate::upstream::{Deadlines, Upstream, client_tls};
+use crate::rules::{Context, Mistake, Remark, RuleSet, Warning};
+use crate::upstream::client_tls;
 
+use super::canaries::CanaryCheck;
 use super::files;
 use super::jwks::{KeyRing, keep_keys};
 use super::limits::Limits;
 use super::listen::{Entrance, serve};
-use super::reload::Watched;
+use super::reload::{Contents, Watched, contents};
 use super::reloader::{Outcomes, Reloader};
 use super::rules_file::{RulesFiles, RulesRefused, read_rules};
 use super::running::Running;
@@ -55,6 +57,9 @@ pub enum StartError {
     /// The rules have mistakes.
     #[error("the rules `{file}` have mistakes")]
     Rules { file: PathBuf, mistakes: Vec<Mistake> },
+    /// What two callers are told shows that a rule must not be used as it is.
+    #[error("the rules `{file}` do not keep callers apart: their canaries show it")]
+    Canaries { file: PathBuf, mistakes: Vec<Mistake> },
     /// A rule wants entries sealed, and nothing to seal them with was given.
     #[error(
         "the rules `{file}` say `encrypt: true` (hint: LARDER_ENCRYPTION_KEYS=name:BASE64, from `openssl rand -base64 32`)"
@@ -80,6 +85,7 @@ impl Server {
 
     /// As [`Server::start`], with the limits of connections and the clock of a test.
     pub async fn start_with(settings: Settings, limits: Limits, clock: Clock) -> Result<Running, StartError> {
+        let seen = contents(&RulesFiles::new(settings.rules.clone()).list());
         let (rules, _told) = compile(&settings.rules, &context(&settings), &settings.store)?;
         warn_if_narrowed(&rules, &settings);
         let tls = settings.tls.as_ref().map(Tls::load).transpose()?;
@@ -108,15 +114,21 @@ impl Server {
             health: Health::default(),
             shutdown,
         };
+        let canaries = ground.canaries(&settings, &clock);
+        let planner = canaries.planner(rules);
+        if let Err(refused) = canaries.pass(&settings.rules, &planner).await {
+            ground.shutdown.abandon();
+            admin_shutdown.abandon();
+            return Err(refused);
+        }
         ground.sweep();
-        let written_for = watch::Sender::new(fingerprint(&rules));
+        let written_for = watch::Sender::new(fingerprint(planner.rules()));
         ground.watch_schema(&settings, &written_for);
-        let proxy = ground.proxy(&settings, rules, clock.clone(), &admin_shutdown);
+        let proxy = ground.proxy(&settings, (planner, &canaries.canaries), clock.clone(), &admin_shutdown);
         let explained = Arc::clone(&proxy);
         let reload = watch::Sender::new(());
-        let reloader = ground.watch_rules(&settings, &proxy, written_for, &reload);
+        let reloader = ground.watch_rules(&settings, (&proxy, canaries, seen), written_for, &reload);
         ground.watch_certificate(&settings, tls.as_ref(), reload.subscribe());
-        ground.watch_keys(&settings);
 
         let clients_address = address_of(&clients, settings.listen);
         ground.serve_clients(clients, limits, tls, proxy);
@@ -147,11 +159,15 @@ pub(super) struct Ground {
 
 impl Ground {
     /// `last` ends after the clients' requests have.
-    fn proxy(&self, settings: &Settings, rules: RuleSet, clock: Clock, last: &Shutdown) -> Arc<Proxy> {
-        let deadlines =
-            Deadlines { connect: settings.upstream_connect_timeout, answer: settings.upstream_timeout };
+    fn proxy(
+        &self,
+        settings: &Settings,
+        (planner, canaries): (Planner, &Canaries),
+        clock: Clock,
+        last: &Shutdown,
+    ) -> Arc<Proxy> {
         let limits = ProxyLimits {
-            body_bytes_max: usize::try_from(settings.max_body.0).unwrap_or(usize::MAX),
+            body_bytes_max: canaries.body_bytes_max,
             extra_methods: settings.extra_methods.clone(),
             trusted_proxies: settings.trusted_proxies.clone(),
             logged_hits: settings.log_hits,
@@ -167,14 +183,14 @@ impl Ground {
             cache: Arc::clone(&self.cache),
             invalidator: self.invalidator.clone(),
             guards: Arc::clone(&self.guards),
-            upstream: Upstream::new(settings.upstream.clone(), deadlines, client_tls()),
-            verifier: settings.callers.as_ref().map(|callers| Arc::clone(&callers.verifier)),
+            upstream: canaries.upstream.clone(),
+            verifier: canaries.verifier.clone(),
             metrics: self.metrics.clone(),
             clock,
             limits,
             tasks,
         };
-        Proxy::new(rules, means)
+        Proxy::new(planner, means)
     }
 
     /// Carries out again what nobody knows the outcome of, when it can no longer change.
@@ -189,19 +205,20 @@ impl Ground {
     }
 
     /// Fetches the keys that the upstream and other issuers sign tokens with, and keeps them current.
-    fn watch_keys(&self, settings: &Settings) {
-        let Some(callers) = &settings.callers else { return };
+    pub(super) fn watch_keys(&self, settings: &Settings) -> Option<Arc<KeyRing>> {
+        let callers = settings.callers.as_ref()?;
         let sources = callers.key_sources(&settings.upstream);
         let (verifier, secrets) = (Arc::clone(&callers.verifier), callers.secrets.clone());
         let key_ring = KeyRing::new(verifier, secrets, &sources, self.metrics.clone());
         keep_keys(&key_ring, sources, client_tls(), &self.shutdown);
+        Some(key_ring)
     }
 
     /// What applies the rules whenever their file changes and compiles; otherwise the old ones stay.
     fn watch_rules(
         &self,
         settings: &Settings,
-        proxy: &Arc<Proxy>,
+        (proxy, canaries, seen): (&Arc<Proxy>, CanaryCheck, Contents),
         written_for: watch::Sender<Option<String>>,
         ask: &watch::Sender<()>,
     ) -> Arc<Reloader> {
@@ -210,15 +227,18 @@ impl Ground {
             context: context(settings),
             store: settings.store.clone(),
             proxy: Arc::clone(proxy),
+            canaries,
             metrics: self.metrics.clone(),
             health: self.health.clone(),
             written_for,
             ask: ask.clone(),
+            draining: self.shutdown.draining().clone(),
             outcomes: Outcomes::default(),
         });
         let mut files = RulesFiles::new(settings.rules.clone());
         let applying = Arc::clone(&reloader);
-        self.watch(Watched::new(move || files.list(), move || applying.apply()), ask.subscribe());
+        let watched = Watched::new(move || files.list(), move || applying.apply());
+        self.watch(watched.since(seen), ask.subscribe());
         reloader
     }
 
@@ -331,13 +351,18 @@ pub(super) fn compile(
         RulesRefused::Read(source) => StartError::RulesRead { file: file.to_owned(), source },
         RulesRefused::Mistakes(mistakes) => StartError::Rules { file: file.to_owned(), mistakes },
     })?;
-    for Warning(remark) in &warnings {
-        warn!(file = %file.display(), line = remark.line, field = %remark.path, "{}", remark.message);
-    }
+    warn_of(file, &warnings);
     if store.cannot_seal(&rules) {
         return Err(StartError::NoEncryptionKeys { file: file.to_owned() });
     }
     Ok((rules, warnings))
+}
+
+/// Each with its place and what would be right.
+pub(super) fn warn_of(file: &Path, warnings: &[Warning]) {
+    for Warning(Remark { line, path, message, hint, .. }) in warnings {
+        warn!(file = %file.display(), line, field = %path, hint = hint.as_deref(), "{message}");
+    }
 }
 
 async fn bind(setting: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {

@@ -76,6 +76,13 @@ impl Upstream {
     }
 
     async fn publishing(keys: String) -> Upstream {
+        Upstream::answering(move |path| {
+            if path == "/auth/v1/.well-known/jwks.json" { keys.clone() } else { "[]".to_owned() }
+        })
+        .await
+    }
+
+    async fn answering(body: impl Fn(&str) -> String + Send + Sync + 'static) -> Upstream {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = Origin::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
         let shutdown = Shutdown::default();
@@ -86,9 +93,7 @@ impl Upstream {
             open: None,
             panics: Metrics::new().panics,
             handler: move |request: Request<Incoming>, _peer: Peer| {
-                let is_for_keys = request.uri().path() == "/auth/v1/.well-known/jwks.json";
-                let body = if is_for_keys { keys.clone() } else { "[]".to_owned() };
-                let mut response = http::Response::new(Full::from(body));
+                let mut response = http::Response::new(Full::from(body(request.uri().path())));
                 let json = http::HeaderValue::from_static("application/json; charset=utf-8");
                 response.headers_mut().insert(http::header::CONTENT_TYPE, json);
                 std::future::ready(response)
@@ -233,6 +238,33 @@ async fn broken_rules_leave_the_old_ones_in_use_and_say_so() {
     rules.replace("version: 1\nreads: []\n");
     until("/readyz", r#""rules":"in use""#).await;
     assert!(!uses_the_rule().await, "the old rule is still there");
+}
+
+#[tokio::test]
+async fn rules_that_change_while_their_canaries_are_asked_are_not_missed() {
+    let rules =
+        Rules::new("meanwhile", &RULES.replace("ttl: 1m", "ttl: 1m\n    canary: /rest/v1/properties"));
+    let file = rules.file.clone();
+    let upstream = Upstream::answering(move |_| {
+        std::fs::write(&file, "version: 1\nreads: []\n").unwrap();
+        "[]".to_owned()
+    })
+    .await;
+    let part = |json: &str| URL_SAFE_NO_PAD.encode(json);
+    let token = |user: &str| {
+        let claims = format!(r#"{{"sub":"{user}","role":"authenticated","exp":4102444800}}"#);
+        format!("{}.{}.{}", part(r#"{"alg":"HS256"}"#), part(&claims), part("signed by nobody"))
+    };
+    let tokens = format!("{}\n{}", token("ann"), token("bo"));
+    let settings = Settings {
+        upstream: upstream.origin.clone(),
+        ..settings(&rules.file, &[("LARDER_CANARY_TOKENS", &tokens)])
+    };
+    let running = Server::start(settings).await.unwrap();
+    let admin = running.admin.unwrap();
+    let reloaded = r#"larder_rules_reloads_total{result="ok"}"#;
+    let seen = async { while !ask(admin, "GET /metrics", "host: localhost\r\n").await.contains(reloaded) {} };
+    tokio::time::timeout(LONG, seen).await.expect("the newer rules come");
 }
 
 #[tokio::test]

@@ -10,8 +10,6 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Request;
 use larder::identity::{ApiKeys, IGNORED_CLAIMS, Issuers, Keys, Verifier};
 use larder::key::{Fingerprint, Scope};
@@ -20,12 +18,12 @@ use larder::rules::{Context, RuleSet};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::{Config, TestRunner};
-use ring::hmac;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use crate::support::token::{SECRET, signed};
 use crate::support::{Proxy, proxy};
 
 const RULES: &str = r#"reads:
@@ -37,7 +35,6 @@ const RULES: &str = r#"reads:
   - { name: own, match: /rest/v1/own, ttl: 1h, scope: token }
   - { name: call, match: /rest/v1/rpc/call, ttl: 1h }
 "#;
-const SECRET: &str = "a secret of at least thirty-two bytes";
 const PUBLIC: &str = "sb_publishable_abc";
 const CASES: u32 = 1_000;
 /// So many of 100 variations must ask the same, or the property is empty.
@@ -64,19 +61,13 @@ enum Change {
     SplitPrefer,
 }
 
-fn token(claims: &str) -> String {
-    let part = |json: &str| URL_SAFE_NO_PAD.encode(json);
-    let signed = format!("{}.{}", part(r#"{"alg":"HS256"}"#), part(claims));
-    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes()), signed.as_bytes());
-    format!("Bearer {signed}.{}", URL_SAFE_NO_PAD.encode(tag))
-}
-
 /// Two people of one tenant, the first with a refreshed token too, and the signed-out caller.
 fn bearers() -> Vec<String> {
     let person = |sub: &str, iat: u64| {
-        token(&format!(
+        let claims = format!(
             r#"{{"role":"authenticated","sub":"{sub}","app_metadata":{{"tenant":"acme"}},"iat":{iat},"exp":4102444800}}"#
-        ))
+        );
+        format!("Bearer {}", signed(&claims))
     };
     vec![person("ann", 1), person("ann", 2), person("bo", 1), format!("Bearer {PUBLIC}")]
 }

@@ -10,6 +10,7 @@ mod support;
 
 mod again;
 mod auditing;
+mod canary;
 mod changes;
 mod coding;
 mod dashboard;

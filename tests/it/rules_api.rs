@@ -1,10 +1,9 @@
 //! Is an operator shown the rules in use, and can those on disk take their place?
 
-use http::Method;
 use serde_json::{Value, json};
 
 use crate::support::client::Client;
-use crate::support::{Proxy, contains, origin, proxy};
+use crate::support::{contains, origin, proxy};
 
 const RULES: &str = r#"reads:
 - { name: todo, match: /rest/v1/todos, where: { id: eq.* }, namespace: todos, key: "detail:{id}", ttl: 60s, scope: token }
@@ -14,14 +13,6 @@ writes:
 limits:
 - { name: all, match: "/rest/v1/**", by: ip, rate: 1000/1m }"#;
 const FIVE: &str = "/rest/v1/todos?id=eq.5";
-
-async fn reload(proxy: &Proxy, status: u16) -> Value {
-    Client::new(proxy.admin())
-        .ask(Method::POST, "/api/rules/reload", "".into())
-        .await
-        .expect_status(status)
-        .json()
-}
 
 #[tokio::test]
 async fn the_rules_in_use_are_shown_with_what_they_bring() {
@@ -36,7 +27,7 @@ async fn the_rules_in_use_are_shown_with_what_they_bring() {
         *todo,
         json!({ "name": "todo", "match": "/rest/v1/todos", "where": { "id": "eq.*" }, "namespace": "todos",
             "key": "detail:{id}", "ttl": 60.0, "scope": "token", "consistency": "fresh", "vary": [],
-            "encrypt": false, "hits": 3, "misses": 1, "hit_rate": 0.75 })
+            "encrypt": false, "canary": [], "hits": 3, "misses": 1, "hit_rate": 0.75 })
     );
     assert_eq!((&never["ttl"], &never["hits"], &never["hit_rate"]), (&json!(null), &json!(0), &json!(null)));
     assert_eq!(told["writes"][0]["invalidate"], json!(["auto", "todos:detail:{id}"]));
@@ -58,7 +49,7 @@ async fn rules_are_read_again_when_an_operator_asks() {
             "writes:",
             &format!("- {{ name: {name}, match: /rest/v1/users, ttl: 60s, scope: token }}\nwrites:"),
         ));
-        told = reload(&proxy, 200).await;
+        told = proxy.reload(200).await;
         if told["reads"]["added"] == json!([name]) {
             break;
         }
@@ -71,7 +62,7 @@ async fn rules_are_read_again_when_an_operator_asks() {
     assert!(proxy.counted("larder_rules_reloads_total", &["result=\"ok\""]).await >= 1.0);
 
     proxy.rewrite_rules("reads: [{ name: x, match: /rest/v1/users, ttl: 60 }]");
-    let refused = reload(&proxy, 422).await;
+    let refused = proxy.reload(422).await;
     let mistake = &refused["details"]["mistakes"][0];
     assert_eq!((&refused["code"], &mistake["line"]), (&json!("LARDER422"), &json!(2)), "{refused:#}");
     assert!(mistake["message"].as_str().unwrap().contains("60"), "{refused:#}");

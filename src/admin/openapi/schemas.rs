@@ -235,6 +235,7 @@ fn rules() -> Named {
         ("consistency", words(&["bounded", "fresh", "strict"])),
         ("vary", list(&text())),
         ("encrypt", truth()),
+        ("canary", list(&text())),
         ("hits", count()),
         ("misses", count()),
         ("hit_rate", perhaps(number())),

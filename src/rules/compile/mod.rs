@@ -4,6 +4,7 @@
 //! all there is to tell.
 
 mod audit;
+mod canary;
 mod digest;
 mod downstream;
 mod freshness;
@@ -112,6 +113,7 @@ fn compile(
     let mut writes = writes::compile(&document.writes, findings);
     let limits = limits::compile(&document.limits, findings);
     overlap::tell_shadowed(&reads, findings);
+    canary::tell_unreached(&reads, &document.reads, findings);
     patterns::connect(&mut reads, &mut writes, findings);
     if let Some(learned) = learned {
         known::tell_unknown(document, learned, findings);

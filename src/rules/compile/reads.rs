@@ -14,7 +14,7 @@ use super::super::rule::{Caching, Condition, Lasting, ReadRule};
 use super::super::rule_set::Context;
 use super::locks::time;
 use super::presets::Presets;
-use super::{downstream, freshness, names, paths, placeholders, vary};
+use super::{canary, downstream, freshness, names, paths, placeholders, vary};
 
 /// Most conditions in one file: each is a small machine of its own.
 const CONDITIONS_MAX: usize = 2_000;
@@ -86,6 +86,7 @@ fn read<'d>(
     }
     let namespace = namespace(entry, path.as_ref(), findings);
     let downstream = downstream::compile(entry, &vary, scope.as_ref(), findings);
+    let canaries = canary::compile(&entry.canaries, scope.as_ref(), findings);
     let (path, path_spot) = (path?, entry.path.as_ref()?.spot.clone());
     let name = entry.name.as_ref().map_or_else(|| format!("reads[{index}]"), |name| name.value.clone());
     let rule = ReadRule {
@@ -100,6 +101,7 @@ fn read<'d>(
         negative,
         replica_quiet,
         downstream,
+        canaries,
         vary,
         freshness,
         is_encrypted: entry.encrypt,
@@ -154,6 +156,7 @@ fn caching(entry: &ReadEntry, presets: &mut Presets<'_>, findings: &mut Findings
         entry.downstream.as_ref().map(|field| &field.spot),
         entry.negative.as_ref().map(|field| &field.spot),
         entry.replica_quiet.as_ref().map(|field| &field.spot),
+        entry.canaries.first().map(|field| &field.spot),
     ];
     for spot in meaningless.into_iter().flatten() {
         findings.mistake_with_hint(spot, "has no meaning beside `cache: never`", "keep one of them");

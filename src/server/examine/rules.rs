@@ -44,6 +44,10 @@ fn judged(settings: &Settings, file: String, rules: &RuleSet, warnings: &[Warnin
     if let Some(Warning(first)) = warnings.first() {
         found.push(Rules::Warnings { count: warnings.len(), first: first.message.clone() });
     }
+    let canaries: usize = rules.read_rules().iter().map(|rule| rule.canaries.len()).sum();
+    if canaries > 0 && settings.canary_tokens.is_none() {
+        found.push(Rules::CanariesUnasked { count: canaries });
+    }
     if settings.store.cannot_seal(rules) {
         found.push(Rules::Unsealable);
     }

@@ -5,11 +5,12 @@ pub(crate) mod client;
 pub(crate) mod command;
 pub(crate) mod multiplexed;
 pub(crate) mod origin;
-mod product;
+pub(crate) mod product;
 pub(crate) mod proxy;
 pub(crate) mod raw;
 pub(crate) mod relay;
 pub(crate) mod scripted;
+pub(crate) mod token;
 
 use std::future::Future;
 use std::time::Duration;

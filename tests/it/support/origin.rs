@@ -171,6 +171,11 @@ impl Origin {
         self.state.replies.lock().unwrap().insert(route.to_owned(), vec![reply.into()]);
     }
 
+    /// From now on says this to a route where it is this bearer who asks.
+    pub(crate) fn tells(&self, bearer: &str, route: &str, reply: impl Into<Reply>) {
+        self.now(&format!("{route} as Bearer {bearer}"), reply);
+    }
+
     /// Says this to the next request to a route, and from then on that.
     pub(crate) fn twice(&self, route: &str, next: impl Into<Reply>, then: impl Into<Reply>) {
         self.state.replies.lock().unwrap().insert(route.to_owned(), vec![next.into(), then.into()]);
@@ -243,8 +248,9 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Respons
     let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
     let recorded = Recorded { route: route.clone(), target, headers: head.headers, body };
     let exact = recorded.with_query();
+    let whose = format!("{route} as {}", recorded.header("authorization"));
     state.seen.lock().unwrap().push(recorded);
-    let reply = state.next_reply(&exact).or_else(|| state.next_reply(&route));
+    let reply = [&exact, &whose, &route].into_iter().find_map(|asked| state.next_reply(asked));
     let gate = state.gate(&exact).or_else(|| state.gate(&route));
     state.count.send_modify(|count| *count += 1);
     if let Some(mut gate) = gate {

@@ -32,6 +32,7 @@ pub(crate) async fn start(builder: &Builder) -> Running {
     };
     flags.store.guard_store = Some(builder.guard_store.clone());
     flags.network = builder.network.clone();
+    flags.canaries.canary_tokens_file = builder.canary_tokens_file.clone();
     (builder.flags)(&mut flags);
     let variable = |name: &str| {
         let mut set = builder.variables.iter();
@@ -77,12 +78,12 @@ impl Running {
 
 /// A rules file of one proxy, removed at its end.
 #[derive(Debug)]
-struct RulesFile {
-    path: PathBuf,
+pub(crate) struct RulesFile {
+    pub(crate) path: PathBuf,
 }
 
 impl RulesFile {
-    fn write(yaml: &str) -> Self {
+    pub(crate) fn write(yaml: &str) -> Self {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("larder-it-{}-{number}.yaml", std::process::id()));

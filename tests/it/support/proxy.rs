@@ -1,9 +1,12 @@
 //! The product, in process, on free ports.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
+use http::Method;
 use larder::server::{Drained, Flags, NetworkFlags};
+use serde_json::Value;
 
 use super::client::Client;
 use super::origin::Origin;
@@ -46,6 +49,7 @@ pub(crate) struct Builder {
     pub(super) variables: Vec<(&'static str, String)>,
     pub(super) guard_store: String,
     pub(super) network: NetworkFlags,
+    pub(super) canary_tokens_file: Option<String>,
 }
 
 /// A proxy before this upstream, without rules.
@@ -60,6 +64,7 @@ pub(crate) fn proxy(upstream: &impl Upstream) -> Builder {
         variables: Vec::new(),
         guard_store: String::new(),
         network: NetworkFlags::default(),
+        canary_tokens_file: None,
     }
 }
 
@@ -91,6 +96,12 @@ impl Builder {
     /// The network in front that it tells of changes.
     pub(crate) fn telling(mut self, network: NetworkFlags) -> Self {
         self.network = network;
+        self
+    }
+
+    /// Where the tokens of those are who ask canaries.
+    pub(crate) fn canary_tokens_in(mut self, file: &Path) -> Self {
+        self.canary_tokens_file = Some(file.display().to_string());
         self
     }
 
@@ -161,6 +172,12 @@ impl Proxy {
     /// Writes other rules to its file; `version: 1` is put before them.
     pub(crate) fn rewrite_rules(&self, yaml: &str) {
         self.running.rewrite_rules(&format!("version: 1\n{yaml}"));
+    }
+
+    /// Has its rules read again, and gives what is answered with this status.
+    pub(crate) async fn reload(&self, status: u16) -> Value {
+        let asked = Client::new(self.admin()).ask(Method::POST, "/api/rules/reload", "".into()).await;
+        asked.expect_status(status).json()
     }
 
     /// Stops, and says whether everything that had begun was finished.
