@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::client::absent;
+use crate::support::token::{SECRET, claims_of, signed};
 use crate::support::{contains, origin, proxy};
 
 const CACHED: &str = "reads: [{ name: todos, match: /rest/v1/todos, ttl: 60s, scope: public }]";
@@ -104,4 +105,27 @@ async fn what_nearly_is_a_known_read_is_looked_at_like_any_other() {
         assert_eq!(answer.status, status, "{lines}");
         assert!(answer.header("cache-status")[0].contains(said), "{lines}: {}", answer.head);
     }
+}
+
+#[tokio::test]
+async fn a_token_that_has_ended_is_no_known_read_any_more() {
+    const KEY: &str = "sb_publishable_abc";
+    const MINE: &str = "reads: [{ name: mine, match: /rest/v1/todos, ttl: 1h }]";
+    let origin = origin().route("GET /rest/v1/todos", json!(["of Ann"])).start().await;
+    let proxy = proxy(&origin)
+        .rules(MINE)
+        .variable("SUPABASE_JWT_SECRET", SECRET)
+        .variable("SUPABASE_PUBLISHABLE_KEY", KEY)
+        .start()
+        .await;
+    let token = signed(&claims_of("ann", proxy.unix_seconds() + 100));
+    let ann = proxy.client().with("apikey", KEY).with("authorization", &format!("Bearer {token}"));
+    for _ in 0..OFTEN {
+        ann.get("/rest/v1/todos").await.expect_json(&json!(["of Ann"]));
+    }
+    origin.saw("GET /rest/v1/todos").times(1);
+    proxy.wait(Duration::from_secs(101));
+    let said = contains("fwd=bypass; detail=expired-token");
+    ann.get("/rest/v1/todos").await.expect_header("cache-status", said);
+    origin.saw("GET /rest/v1/todos").times(2);
 }
