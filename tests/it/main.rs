@@ -20,6 +20,7 @@ mod explaining;
 mod fingerprints;
 mod fleet;
 mod floods;
+mod forgotten;
 mod framing;
 mod freshness;
 mod limiting;

@@ -33,8 +33,7 @@ impl Fleet {
         let (redis, origin) =
             (Redis::start(&[]), origin().route(&format!("POST {UPLOAD}"), status(200)).start().await);
         let address = redis.url();
-        let port = address.trim_end_matches("/0").rsplit(':').next().unwrap().parse().unwrap();
-        let wire = Relay::before(port).await;
+        let wire = Relay::before(&address).await;
         let start = async |address: &str, members: fn(f64) -> bool| {
             let patient: fn(&mut larder::server::Flags) = |flags| flags.store.store_timeout = "20s".into();
             let started = proxy(&origin).rules(RULES).flags(patient).variable("REDIS_URL", address).start();
@@ -42,7 +41,7 @@ impl Fleet {
             proxy.until_counted("larder_fleet_members", &[], members).await;
             proxy
         };
-        let one = start(&format!("redis://127.0.0.1:{}/0", wire.port), |members| members == 1.0).await;
+        let one = start(&wire.url(), |members| members == 1.0).await;
         let other = start(&address, |members| members == 2.0).await;
         origin.now(READ, file(&one, "a house", control).header("etag", "\"1\""));
         let client = one.client();

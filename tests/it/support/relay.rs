@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 /// Stands before a server, as long as it is kept.
 pub(crate) struct Relay {
-    pub(crate) port: u16,
+    port: u16,
     held: Arc<Held>,
     _wires: JoinSet<()>,
 }
@@ -25,8 +25,9 @@ struct Held {
 }
 
 impl Relay {
-    /// Before the server on this port.
-    pub(crate) async fn before(port: u16) -> Self {
+    /// Before the store at this address.
+    pub(crate) async fn before(store: &str) -> Self {
+        let port: u16 = store.trim_end_matches("/0").rsplit(':').next().unwrap().parse().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let own = listener.local_addr().unwrap().port();
         let held = Arc::new(Held::default());
@@ -42,6 +43,11 @@ impl Relay {
             }
         });
         Self { port: own, held, _wires: wires }
+    }
+
+    /// The address of a store behind it.
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}/0", self.port)
     }
 
     /// From now on, a connection on which this word is sent stands still.

@@ -9,6 +9,7 @@ use crate::redis::{Silence, Value, cmd};
 use crate::sabotage::{self, Bug};
 
 use super::super::{Announced, Change, Closed};
+use super::confirm::Seen;
 use super::counts::add;
 use super::lease::DELTA;
 use super::message::{Changed, Intended, heard, tags as tags_of, texts, told};
@@ -93,7 +94,7 @@ impl SharedStore {
         self.memory.bump(&announced.tags);
         let (_, live) = said?;
         self.heard_from_store();
-        self.confirmations.see(members(&live));
+        self.confirmations.see(seen(&live));
         awaiting.everybody_but(&self.own).await;
         Ok(())
     }
@@ -129,7 +130,7 @@ impl SharedStore {
         tags: &[Tag],
         announced: Option<&Announced>,
         number: u64,
-    ) -> Result<Vec<(String, Duration)>, Silence> {
+    ) -> Result<Seen, Silence> {
         let (marked, plain) = match announced {
             Some(announced) if announced.is_marked() => (Some(announced), None),
             plain => (None, plain),
@@ -149,7 +150,7 @@ impl SharedStore {
         tags: &[Tag],
         completed: impl Iterator<Item = &'a Announced>,
         number: u64,
-    ) -> Result<Vec<(String, Duration)>, Silence> {
+    ) -> Result<Seen, Silence> {
         let everything = [Tag::everything()];
         let tags = if tags.len() > TOLD_MAX { &everything } else { tags };
         let mut names =
@@ -163,7 +164,7 @@ impl SharedStore {
         let mut args = vec![self.names.changed.as_bytes(), &message, self.names.member.as_bytes()];
         args.extend(completed.iter().map(String::as_bytes));
         let (_, live) = self.redis.script(&scripts::CHANGE, &refs(&names), &args).await?;
-        Ok(members(&live))
+        Ok(seen(&live))
     }
 
     fn message(&self, number: u64, tags: &[Tag]) -> Vec<u8> {
@@ -232,7 +233,7 @@ impl SharedStore {
         let tags = owed.tags.iter().cloned().collect::<Vec<_>>();
         let plain = owed.announced.iter().filter(|announced| !announced.is_marked());
         let told = match sabotage::is(Bug::JournalNotReplayed) {
-            true => Ok(Vec::new()),
+            true => Ok(Seen::default()),
             false => self.tell(&tags, plain, 0).await,
         };
         let unmarked = match told {
@@ -303,9 +304,11 @@ fn announced(pair: &[Value]) -> Option<Announced> {
     Some(Announced { id, tags: tags_of(&intended.tags).into(), consistency })
 }
 
-/// Who is alive, as scripts answer: identities, each followed by the milliseconds of its lease.
-pub(super) fn members(said: &Value) -> Vec<(String, Duration)> {
-    let Value::Array(said) = said else { return Vec::new() };
+/// Who is alive, as scripts answer: how many heard what was said, then identities, each followed by the
+/// milliseconds of its lease.
+pub(super) fn seen(said: &Value) -> Seen {
+    let Value::Array(said) = said else { return Seen::default() };
+    let Some((Value::Int(listeners), said)) = said.split_first() else { return Seen::default() };
     let member = |pair: &[Value]| match pair {
         [Value::BulkString(name), Value::Int(left)] => {
             let left = Duration::from_millis(u64::try_from(*left).unwrap_or_default());
@@ -313,7 +316,8 @@ pub(super) fn members(said: &Value) -> Vec<(String, Duration)> {
         }
         _ => None,
     };
-    said.chunks_exact(2).filter_map(member).collect()
+    let listeners = usize::try_from(*listeners).unwrap_or_default();
+    Seen { listeners, members: said.chunks_exact(2).filter_map(member).collect() }
 }
 
 fn refs(names: &[String]) -> Vec<&str> {

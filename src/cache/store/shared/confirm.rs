@@ -11,23 +11,40 @@ use tokio::time::Instant;
 use crate::sabotage::{self, Bug};
 
 use super::super::Member;
-use super::lease::MARGIN;
+use super::lease::{LEASE_MAX, MARGIN};
 
 /// Who is alive, and until when at most each believes its memory without having heard from the store.
 type Live = HashMap<String, Instant>;
+
+/// Stands among the living for whoever hears what is told and has not been heard of. It confirms nothing.
+const STRANGER: &str = "";
+
+/// What a script said of the fleet when something was told.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// How many heard it.
+    pub(super) listeners: usize,
+    /// Who is alive as the store knows, each with what its lease has left.
+    pub(super) members: Vec<(String, Duration)>,
+}
 
 /// The members of the fleet and what they have confirmed.
 #[derive(Debug, Default)]
 pub(super) struct Confirmations {
     last: AtomicU64,
+    newcomer: Notify,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// As last seen. Remembered until a lease is over, so that a member whose entry the store has
-    /// pushed out to make room is waited for nevertheless.
+    /// As last seen or heard of. Remembered until a lease is over: a store may push out the entry of a member
+    /// to make room, again and again, and what a member says is heard nevertheless.
     live: Live,
+    /// Since when what members say is heard.
+    hearing_since: Option<Instant>,
+    /// Who was heard of since then, until all are known.
+    heard_of: HashSet<String>,
     awaited: HashMap<u64, Awaited>,
 }
 
@@ -64,19 +81,54 @@ impl Confirmations {
         }
     }
 
-    /// What the store says of who is alive: each with what its lease has left.
-    pub(super) fn see(&self, members: Vec<(String, Duration)>) {
+    /// From now on, what members say is heard.
+    pub(super) fn begin_hearing(&self) {
+        self.lock().hearing_since = Some(Instant::now());
+    }
+
+    /// Nothing is heard any more.
+    pub(super) fn end_hearing(&self) {
+        let mut state = self.lock();
+        state.hearing_since = None;
+        state.heard_of.clear();
+    }
+
+    /// Another member has said that it is alive.
+    pub(super) fn hear_of(&self, member: String) {
         let now = Instant::now();
-        let live = &mut self.lock().live;
-        live.retain(|_, until| *until > now);
-        live.extend(members.into_iter().map(|(member, left)| (member, now + left + MARGIN)));
+        let mut state = self.lock();
+        if state.knows_all_from().is_none_or(|from| from > now) {
+            state.heard_of.insert(member.clone());
+        }
+        if state.live.insert(member, now + LEASE_MAX).is_none_or(|until| until <= now) {
+            self.newcomer.notify_one();
+        }
+    }
+
+    /// Returns when somebody is heard of who was not before.
+    pub(super) async fn newcomer(&self) {
+        self.newcomer.notified().await;
+    }
+
+    /// What the store says of who is alive.
+    pub(super) fn see(&self, seen: Seen) {
+        let now = Instant::now();
+        let mut state = self.lock();
+        state.live.retain(|_, until| *until > now);
+        let members = seen.members.into_iter();
+        state.live.extend(members.map(|(member, left)| (member, now + left + MARGIN)));
+        if let Some(until) = state.is_unsure_until(seen.listeners, now) {
+            state.live.insert(STRANGER.to_owned(), until);
+        } else {
+            state.live.remove(STRANGER);
+        }
     }
 
     /// Who is alive, in the order of their names.
     pub(super) fn live(&self) -> Vec<Member> {
         let now = Instant::now();
         let state = self.lock();
-        let live = state.live.iter().filter(|(_, until)| **until > now);
+        let live = state.live.iter().filter(|(id, until)| **until > now && *id != STRANGER);
         let mut members: Vec<Member> =
             live.map(|(id, until)| Member { id: id.clone(), lease_left: *until - now }).collect();
         members.sort_by(|one, other| one.id.cmp(&other.id));
@@ -86,11 +138,28 @@ impl Confirmations {
     /// How many are alive.
     pub(super) fn members(&self) -> usize {
         let now = Instant::now();
-        self.lock().live.values().filter(|until| **until > now).count()
+        self.lock().live.iter().filter(|(id, until)| **until > now && *id != STRANGER).count()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Whoever is alive says so more than once in the time that a lease lasts, so who hears for so long knows all.
+    fn knows_all_from(&self) -> Option<Instant> {
+        self.hearing_since.map(|since| since + LEASE_MAX)
+    }
+
+    /// Until when somebody may believe what they remember of whom nothing is known: before all are known, more may
+    /// hear what is told than have been heard of.
+    fn is_unsure_until(&self, listeners: usize, now: Instant) -> Option<Instant> {
+        let (until, known) = match self.knows_all_from() {
+            Some(from) => (from, 1 + self.heard_of.len()),
+            None => (now + LEASE_MAX, 0),
+        };
+        (until > now && listeners > known).then_some(until)
     }
 }
 
@@ -130,9 +199,14 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
+    fn seen(listeners: usize, members: &[(&str, Duration)]) -> Seen {
+        let members = members.iter().map(|(member, left)| ((*member).to_owned(), *left)).collect();
+        Seen { listeners, members }
+    }
+
     fn fleet(members: &[(&str, Duration)]) -> Confirmations {
         let confirmations = Confirmations::default();
-        confirmations.see(members.iter().map(|(member, left)| ((*member).to_owned(), *left)).collect());
+        confirmations.see(seen(0, members));
         confirmations
     }
 
@@ -161,9 +235,56 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_member_that_the_store_forgot_is_waited_for_until_its_lease_ends() {
         let fleet = fleet(&[("a", SECOND), ("b", SECOND)]);
-        fleet.see(vec![("a".into(), SECOND)]);
+        fleet.see(seen(0, &[("a", SECOND)]));
         let began = Instant::now();
         fleet.open().everybody_but("a").await;
         assert!(began.elapsed() >= SECOND);
+    }
+
+    /// How long a change is waited for that nobody confirms.
+    async fn waits(fleet: &Confirmations) -> Duration {
+        let began = Instant::now();
+        fleet.open().everybody_but("a").await;
+        began.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_member_that_the_store_forgets_again_and_again_is_heard_of() {
+        let fleet = fleet(&[("a", SECOND)]);
+        fleet.begin_hearing();
+        for _ in 0..10 {
+            fleet.hear_of("b".into());
+            tokio::time::advance(SECOND / 3).await;
+            fleet.see(seen(2, &[("a", SECOND)]));
+        }
+        assert!(
+            waits(&fleet).await >= SECOND * 2 / 3,
+            "b may believe what it remembers until its lease ends"
+        );
+        assert_eq!(fleet.members(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_hears_and_is_not_known_is_waited_for_until_all_have_been_heard_of() {
+        let fleet = fleet(&[]);
+        fleet.see(seen(0, &[]));
+        assert_eq!(
+            waits(&fleet).await,
+            Duration::ZERO,
+            "nobody hears anything, so nobody remembers anything"
+        );
+        fleet.see(seen(1, &[]));
+        assert!(waits(&fleet).await >= SECOND, "somebody hears, and we do not hear who");
+        fleet.begin_hearing();
+        fleet.see(seen(1, &[("a", SECOND)]));
+        assert_eq!(waits(&fleet).await, Duration::ZERO, "it is us");
+        fleet.see(seen(2, &[("a", SECOND)]));
+        assert_eq!(fleet.live().len(), 1, "nobody knows who it is");
+        assert!(waits(&fleet).await >= SECOND);
+        fleet.see(seen(2, &[("a", SECOND)]));
+        assert_eq!(waits(&fleet).await, Duration::ZERO, "whoever is alive has said so by now");
+        fleet.end_hearing();
+        fleet.see(seen(1, &[("a", SECOND)]));
+        assert!(waits(&fleet).await >= SECOND, "nothing is heard any more");
     }
 }

@@ -9,8 +9,8 @@ use tracing::{debug, info, warn};
 
 use crate::redis::{Channel, Heard, Silence, cmd};
 
-use super::change::members;
-use super::lease::{BEAT_EVERY, DELTA, MARGIN};
+use super::change::seen;
+use super::lease::{BEAT_EVERY, LEASE_MAX};
 use super::message::{Changed, Confirmed, heard, tags, told};
 use super::turns::Ended;
 use super::{SharedStore, millis, scripts};
@@ -46,6 +46,7 @@ impl Keeping {
                 let silence = stay(&store).await;
                 debug!(reason = silence.as_str(), "the channel to the store is lost");
                 store.lease.end();
+                store.confirmations.end_hearing();
                 store.forget();
                 tokio::time::sleep(PAUSE).await;
             }
@@ -62,7 +63,8 @@ async fn stay(store: &Arc<SharedStore>) -> Silence {
     let (confirm, mut to_confirm) = mpsc::channel(CONFIRMATIONS_MAX);
     let hears = Hearing { store: Arc::downgrade(store), lost: Arc::clone(&lost), confirm };
     let own = store.names.confirmed(&store.own);
-    let channel = store.redis.listen(&[&store.names.changed, &own], move |said| hears.hear(said)).await;
+    let told_on = [store.names.changed.as_str(), &store.names.alive, &own];
+    let channel = store.redis.listen(&told_on, move |said| hears.hear(said)).await;
     let channel = match channel {
         Ok(channel) => channel,
         // a store without channels can be shared, but nothing read from it can be remembered
@@ -70,6 +72,7 @@ async fn stay(store: &Arc<SharedStore>) -> Silence {
     };
     // what was said while nobody listened is not known
     store.forget();
+    store.confirmations.begin_hearing();
     info!(member = store.own, "in touch with the other processes");
     tokio::select! {
         silence = beat(store, &channel) => silence,
@@ -81,15 +84,16 @@ async fn stay(store: &Arc<SharedStore>) -> Silence {
 async fn beat(store: &SharedStore, channel: &Channel) -> Silence {
     let member = format!("{}{}", store.names.member, store.own);
     let keys = [member.as_str(), &store.names.fleet];
-    let lasts = millis(DELTA + MARGIN);
-    let args = [store.own.as_bytes(), lasts.as_bytes(), store.names.member.as_bytes()];
+    let lasts = millis(LEASE_MAX);
+    let args =
+        [store.own.as_bytes(), lasts.as_bytes(), store.names.member.as_bytes(), store.names.alive.as_bytes()];
     loop {
         let beat = store.lease.beat();
         match channel.script(&scripts::BEAT, &keys, &args).await {
             Ok(live) => {
                 store.lease.extend(&beat);
                 store.heard_from_store();
-                store.confirmations.see(members(&live));
+                store.confirmations.see(seen(&live));
             }
             Err(silence) => return silence,
         }
@@ -101,7 +105,8 @@ async fn beat(store: &SharedStore, channel: &Channel) -> Silence {
                 }
             }
         }
-        tokio::time::sleep(BEAT_EVERY).await;
+        // whoever is new learns who is alive by hearing it
+        let _somebody_is_new = tokio::time::timeout(BEAT_EVERY, store.confirmations.newcomer()).await;
     }
 }
 
@@ -133,6 +138,12 @@ impl Hearing {
                     Some(changed) => self.changed(&store, &changed),
                     // said by another version: it may be about anything
                     None => store.forget(),
+                }
+            }
+            Heard::Message { channel, payload } if channel == store.names.alive.as_bytes() => {
+                let member = String::from_utf8_lossy(&payload).into_owned();
+                if member != store.own {
+                    store.confirmations.hear_of(member);
                 }
             }
             Heard::Message { payload, .. } => {

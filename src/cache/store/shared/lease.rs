@@ -15,6 +15,9 @@ pub(super) const BEAT_EVERY: Duration = Duration::from_millis(333);
 /// By how much others believe in our lease longer than we do, so that clocks may run apart.
 pub(super) const MARGIN: Duration = Duration::from_millis(50);
 
+/// Longest that others believe in a lease from when they hear that it was kept.
+pub(super) const LEASE_MAX: Duration = DELTA.saturating_add(MARGIN);
+
 /// An answered beat proves that everything published before it has been heard. So memory is
 /// believed until a fixed time after the last answered beat was *sent*, on a clock that
 /// counts the time for which the machine slept.

@@ -27,6 +27,8 @@ pub(super) struct Names {
     pub(super) member: String,
     /// Where changes are told.
     pub(super) changed: String,
+    /// Where members say that they are alive.
+    pub(super) alive: String,
 }
 
 impl Names {
@@ -39,6 +41,7 @@ impl Names {
             fleet: of("fleet"),
             member: of("member:"),
             changed: of("changed"),
+            alive: of("alive"),
         }
     }
 

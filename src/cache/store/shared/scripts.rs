@@ -7,12 +7,12 @@ use std::sync::LazyLock;
 
 use crate::redis::Lua;
 
-/// Answers with who is alive, each followed by the milliseconds that its lease has left.
-/// Whoever let it run out is no longer waited for.
+/// Answers with how many `heard` what was said, and with who is alive, each followed by the milliseconds
+/// that its lease has left. Whoever let it run out is no longer waited for.
 macro_rules! live {
     ($fleet:literal, $member:literal) => {
         concat!(
-            "local live = {} ",
+            "local live = { heard } ",
             "for _, id in ipairs(redis.call('SMEMBERS', ",
             $fleet,
             ")) do ",
@@ -47,12 +47,14 @@ macro_rules! now {
     };
 }
 
-/// Keeps a member's lease, or enters it. Keys: the member, the fleet. Arguments: its identity, the
-/// milliseconds that the lease lasts, what stands before identities.
+/// Keeps a member's lease, or enters it, and says so: a server that is full may forget a lease, and nobody
+/// who hears of it does. Keys: the member, the fleet. Arguments: its identity, the milliseconds that the
+/// lease lasts, what stands before identities, the channel to say it on.
 pub(super) static BEAT: LazyLock<Lua> = LazyLock::new(|| {
     Lua::new(concat!(
         "if redis.call('PEXPIRE', KEYS[1], ARGV[2]) == 0 then redis.call('SET', KEYS[1], '1', 'PX', ARGV[2]) end ",
         "if redis.call('SISMEMBER', KEYS[2], ARGV[1]) == 0 then redis.call('SADD', KEYS[2], ARGV[1]) end ",
+        "local heard = redis.call('PUBLISH', ARGV[4], ARGV[1]) ",
         live!("KEYS[2]", "ARGV[3]")
     ))
 });
@@ -125,7 +127,8 @@ pub(super) static CHANGE: LazyLock<Lua> = LazyLock::new(|| {
     Lua::new(concat!(
         unlink_from!("4"),
         "for i = 4, #ARGV do redis.call('ZREM', KEYS[1], ARGV[i]); redis.call('HDEL', KEYS[2], ARGV[i]) end ",
-        "if ARGV[2] ~= '' then redis.call('PUBLISH', ARGV[1], ARGV[2]) end ",
+        "local heard = 0 ",
+        "if ARGV[2] ~= '' then heard = redis.call('PUBLISH', ARGV[1], ARGV[2]) end ",
         live!("KEYS[3]", "ARGV[3]")
     ))
 });
@@ -145,7 +148,7 @@ pub(super) static MARK: LazyLock<Lua> = LazyLock::new(|| {
         "redis.call('SET', KEYS[i + 1], redis.call('ZREVRANGE', KEYS[i], 0, 0, 'WITHSCORES')[2]) ",
         "redis.call('UNLINK', KEYS[i + 2]) ",
         "end ",
-        "redis.call('PUBLISH', ARGV[1], ARGV[2]) ",
+        "local heard = redis.call('PUBLISH', ARGV[1], ARGV[2]) ",
         live!("KEYS[3]", "ARGV[3]")
     ))
 });
