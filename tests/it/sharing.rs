@@ -134,7 +134,8 @@ async fn a_store_that_dies_costs_time_and_nothing_else() {
         while !other.client().get(TARGET).await.headers["cache-status"].to_str().unwrap().contains("hit") {}
     };
     soon("the store is used again", hits_again).await;
-    in_touch(&one, 2).await;
+    // until then it cannot tell the other anything
+    one.until_counted("larder_lease_milliseconds", &[], |left| left > 0.0).await;
     origin.now(READ, json!([2]));
     writes(&one).await;
     reads(&other, &json!([2]), "").await;
