@@ -30,8 +30,7 @@ struct Table {
     heads: Vec<Option<Box<Known>>>,
 }
 
-/// A head that passed, and came to a plan.
-#[derive(Debug)]
+/// A head that passed, and came to a plan. Never printed: it holds a token.
 struct Known {
     is_tls: bool,
     version: Version,
