@@ -43,7 +43,7 @@ pub(super) async fn reload(sources: &Sources) -> Answer {
                 "code": "LARDER422",
                 "message": message,
                 "details": details,
-                "hint": "the rules before stay in use; `larder check` shows each mistake in its place",
+                "hint": "the rules before stay in use; `details.mistakes` says what is wrong, and where",
             });
             told(StatusCode::UNPROCESSABLE_ENTITY, &body)
         }
