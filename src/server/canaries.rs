@@ -133,3 +133,45 @@ impl CanaryCheck {
         Err(StartError::Canaries { file: file.to_owned(), mistakes })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::identity::{ApiKeys, Issuers, Keys, Verifier};
+    use crate::metrics::Metrics;
+    use crate::rules::Context;
+    use crate::server::KeySource;
+    use crate::upstream::Origin;
+
+    const RULES: &str =
+        "{ version: 1, reads: [{ match: /rest/v1/leases, ttl: 1m, canary: /rest/v1/leases?select=id }] }";
+
+    #[tokio::test(start_paused = true)]
+    async fn keys_are_waited_for_before_anybody_is_asked_and_not_for_ever() {
+        let nowhere = Origin::parse("http://127.0.0.1:1").unwrap();
+        let silent = KeySource::of_upstream(&nowhere, Issuers::Any).unwrap();
+        for (sources, waits) in [(Vec::new(), Duration::ZERO), (vec![silent], KEYS_WAIT)] {
+            let verifier = Arc::new(Verifier::new(Keys::default(), ApiKeys::default()));
+            let keys = KeyRing::new(Arc::clone(&verifier), Keys::default(), &sources, Metrics::new());
+            let deadlines = Deadlines { connect: KEYS_WAIT, answer: KEYS_WAIT };
+            let canaries = Canaries {
+                upstream: Upstream::new(
+                    Origin::parse("http://127.0.0.1:1").unwrap(),
+                    deadlines,
+                    client_tls(),
+                ),
+                verifier: Some(verifier),
+                metrics: Metrics::new(),
+                clock: Clock::default(),
+                body_bytes_max: 1,
+            };
+            let check = CanaryCheck { canaries, tokens: None, keys: Some(keys) };
+            let planner = check.planner(RuleSet::parse(RULES, &Context::default()).unwrap().0);
+            let began = Instant::now();
+            let warnings = check.pass(Path::new("rules.yaml"), &planner).await.unwrap();
+            assert_eq!((warnings.len(), began.elapsed()), (1, waits));
+        }
+    }
+}
