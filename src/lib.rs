@@ -105,3 +105,4 @@ pub mod stripe;
 pub mod trace;
 pub mod units;
 pub mod upstream;
+pub mod workers;

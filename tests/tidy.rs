@@ -24,7 +24,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("metrics", &["hit_counts", "lately", "gauges"]),
     ("units", &[]),
     ("sabotage", &[]),
-    ("redis", &[]),
+    ("workers", &[]),
+    ("redis", &["workers"]),
     ("consistency", &[]),
     // B: words
     ("postgrest", &[]),
@@ -39,7 +40,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // D: means
     ("cache", &["chance", "clock", "sabotage", "redis", "consistency", "key", "httpcache"]),
     ("guard", &["redis", "clock", "key", "rules", "plan"]),
-    ("upstream", &[]),
+    ("upstream", &["workers"]),
     ("schema", &["key", "rules", "upstream"]),
     ("cdn", &["agent", "causes", "metrics", "key"]),
     ("canary", &["clock", "metrics", "postgrest", "identity", "key", "rules", "plan", "upstream"]),
@@ -94,7 +95,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "server",
         &[
-            "redis",
+            "workers",
             "agent",
             "causes",
             "chance",
@@ -141,6 +142,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "upstream",
             "schema",
             "clock",
+            "workers",
             "metrics",
             "server",
         ],

@@ -6,6 +6,9 @@
 //! joins late starts at the beginning, and nobody waits for anybody. Once it has
 //! outgrown what is kept, the fetch waits for the slowest reader instead of
 //! filling memory.
+//!
+//! The last piece of a body whose length is known is held until the body is kept: whoever has the
+//! whole answer asks again at once, and is to find it.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -211,18 +214,29 @@ impl Inner {
         Poll::Pending
     }
 
-    fn poll_chunk(&mut self, slot: usize, context: &Context<'_>) -> Poll<Option<Result<Bytes, Interrupted>>> {
+    /// `left` is what this reader still lacks, where that is known.
+    fn poll_chunk(
+        &mut self,
+        slot: usize,
+        left: Option<u64>,
+        context: &Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Interrupted>>> {
         let Some(place) = self.readers[slot].as_mut() else { return Poll::Ready(None) };
         if place.cut {
             return Poll::Ready(Some(Err(Interrupted)));
         }
-        if !place.missed.is_empty() {
-            return Poll::Ready(Some(Ok(std::mem::take(&mut place.missed))));
-        }
-        if let Some(chunk) = self.chunks.get(place.next - self.gone).cloned() {
-            place.next += 1;
-            self.let_go_of_read();
-            return Poll::Ready(Some(Ok(chunk)));
+        let is_settled = self.end.is_some() || matches!(self.kept, Kept::Nothing);
+        let is_held = |piece: &Bytes| !is_settled && left.is_some_and(|left| left <= piece.len() as u64);
+        let has_missed = !place.missed.is_empty();
+        let piece = if has_missed { Some(&place.missed) } else { self.chunks.get(place.next - self.gone) };
+        if let Some(piece) = piece.filter(|piece| !is_held(piece)).cloned() {
+            if has_missed {
+                place.missed = Bytes::new();
+            } else {
+                place.next += 1;
+                self.let_go_of_read();
+            }
+            return Poll::Ready(Some(Ok(piece)));
         }
         match self.end {
             Some(Ok(())) => Poll::Ready(None),
@@ -267,7 +281,8 @@ impl Body for BodyReader {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Interrupted>>> {
-        let polled = self.body.lock().poll_chunk(self.slot, context);
+        let left = self.size_hint().exact();
+        let polled = self.body.lock().poll_chunk(self.slot, left, context);
         if let Poll::Ready(Some(Ok(chunk))) = &polled {
             self.read += chunk.len() as u64;
         }
@@ -323,6 +338,22 @@ mod tests {
         assert_eq!(early.collect().await.unwrap().to_bytes(), "abcd");
         assert_eq!(late.collect().await.unwrap().to_bytes(), "abcd");
         assert_eq!(body.whole(), "abcd");
+    }
+
+    #[tokio::test]
+    async fn the_last_piece_comes_when_the_body_is_kept_or_will_not_be() {
+        for settle in [(|body| body.finish(Ok(()))) as fn(&SharedBody), SharedBody::stop_keeping] {
+            let body = SharedBody::new(Some(4));
+            let mut early = body.reader().unwrap();
+            body.push("ab".into());
+            assert_eq!(next(&mut early).await, Some(Ok("ab".into())));
+            body.push("cd".into());
+            let mut late = body.reader().unwrap();
+            assert!(futures_pending(early.frame()) && futures_pending(late.frame()), "it is not kept yet");
+            settle(&body);
+            assert_eq!(next(&mut early).await, Some(Ok("cd".into())));
+            assert_eq!(next(&mut late).await, Some(Ok("abcd".into())));
+        }
     }
 
     #[tokio::test]

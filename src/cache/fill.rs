@@ -162,8 +162,8 @@ impl Fill {
         }
     }
 
-    /// Stores first and ends the body after, so that a client who has the whole
-    /// answer and asks again is answered from memory.
+    /// Stores first and ends the body after, so that a client who has the whole answer and asks again,
+    /// through whichever process, finds it.
     async fn keep(self, began: Instant, wish: Wish) -> Filled {
         let whole = self.head.body.whole();
         if (wish.is_error)(self.head.status, &whole) {
@@ -188,7 +188,9 @@ impl Fill {
             lifetime: wish.lifetime(began),
             stamp: self.ticket.flight.stamp().to_keep(),
         };
-        means.store.fill(self.ticket.fingerprint, entry, wish.writing).await;
+        if let Some(telling) = means.store.fill(self.ticket.fingerprint, entry, wish.writing) {
+            telling.await;
+        }
         means.refused.remove(&self.ticket.fingerprint);
         let _first = self.head.whole.set(shared);
         self.head.body.finish(Ok(()));

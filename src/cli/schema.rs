@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::rules::{Learned, SCHEMA_FILE_BYTES_MAX};
 use crate::schema::{self, DatabaseUrl, differences, from_openapi, learned, written};
 use crate::upstream::{Deadlines, Origin, Outgoing, Upstream, client_tls};
+use crate::workers::Workers;
 
 use super::check;
 use super::exit::{Exit, print, say};
@@ -170,7 +171,7 @@ async fn ask_root(flags: &PullFlags) -> Result<Learned, Failed> {
     let headers = headers(key.as_deref(), schema)
         .ok_or_else(|| usage("error: the key or the schema is not the text of a header\n".to_owned()))?;
     let deadlines = Deadlines { connect: UPSTREAM_CONNECT_TIMEOUT, answer: UPSTREAM_TIMEOUT };
-    let upstream = Upstream::new(origin, deadlines, client_tls());
+    let upstream = Upstream::new(origin, deadlines, client_tls(), &Workers::here());
     let failed = |error: &dyn Error| (chain(error), Exit::Unavailable);
     let answer =
         upstream.read(|| Outgoing::new(Method::GET, Uri::from_static(ROOT), headers.clone(), None)).await;

@@ -21,7 +21,9 @@ pub(super) fn run(flags: &Flags) -> Exit {
     };
     let _logging = start_logging(settings.log);
     sabotage::announce();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    // Requests have threads of their own; this one is for everything beside them.
+    let beside = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = match beside {
         Ok(runtime) => runtime,
         Err(error) => return fail(&chain(&error), Exit::Failure),
     };
@@ -51,7 +53,7 @@ fn exit_code(refused: &StartError) -> Exit {
         | StartError::Canaries { .. }
         | StartError::NoEncryptionKeys { .. }
         | StartError::Tls(_) => Exit::Configuration,
-        StartError::Bind { .. } => Exit::Failure,
+        StartError::Bind { .. } | StartError::Workers(_) => Exit::Failure,
     }
 }
 
@@ -63,6 +65,7 @@ fn reason(refused: &StartError) -> String {
         StartError::RulesRead { .. }
         | StartError::NoEncryptionKeys { .. }
         | StartError::Tls(_)
+        | StartError::Workers(_)
         | StartError::Bind { .. } => chain(refused),
     }
 }

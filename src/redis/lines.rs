@@ -5,7 +5,6 @@
 //! hear at once that none does.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ::redis::aio::{ConnectionLike, MultiplexedConnection};
@@ -18,6 +17,8 @@ use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
+
+use crate::workers::this_worker;
 
 use super::address::{Address, Place};
 use super::breaker::Breaker;
@@ -63,7 +64,6 @@ pub(super) struct Lines {
     pool: Pool<Dialler>,
     manners: Manners,
     places: Box<[ArcSwapOption<Line>]>,
-    turn: AtomicUsize,
     breaker: Breaker,
     /// How many stand.
     standing: watch::Sender<usize>,
@@ -99,20 +99,20 @@ impl Lines {
             pool,
             manners,
             places: (0..count).map(|_| ArcSwapOption::empty()).collect(),
-            turn: AtomicUsize::new(0),
             breaker: Breaker::default(),
             standing: watch::Sender::new(0),
             teller,
         });
         for place in 0..lines.places.len() {
-            tasks.spawn(Arc::clone(&lines).keep(place, stopping.clone()));
+            let keeping = Arc::clone(&lines).keep(place, stopping.clone());
+            tasks.spawn_on(keeping, lines.manners.workers.runtime(place));
         }
         lines
     }
 
-    /// One of those that stand, in turn.
+    /// The one that lives with the worker that asks, or else one that stands.
     pub(super) fn pick(&self) -> Option<Arc<Line>> {
-        let first = self.turn.fetch_add(1, Ordering::Relaxed);
+        let first = this_worker();
         let places = self.places.len();
         (0..places).find_map(|step| self.places[first.wrapping_add(step) % places].load_full())
     }

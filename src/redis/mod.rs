@@ -44,6 +44,8 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::workers::Workers;
+
 use address::Form;
 use cluster::Cluster;
 use complaints::Complaints;
@@ -56,13 +58,15 @@ use upstash::Upstash;
 pub struct ServerId(pub u64);
 
 /// How a store is spoken to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Manners {
     /// Longest wait for an answer.
     pub timeout: Duration,
-    /// How many connections to a server look-ups share. One is enough for one core; a few keep a
-    /// large answer from standing in the way of small ones.
+    /// How many connections to a server there are. Each lives with a worker, which asks over it whatever
+    /// its requests ask at once.
     pub connections: usize,
+    /// Who asks.
+    pub workers: Workers,
 }
 
 /// A store that several processes share.
@@ -89,7 +93,8 @@ impl Redis {
         let is_one_of_many = matches!(address.form, Form::Cluster(_));
         let (form, complaints) = (address.form.clone(), Complaints::new());
         let teller = Arc::new(Teller { store: address, complaints, is_one_of_many });
-        let lines = |way| Means::Lines(Lines::start(way, manners, Arc::clone(&teller), tasks, stopping));
+        let lines =
+            |way| Means::Lines(Lines::start(way, manners.clone(), Arc::clone(&teller), tasks, stopping));
         let means = match form {
             Form::One(endpoint) => lines(Way::To(endpoint)),
             Form::Sentinels(sentinels) => lines(Way::Sentinels(sentinels)),

@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::plan::Planner;
 use crate::rules::{Mistake, RuleSet, Warning};
 use crate::upstream::{Deadlines, Upstream, client_tls};
+use crate::workers::Workers;
 
 use super::jwks::KeyRing;
 use super::secret::secret;
@@ -84,11 +85,11 @@ pub(super) struct CanaryCheck {
 
 impl Ground {
     /// What asks canaries: of the upstream that clients are answered from, told who asks by what tells it of clients.
-    pub(super) fn canaries(&self, settings: &Settings, clock: &Clock) -> CanaryCheck {
+    pub(super) fn canaries(&self, settings: &Settings, clock: &Clock, workers: &Workers) -> CanaryCheck {
         let deadlines =
             Deadlines { connect: settings.upstream_connect_timeout, answer: settings.upstream_timeout };
         let canaries = Canaries {
-            upstream: Upstream::new(settings.upstream.clone(), deadlines, client_tls()),
+            upstream: Upstream::new(settings.upstream.clone(), deadlines, client_tls(), workers),
             verifier: settings.callers.as_ref().map(|callers| Arc::clone(&callers.verifier)),
             metrics: self.metrics.clone(),
             clock: clock.clone(),
@@ -161,6 +162,7 @@ mod tests {
                     Origin::parse("http://127.0.0.1:1").unwrap(),
                     deadlines,
                     client_tls(),
+                    &Workers::here(),
                 ),
                 verifier: Some(verifier),
                 metrics: Metrics::new(),

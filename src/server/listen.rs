@@ -18,6 +18,7 @@ use tokio::time::sleep;
 use tracing::{debug, warn};
 
 use crate::proxy::Peer;
+use crate::workers::{Seat, Workers};
 
 use super::connection::{self, Connections};
 use super::limits::Limits;
@@ -36,14 +37,15 @@ const QUEUE_MAX: usize = 4096;
 pub(super) struct Place {
     open: Option<IntGauge>,
     _permit: OwnedSemaphorePermit,
+    _seat: Seat,
 }
 
 impl Place {
-    fn take(permit: OwnedSemaphorePermit, open: Option<&IntGauge>) -> Place {
+    fn take(permit: OwnedSemaphorePermit, seat: Seat, open: Option<&IntGauge>) -> Place {
         if let Some(open) = open {
             open.inc();
         }
-        Place { open: open.cloned(), _permit: permit }
+        Place { open: open.cloned(), _permit: permit, _seat: seat }
     }
 }
 
@@ -59,6 +61,8 @@ impl Drop for Place {
 #[derive(Clone, Debug)]
 pub struct Entrance<H> {
     pub limits: Limits,
+    /// Where connections live.
+    pub workers: Workers,
     /// Clients speak TLS where this is given.
     pub tls: Option<Tls>,
     pub shutdown: Shutdown,
@@ -79,16 +83,24 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let connections = Arc::new(Semaphore::new(entrance.limits.connections));
-    let open = entrance.open.clone();
+    let (open, workers) = (entrance.open.clone(), entrance.workers.clone());
     let shared = Arc::new(Connections::new(entrance));
     let admit = |stream: TcpStream, address, permit| {
         // Answers are written whole; waiting for more to send would only delay their last packet.
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%address, %error, "cannot set TCP_NODELAY");
         }
-        let place = Place::take(permit, open.as_ref());
-        let serving = connection::serve(Arc::clone(&shared), stream, address, place);
-        shared.shutdown().tasks().spawn(serving);
+        let seat = workers.seat();
+        let runtime = seat.runtime().clone();
+        let place = Place::take(permit, seat, open.as_ref());
+        let shared_there = Arc::clone(&shared);
+        let serving = async move {
+            match moved(stream) {
+                Ok(stream) => connection::serve(shared_there, stream, address, place).await,
+                Err(error) => debug!(%address, %error, "a connection could not be moved to its thread"),
+            }
+        };
+        shared.shutdown().tasks().spawn_on(serving, &runtime);
     };
     let draining = shared.shutdown().draining().clone();
     loop {
@@ -106,6 +118,11 @@ where
         let Ok(permit) = Arc::clone(&connections).try_acquire_owned() else { break };
         admit(stream, address, permit);
     }
+}
+
+/// The same connection, woken by the runtime that calls.
+fn moved(stream: TcpStream) -> io::Result<TcpStream> {
+    TcpStream::from_std(stream.into_std()?)
 }
 
 /// Waits for room and then for a client.

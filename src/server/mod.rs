@@ -44,7 +44,7 @@ pub use listen::{Entrance, serve};
 pub use network::{Network, NetworkFlags};
 pub use rules_file::{RulesRefused, read_rules};
 pub use running::{Ended, Running};
-pub use schema_watch::{SchemaDb, WhenChanged};
+pub use schema_watch::{SchemaDb, SchemaFlags, WhenChanged};
 pub use settings::{Flags, SettingMistake, Settings, TlsFiles};
 pub use shutdown::{Drained, Shutdown};
 pub use spans::{TraceFlags, TraceSettings};

@@ -93,6 +93,7 @@ impl Reloader {
             StartError::RulesRead { .. }
             | StartError::NoEncryptionKeys { .. }
             | StartError::Tls(_)
+            | StartError::Workers(_)
             | StartError::Bind { .. } => Vec::new(),
         };
         for Remark { line, path, message, hint, .. } in &mistakes {

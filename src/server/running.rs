@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::admin::{Health, Phase};
+use crate::workers::End;
 
 use super::shutdown::{Drained, Shutdown};
 
@@ -26,6 +27,8 @@ pub struct Running {
     pub(super) reload: watch::Sender<()>,
     pub(super) shutdown: Shutdown,
     pub(super) admin_shutdown: Shutdown,
+    /// The threads that answer end with it.
+    pub(super) _workers: End,
 }
 
 /// How a process ended.

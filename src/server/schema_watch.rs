@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use clap::Args;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -17,6 +18,27 @@ use crate::invalidation::Invalidator;
 use crate::key::Tag;
 use crate::metrics::Metrics;
 use crate::schema::{DatabaseUrl, Fingerprint, ask_fingerprint};
+use crate::units::parse_duration;
+
+use super::settings::SettingMistake;
+
+/// A migration and its `schema pull` are minutes apart; a look takes the database some milliseconds.
+const INTERVAL: &str = "1m";
+const WHEN_CHANGED: &str = "warn";
+
+/// Settings of the look at the database.
+#[derive(Args, Clone, Debug, Default)]
+pub struct SchemaFlags {
+    /// Database, as in postgres://…, whose definitions are compared with what schema.yaml tells
+    #[arg(long, env = "LARDER_SCHEMA_DB", value_name = "URL", hide_env_values = true)]
+    pub schema_db: Option<String>,
+    /// Time between two looks at that database
+    #[arg(long, env = "LARDER_SCHEMA_INTERVAL", value_name = "TIME", default_value = INTERVAL)]
+    pub schema_interval: String,
+    /// When its tables, grants or policies have changed: `warn`, or `drop` every entry too
+    #[arg(long, env = "LARDER_SCHEMA_CHANGED", value_name = "WORD", default_value = WHEN_CHANGED)]
+    pub schema_changed: String,
+}
 
 /// The database to look at.
 #[derive(Clone, Debug)]
@@ -38,9 +60,34 @@ pub enum WhenChanged {
     Drop,
 }
 
+/// Reads the settings of the look, or names every mistake.
+pub(super) fn schema_db(flags: &SchemaFlags) -> Result<Option<SchemaDb>, Vec<SettingMistake>> {
+    let or = |text: &str, default: &str| if text.is_empty() { default } else { text }.to_owned();
+    let interval = match parse_duration(&or(&flags.schema_interval, INTERVAL)) {
+        Ok(interval) if interval.is_zero() => Err("must be more than nothing".to_owned()),
+        read => read.map_err(|error| error.to_string()),
+    };
+    let interval = interval.map_err(|problem| SettingMistake::of_flag("schema-interval", problem));
+    let word = or(&flags.schema_changed, WHEN_CHANGED);
+    let when_changed = WhenChanged::parse(&word).ok_or_else(|| {
+        SettingMistake::of_flag("schema-changed", format!("`{word}` is neither `warn` nor `drop`"))
+    });
+    // The text is not repeated: a URL holds a password.
+    let url = flags.schema_db.as_deref().filter(|text| !text.is_empty()).map(DatabaseUrl::parse).transpose();
+    let url = url.map_err(|mistake| SettingMistake::of_flag("schema-db", mistake.to_string()));
+    match (url, interval, when_changed) {
+        (Ok(url), Ok(interval), Ok(when_changed)) => {
+            Ok(url.map(|url| SchemaDb { url, interval, when_changed }))
+        }
+        (url, interval, when_changed) => {
+            Err([url.err(), interval.err(), when_changed.err()].into_iter().flatten().collect())
+        }
+    }
+}
+
 impl WhenChanged {
     /// Reads the word.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    fn parse(text: &str) -> Option<Self> {
         [Self::Warn, Self::Drop].into_iter().find(|value| value.as_str() == text)
     }
 

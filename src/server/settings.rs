@@ -15,7 +15,6 @@ use thiserror::Error;
 use crate::admin::{Bodies, Token};
 use crate::chance::Share;
 use crate::log::LogFormat;
-use crate::schema::DatabaseUrl;
 use crate::units::{AmountError, ByteSize, parse_duration};
 use crate::upstream::{Origin, TrustedProxies};
 
@@ -23,7 +22,7 @@ use super::callers::{CallerFlags, Callers, callers};
 use super::canaries::{CanaryFlags, CanaryTokens, canary_tokens};
 use super::network::{Network, NetworkFlags, network};
 use super::ram;
-use super::schema_watch::{SchemaDb, WhenChanged};
+use super::schema_watch::{SchemaDb, SchemaFlags, schema_db};
 use super::secret::secret;
 use super::spans::{TraceFlags, TraceSettings, traces};
 use super::store::{StoreFlags, StoreSettings, store};
@@ -44,10 +43,9 @@ const UPSTREAM_CONNECT_TIMEOUT: &str = "2s";
 const DEFAULT_SCHEMA: &str = "public";
 /// 10,000 idle connections take 177 MiB: 16 KiB each, most of it hyper's buffers.
 const MAX_CONNECTIONS: &str = "10000";
+/// More threads than machines have cores would only take turns.
+const WORKERS_MAX: usize = 1024;
 const LOG: &str = "text";
-/// A migration and its `schema pull` are minutes apart; a look takes the database some milliseconds.
-const SCHEMA_INTERVAL: &str = "1m";
-const SCHEMA_CHANGED: &str = "warn";
 const ADMIN_BODIES: &str = "hide";
 /// The word that switches the admin address off.
 const ADMIN_OFF: &str = "off";
@@ -113,15 +111,11 @@ pub struct Flags {
     /// Client connections at a time; more wait to be accepted
     #[arg(long, env = "LARDER_MAX_CONNECTIONS", value_name = "COUNT", default_value = MAX_CONNECTIONS)]
     pub max_connections: String,
-    /// Database, as in postgres://…, whose definitions are compared with what schema.yaml tells
-    #[arg(long, env = "LARDER_SCHEMA_DB", value_name = "URL", hide_env_values = true)]
-    pub schema_db: Option<String>,
-    /// Time between two looks at that database
-    #[arg(long, env = "LARDER_SCHEMA_INTERVAL", value_name = "TIME", default_value = SCHEMA_INTERVAL)]
-    pub schema_interval: String,
-    /// When its tables, grants or policies have changed: `warn`, or `drop` every entry too
-    #[arg(long, env = "LARDER_SCHEMA_CHANGED", value_name = "WORD", default_value = SCHEMA_CHANGED)]
-    pub schema_changed: String,
+    /// Threads that answer requests, each with its own connections [default: one for each core]
+    #[arg(long, env = "LARDER_WORKERS", value_name = "COUNT")]
+    pub workers: Option<String>,
+    #[command(flatten)]
+    pub schema: SchemaFlags,
     /// Form of the log lines, `text` or `json`; RUST_LOG says which lines
     #[arg(long, env = "LARDER_LOG", value_name = "FORM", default_value = LOG)]
     pub log: String,
@@ -161,6 +155,8 @@ pub struct Settings {
     pub default_schema: String,
     pub extra_methods: Vec<Method>,
     pub max_connections: usize,
+    /// Threads that answer.
+    pub workers: usize,
     pub log: LogFormat,
     /// How many hits write a line.
     pub log_hits: Share,
@@ -249,10 +245,11 @@ impl Settings {
             tls: read.tls(flags),
             default_schema: text_or(&flags.default_schema, DEFAULT_SCHEMA).to_owned(),
             extra_methods: read.methods(flags.extra_methods.as_deref()),
-            max_connections: read.connections(text_or(&flags.max_connections, MAX_CONNECTIONS)),
+            max_connections: read.count("max-connections", text_or(&flags.max_connections, MAX_CONNECTIONS)),
+            workers: read.workers(flags.workers.as_deref()),
             log: read.log(text_or(&flags.log, LOG)),
             log_hits: read.share("log-hits", text_or(&flags.log_hits, "1")),
-            schema_db: read.schema_db(flags),
+            schema_db: read.schema_db(&flags.schema),
             callers: read.callers(&flags.callers),
             ignored_claims: flags.callers.ignored_claims.names(),
             canary_tokens: read.canary_tokens(&flags.canaries),
@@ -439,13 +436,20 @@ impl Reading<'_> {
         }
     }
 
-    fn connections(&mut self, text: &str) -> usize {
+    fn count(&mut self, setting: &'static str, text: &str) -> usize {
         match text.parse() {
             Ok(count) if count > 0 => count,
             Ok(_) | Err(_) => {
-                self.mistake("max-connections", format!("`{text}` is not a number of connections above 0"));
+                self.mistake(setting, format!("`{text}` is not a number above 0"));
                 1
             }
+        }
+    }
+
+    fn workers(&mut self, text: Option<&str>) -> usize {
+        match present(text) {
+            Some(text) => self.count("workers", text).min(WORKERS_MAX),
+            None => std::thread::available_parallelism().map_or(1, usize::from).min(WORKERS_MAX),
         }
     }
 
@@ -467,22 +471,11 @@ impl Reading<'_> {
         })
     }
 
-    fn schema_db(&mut self, flags: &Flags) -> Option<SchemaDb> {
-        let interval =
-            self.positive_time("schema-interval", text_or(&flags.schema_interval, SCHEMA_INTERVAL));
-        let when_changed = text_or(&flags.schema_changed, SCHEMA_CHANGED);
-        let when_changed = WhenChanged::parse(when_changed).unwrap_or_else(|| {
-            self.mistake("schema-changed", format!("`{when_changed}` is neither `warn` nor `drop`"));
-            WhenChanged::Warn
-        });
-        // The text is not repeated: a URL holds a password.
-        match DatabaseUrl::parse(present(flags.schema_db.as_deref())?) {
-            Ok(url) => Some(SchemaDb { url, interval, when_changed }),
-            Err(mistake) => {
-                self.mistake("schema-db", mistake.to_string());
-                None
-            }
-        }
+    fn schema_db(&mut self, flags: &SchemaFlags) -> Option<SchemaDb> {
+        schema_db(flags).unwrap_or_else(|mut mistakes| {
+            self.mistakes.append(&mut mistakes);
+            None
+        })
     }
 }
 

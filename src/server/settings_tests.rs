@@ -69,6 +69,7 @@ fn every_mistake_is_reported_at_once() {
         "--tls-cert=a.pem",
         "--extra-methods=REPORT,A B",
         "--max-connections=0",
+        "--workers=none",
         "--log=xml",
         "--store=http://:hunter2@cache",
         "--store-timeout=soon",
@@ -90,7 +91,8 @@ fn every_mistake_is_reported_at_once() {
         "--trusted-proxies: `proxy` is not an address or a range such as 10.0.0.0/8",
         "--tls-key: missing: --tls-cert needs it",
         "--extra-methods: `A B` is not a method",
-        "--max-connections: `0` is not a number of connections above 0",
+        "--max-connections: `0` is not a number above 0",
+        "--workers: `none` is not a number above 0",
         "--log: `xml` is neither `text` nor `json`",
     ];
     assert_eq!(mistakes, expected);

@@ -25,6 +25,7 @@ use crate::plan::Planner;
 use crate::proxy::{Limits as ProxyLimits, Means, Peer, Proxy, Tasks};
 use crate::rules::{Context, Mistake, Remark, RuleSet, Warning};
 use crate::upstream::client_tls;
+use crate::workers::Workers;
 
 use super::canaries::CanaryCheck;
 use super::files;
@@ -68,6 +69,9 @@ pub enum StartError {
     /// The certificate or its key cannot be used.
     #[error("TLS for clients")]
     Tls(#[from] TlsError),
+    /// The system gives no more threads.
+    #[error("cannot start the threads that answer (hint: --workers asks for fewer)")]
+    Workers(#[source] io::Error),
     /// An address is taken, or not ours to take.
     #[error("cannot listen on {address} (hint: another process may have it; {setting} names another)")]
     Bind { setting: &'static str, address: SocketAddr, source: io::Error },
@@ -95,6 +99,7 @@ impl Server {
             None => None,
         };
 
+        let (workers, end) = Workers::start(settings.workers).map_err(StartError::Workers)?;
         let connections = settings.max_connections.min(files::connections_affordable());
         if connections < settings.max_connections {
             warn!(connections, "fewer connections than --max-connections: raise the limit of open files");
@@ -102,19 +107,19 @@ impl Server {
         let limits = Limits { connections, ..limits };
         let (shutdown, admin_shutdown) = (Shutdown::default(), Shutdown::default());
         let (memory, max_body) = (settings.memory, settings.max_body);
-        let within = Within { memory, max_body, prefix: rules.prefix(), clock: &clock };
+        let within = Within { memory, max_body, prefix: rules.prefix(), clock: &clock, workers: &workers };
         let store = settings.store.open(&within, &admin_shutdown);
         let (cache, metrics) = (Arc::new(Cache::new(store, clock.clone())), Metrics::new());
         let network = settings.network.as_ref().map(|network| network.open(&metrics, &admin_shutdown));
         let ground = Ground {
             invalidator: Invalidator::new(Arc::clone(&cache), metrics.clone()).telling(network),
             cache,
-            guards: Arc::new(settings.store.open_guards(rules.prefix(), &clock, &admin_shutdown)),
+            guards: Arc::new(settings.store.open_guards(&within, &admin_shutdown)),
             metrics,
             health: Health::default(),
             shutdown,
         };
-        let canaries = ground.canaries(&settings, &clock);
+        let canaries = ground.canaries(&settings, &clock, &workers);
         let planner = canaries.planner(rules);
         if let Err(refused) = canaries.pass(&settings.rules, &planner).await {
             ground.shutdown.abandon();
@@ -131,7 +136,7 @@ impl Server {
         ground.watch_certificate(&settings, tls.as_ref(), reload.subscribe());
 
         let clients_address = address_of(&clients, settings.listen);
-        ground.serve_clients(clients, limits, tls, proxy);
+        ground.serve_clients(clients, (limits, &workers), tls, proxy);
         let admin = operators.map(|(listener, asked)| {
             let address = address_of(&listener, asked);
             let listens = [("--listen", clients_address), ("--admin", address)];
@@ -143,7 +148,7 @@ impl Server {
         info!(listen = %clients_address, admin = admin.map(tracing::field::display), upstream = %settings.upstream, "ready");
         let Ground { health, shutdown, .. } = ground;
         let (address, grace) = (clients_address, settings.grace);
-        Ok(Running { address, admin, grace, health, reload, shutdown, admin_shutdown })
+        Ok(Running { address, admin, grace, health, reload, shutdown, admin_shutdown, _workers: end })
     }
 }
 
@@ -277,9 +282,16 @@ impl Ground {
         tasks.spawn(watched.watch(asked, tasks.clone(), self.shutdown.draining().clone()));
     }
 
-    fn serve_clients(&self, listener: TcpListener, limits: Limits, tls: Option<Tls>, proxy: Arc<Proxy>) {
+    fn serve_clients(
+        &self,
+        listener: TcpListener,
+        (limits, workers): (Limits, &Workers),
+        tls: Option<Tls>,
+        proxy: Arc<Proxy>,
+    ) {
         let entrance = Entrance {
             limits,
+            workers: workers.clone(),
             tls,
             shutdown: self.shutdown.clone(),
             open: Some(self.metrics.connections.clone()),
@@ -293,6 +305,7 @@ impl Ground {
         shutdown.tasks().spawn(Arc::clone(&admin).look(shutdown.draining().clone()));
         let entrance = Entrance {
             limits: Limits { connections: ADMIN_CONNECTIONS_MAX, ..limits },
+            workers: Workers::here(),
             tls: None,
             shutdown: shutdown.clone(),
             // These are not the clients' connections.

@@ -88,6 +88,7 @@ impl Upstream {
         let shutdown = Shutdown::default();
         let entrance = Entrance {
             limits: Limits::default(),
+            workers: Workers::here(),
             tls: None,
             shutdown: shutdown.clone(),
             open: None,

@@ -15,6 +15,7 @@ use crate::guard::Guards;
 use crate::redis::{Address, Manners, Redis};
 use crate::rules::RuleSet;
 use crate::units::{ByteSize, parse_duration};
+use crate::workers::Workers;
 
 use super::advising::advise;
 use super::settings::SettingMistake;
@@ -27,10 +28,7 @@ const STORE_TIMEOUT: &str = "50ms";
 const CONSISTENCY: &str = "fresh";
 /// Supabase's statement and gateway timeouts end at two minutes.
 const INTENT_DEADLINE: &str = "130s";
-/// So many cores share one connection: what several requests ask at once goes in one packet, which
-/// is far cheaper than a packet for each.
-const CORES_A_CONNECTION: usize = 2;
-/// More would only cost the store.
+/// A connection for each worker; more would only cost the store.
 const CONNECTIONS_MAX: usize = 8;
 
 /// One step before a write and one after: what takes turns here is short.
@@ -178,7 +176,8 @@ impl StoreSettings {
     pub(super) fn open(&self, within: &Within<'_>, last: &Shutdown) -> Arc<dyn Store> {
         let here = MemoryStore::new(within.memory.0, self.intent_deadline, within.clock.clone());
         let Some(address) = &self.shared else { return Arc::new(here) };
-        let manners = Manners { timeout: self.timeout, connections: connections() };
+        let connections = within.workers.count().min(CONNECTIONS_MAX);
+        let manners = Manners { timeout: self.timeout, connections, workers: within.workers.clone() };
         let redis = Redis::new(address.clone(), manners, last.tasks(), last.draining());
         last.tasks().spawn(advise(redis.clone(), last.draining().clone()));
         let codec = Codec::new(usize::try_from(within.max_body.0).unwrap_or(usize::MAX));
@@ -196,11 +195,12 @@ impl StoreSettings {
 
     /// Locks, operations and limits: of the fleet where it shares a store, else of this process. They end
     /// with `last`, after the clients: locks of the last writes still have to be released.
-    pub(super) fn open_guards(&self, prefix: &str, clock: &Clock, last: &Shutdown) -> Guards {
-        let Some(address) = self.guards.clone() else { return Guards::in_memory(clock) };
-        let manners = Manners { timeout: self.timeout, connections: GUARD_CONNECTIONS };
+    pub(super) fn open_guards(&self, within: &Within<'_>, last: &Shutdown) -> Guards {
+        let Some(address) = self.guards.clone() else { return Guards::in_memory(within.clock) };
+        let workers = within.workers.clone();
+        let manners = Manners { timeout: self.timeout, connections: GUARD_CONNECTIONS, workers };
         let redis = Redis::new(address, manners, last.tasks(), last.draining());
-        Guards::shared(&redis, prefix, clock)
+        Guards::shared(&redis, within.prefix, within.clock)
     }
 
     /// Whether a rule asks for entries to be sealed that nothing here can seal.
@@ -210,16 +210,11 @@ impl StoreSettings {
     }
 }
 
-/// How many connections look-ups share.
-fn connections() -> usize {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    (cores / CORES_A_CONNECTION).clamp(1, CONNECTIONS_MAX)
-}
-
-/// What bounds a store, and what it is called.
+/// What bounds a store, what it is called, and who asks it.
 pub(super) struct Within<'s> {
     pub(super) memory: ByteSize,
     pub(super) max_body: ByteSize,
     pub(super) prefix: &'s str,
     pub(super) clock: &'s Clock,
+    pub(super) workers: &'s Workers,
 }

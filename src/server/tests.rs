@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::proxy::Peer;
+use crate::workers::Workers;
 
 use super::*;
 
@@ -52,7 +53,8 @@ async fn start(limits: Limits, tls: Option<Tls>) -> Origin {
         async move { answer(request, peer, &release, &held).await }
     };
     let (open, panics) = (Some(origin.open.clone()), origin.panics.clone());
-    let entrance = Entrance { limits, tls, shutdown: origin.shutdown.clone(), open, panics, handler };
+    let (workers, shutdown) = (Workers::here(), origin.shutdown.clone());
+    let entrance = Entrance { limits, workers, tls, shutdown, open, panics, handler };
     origin.shutdown.tasks().spawn(serve(listener, entrance));
     origin
 }

@@ -39,6 +39,8 @@ use hyper_util::client::legacy::{Client, ResponseFuture};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::Instant;
 
+use crate::workers::{Each, Workers};
+
 /// How long an unused connection is kept: under the 60 s after which common
 /// gateways close it, so that a request rarely meets a closing one.
 const IDLE: Duration = Duration::from_secs(50);
@@ -66,14 +68,20 @@ pub type Answer = Response<Bounded<Incoming>>;
 pub struct Upstream {
     origin: Arc<Origin>,
     deadlines: Deadlines,
-    client: Client<HttpsConnector<HttpConnector>, OutgoingBody>,
+    clients: Arc<Each<Clients>>,
+}
+
+/// The connections of one worker.
+#[derive(Debug)]
+struct Clients {
+    usual: Client<HttpsConnector<HttpConnector>, OutgoingBody>,
     /// Upgrades exist in HTTP/1.1 only, so they never go over a connection that negotiated HTTP/2.
     upgrading: Client<HttpsConnector<HttpConnector>, OutgoingBody>,
 }
 
 impl Upstream {
     /// Connects to nothing yet; the first request does.
-    pub fn new(origin: Origin, deadlines: Deadlines, tls: rustls::ClientConfig) -> Self {
+    pub fn new(origin: Origin, deadlines: Deadlines, tls: rustls::ClientConfig, workers: &Workers) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
@@ -82,12 +90,9 @@ impl Upstream {
         let https = |tls| HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
         let either = https(tls.clone()).enable_all_versions().wrap_connector(tcp.clone());
         let http1 = https(tls).enable_http1().wrap_connector(tcp);
-        Self {
-            origin: Arc::new(origin),
-            deadlines,
-            client: pool().build(either),
-            upgrading: pool().build(http1),
-        }
+        let clients =
+            || Clients { usual: pool().build(either.clone()), upgrading: pool().build(http1.clone()) };
+        Self { origin: Arc::new(origin), deadlines, clients: Arc::new(Each::new(workers, clients)) }
     }
 
     /// Where requests go.
@@ -104,7 +109,8 @@ impl Upstream {
         let progress = outgoing.progress();
         let mut request = outgoing.into_request(&self.origin).map_err(Failure::Target)?;
         let connection = (!progress.is_complete()).then(|| capture_connection(&mut request));
-        let client = if wants_upgrade { &self.upgrading } else { &self.client };
+        let clients = self.clients.own();
+        let client = if wants_upgrade { &clients.upgrading } else { &clients.usual };
         let answer = self.answered(client.request(request), &progress).await?;
         if !progress.is_complete() {
             // An answer before its request was sent: what follows on this connection belongs to nobody.

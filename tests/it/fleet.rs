@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::Method;
-use larder::server::Drained;
+use larder::server::{Drained, Flags};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -24,7 +24,9 @@ writes:
 /// Two proxies with one store, both of which have reached it.
 async fn fleet(origin: &Origin, rules: &str, redis: &Redis) -> [Proxy; 2] {
     let start = async || {
-        let proxy = proxy(origin).rules(rules).guards_in(&redis.url()).start().await;
+        // a machine that runs all tests at once has its own idea of 50 ms
+        let patient: fn(&mut Flags) = |flags| flags.store.store_timeout = "2s".into();
+        let proxy = proxy(origin).rules(rules).guards_in(&redis.url()).flags(patient).start().await;
         reaches_store(&proxy).await;
         proxy
     };

@@ -53,4 +53,5 @@ mod upstreams;
 mod validating;
 mod warming;
 mod windows;
+mod workers;
 mod writing;

@@ -4,6 +4,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use larder::redis::{Address, Manners, Redis as Store};
+use larder::workers::Workers;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -35,9 +36,10 @@ async fn a_server_without_room_is_tried_until_it_has_some() {
 async fn five_hundred_come_back_once() {
     let redis = Redis::start(&[]);
     let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
-    let manners = Manners { timeout: Duration::from_secs(1), connections: 1 };
+    let workers = Workers::here();
+    let manners = Manners { timeout: Duration::from_secs(1), connections: 1, workers };
     let address = Address::parse(&redis.url()).unwrap();
-    let stores = (0..500).map(|_| Store::new(address.clone(), manners, &tasks, &stopping));
+    let stores = (0..500).map(|_| Store::new(address.clone(), manners.clone(), &tasks, &stopping));
     let stores = stores.collect::<Vec<_>>();
     for store in &stores {
         becomes_up(store).await;

@@ -9,6 +9,7 @@ use larder::key::{LockName, OperationName};
 use larder::plan::{BudgetName, Charge};
 use larder::redis::{Address, Manners, Redis as Store};
 use larder::rules::{Context, RuleSet};
+use larder::workers::Workers;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -21,7 +22,8 @@ const ROUNDS: usize = 2_000;
 const HOLD: Duration = Duration::from_secs(30);
 
 async fn guards(redis: &Redis) -> Guards {
-    let manners = Manners { timeout: Duration::from_secs(5), connections: 2 };
+    let workers = Workers::here();
+    let manners = Manners { timeout: Duration::from_secs(5), connections: 2, workers };
     let address = Address::parse(&redis.url()).unwrap();
     let store = Store::new(address, manners, &TaskTracker::new(), &CancellationToken::new());
     tokio::time::timeout(Duration::from_secs(20), store.up()).await.expect("the store is reached");

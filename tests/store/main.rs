@@ -22,18 +22,21 @@ mod upstash;
 use std::time::Duration;
 
 use larder::redis::{Address, Manners, Redis as Store};
+use larder::workers::Workers;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// As in production; a machine that runs all tests at once has its own idea of 50 ms.
-const MANNERS: Manners = Manners { timeout: Duration::from_millis(50), connections: 2 };
+fn manners() -> Manners {
+    Manners { timeout: Duration::from_millis(50), connections: 2, workers: Workers::here() }
+}
 
 fn store(url: &str) -> Store {
     store_at(Address::parse(url).unwrap())
 }
 
 fn store_at(address: Address) -> Store {
-    Store::new(address, MANNERS, &TaskTracker::new(), &CancellationToken::new())
+    Store::new(address, manners(), &TaskTracker::new(), &CancellationToken::new())
 }
 
 async fn becomes_up(store: &Store) {

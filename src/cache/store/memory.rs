@@ -215,9 +215,9 @@ impl Store for MemoryStore {
         Box::pin(std::future::ready(Some(self.stamp(name.answer.tags()))))
     }
 
-    fn fill(&self, fingerprint: Fingerprint, entry: Entry, _: Writing) -> Doing<'_, ()> {
+    fn fill(&self, fingerprint: Fingerprint, entry: Entry, _: Writing) -> Option<Doing<'_, ()>> {
         self.keep(fingerprint, Arc::new(entry));
-        Box::pin(std::future::ready(()))
+        None
     }
 
     fn holds(&self, fingerprint: &Fingerprint, entry: &Arc<Entry>) -> bool {

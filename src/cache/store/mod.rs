@@ -181,8 +181,9 @@ pub trait Store: Send + Sync + Debug {
     fn end_turn(&self, _: &Fingerprint, _is_refused: bool) {}
 
     /// Keeps an entry, which carries the generations read before its fetch. If one of
-    /// them is no longer current the entry is simply never valid.
-    fn fill(&self, fingerprint: Fingerprint, entry: Entry, writing: Writing) -> Doing<'_, ()>;
+    /// them is no longer current the entry is simply never valid. It is kept here when this returns;
+    /// what is returned is left to do so that others have it, too.
+    fn fill(&self, fingerprint: Fingerprint, entry: Entry, writing: Writing) -> Option<Doing<'_, ()>>;
 
     /// Whether this very entry is held in this process, for the next who asks.
     fn holds(&self, fingerprint: &Fingerprint, entry: &Arc<Entry>) -> bool;

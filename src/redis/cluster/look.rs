@@ -153,7 +153,7 @@ impl Cluster {
         let endpoint = self.seeds[0].at(host, port);
         let (place, running) = (endpoint.place.clone(), self.stopping.child_token());
         let teller = Arc::clone(&self.teller);
-        let lines = Lines::start(Way::To(endpoint), self.manners, teller, &self.tasks, &running);
+        let lines = Lines::start(Way::To(endpoint), self.manners.clone(), teller, &self.tasks, &running);
         Arc::new(Node { place, lines, _running: running.drop_guard() })
     }
 }

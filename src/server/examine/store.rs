@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use crate::clock::Clock;
 use crate::doctor::{Finding, Store};
 use crate::redis::{Address, Cmd, Lua, Manners, Redis, Refusal, Silence, Value, advice, cmd, reach};
+use crate::workers::Workers;
 
 use super::super::settings::Settings;
 
@@ -81,7 +82,7 @@ impl Look<'_> {
         }
         let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
         let _ends_with_this = stopping.clone().drop_guard();
-        let manners = Manners { timeout: ANSWER_WAIT, connections: 1 };
+        let manners = Manners { timeout: ANSWER_WAIT, connections: 1, workers: Workers::here() };
         let redis = Redis::new(self.address.clone(), manners, &tasks, &stopping);
         if tokio::time::timeout(UP_WAIT, redis.up()).await.is_err() {
             return vec![Store::Away { store, why: "no connection stands".to_owned() }];

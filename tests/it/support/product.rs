@@ -26,7 +26,8 @@ pub(crate) async fn start(builder: &Builder) -> Running {
         upstream: Some(format!("http://{}", builder.upstream)),
         listen: "127.0.0.1:0".to_owned(),
         admin: "127.0.0.1:0".to_owned(),
-
+        // one client's connection and the next live on different threads
+        workers: Some("2".to_owned()),
         upstream_timeout: format!("{}ms", builder.answer_within.as_millis()),
         ..Flags::default()
     };

@@ -233,12 +233,14 @@ impl SharedStore {
         }
     }
 
-    /// Keeps an entry in memory at once and in the store if it takes it.
-    pub(super) async fn keep(&self, fingerprint: Fingerprint, mut entry: Entry, writing: Writing) {
-        let there = entry.stamp.take_there();
-        let entry = Arc::new(entry);
-        self.memory.keep(fingerprint, Arc::clone(&entry));
-        let Some(there) = there else { return };
+    /// Keeps an entry in the store if it takes it.
+    pub(super) async fn put(
+        &self,
+        fingerprint: Fingerprint,
+        entry: Arc<Entry>,
+        there: There,
+        writing: Writing,
+    ) {
         let now = self.clock.now();
         let useful = entry.lifetime.ends.saturating_duration_since(now);
         let unix = self.clock.unix_millis();

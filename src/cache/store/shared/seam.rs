@@ -46,8 +46,11 @@ impl Store for SharedStore {
         let _full = self.turns.try_send((*fingerprint, is_refused));
     }
 
-    fn fill(&self, fingerprint: Fingerprint, entry: Entry, writing: Writing) -> Doing<'_, ()> {
-        Box::pin(self.keep(fingerprint, entry, writing))
+    fn fill(&self, fingerprint: Fingerprint, mut entry: Entry, writing: Writing) -> Option<Doing<'_, ()>> {
+        let there = entry.stamp.take_there();
+        let entry = Arc::new(entry);
+        self.memory.keep(fingerprint, Arc::clone(&entry));
+        Some(Box::pin(self.put(fingerprint, entry, there?, writing)))
     }
 
     fn holds(&self, fingerprint: &Fingerprint, entry: &Arc<Entry>) -> bool {
