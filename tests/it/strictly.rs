@@ -1,5 +1,7 @@
 //! What do readers who are strict miss while a write is under way? No more than its words prove.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -7,7 +9,7 @@ use crate::redis::Redis;
 use crate::support::{Proxy, contains, origin, proxy};
 
 const RULES: &str = "\
-reads: [{ name: todos, match: /rest/v1/todos, ttl: 60s, scope: token, consistency: strict }]
+reads: [{ name: todos, match: /rest/v1/todos, ttl: 1d, scope: token, consistency: strict }]
 schema: { rows: { todos: [id] } }
 ";
 const READ: &str = "GET /rest/v1/todos";
@@ -64,4 +66,32 @@ async fn a_body_that_may_move_a_row_anywhere_leaves_none() {
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_proxy_whose_clock_is_wrong_sees_a_write_all_the_same() {
+    while_writing(json!({"done": true}), async |proxy| {
+        // past the deadline of the write, by its own clock
+        proxy.wait(Duration::from_secs(3600));
+        reads(proxy, ONE, "detail=being-written").await;
+        reads(proxy, OTHER, "hit").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_marker_that_was_left_hides_nothing_for_ever() {
+    let (origin, redis) = (origin().table("todos").start().await, Redis::start(&[]));
+    let start = async || proxy(&origin).rules(RULES).variable("REDIS_URL", &redis.url()).start().await;
+    let first = start().await;
+    first.until_counted("larder_store_up", &[], |up| up == 1.0).await;
+    reads(&first, LIST, "stored").await;
+    let seconds: u64 = redis.cli(&["time"]).lines().next().unwrap().parse().unwrap();
+    for (due, status) in [(seconds + 100, "detail=being-written"), (seconds - 100, "hit")] {
+        redis.cli(&["set", "{larder}:p:table:public.todos", &(due * 1_000).to_string()]);
+        // one that remembers nothing, and so asks
+        let proxy = start().await;
+        proxy.until_counted("larder_store_up", &[], |up| up == 1.0).await;
+        reads(&proxy, LIST, status).await;
+    }
 }

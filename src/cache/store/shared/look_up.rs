@@ -30,8 +30,8 @@ const GENERATION_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 const RENEWAL_CLAIM: Duration = Duration::from_secs(2);
 
 /// A marker that is older than its deadline by this much was left by a process that died; its
-/// sweeping is under way. Covers how far apart our clock and the store's may be.
-const CLOCKS_APART: Duration = Duration::from_secs(5);
+/// sweeping is under way.
+const SWEPT_WITHIN: Duration = Duration::from_secs(5);
 
 impl SharedStore {
     /// The entry, and whether the generations of its tags are those that it was fetched under, in
@@ -118,20 +118,22 @@ impl SharedStore {
         let mut said = said.into_iter();
         let record = said.next().and_then(bytes);
         let generations = said.by_ref().take(tags.len()).map(|said| number(&said)).collect::<Vec<_>>();
-        let is_being_written = said.any(|marker| self.stands(&marker));
         let generations = generations.into_iter().collect::<Option<Box<[_]>>>();
         if let Some(generations) = &generations {
             stamp.learn(generations);
         }
+        let marked = tags.iter().zip(said).filter(|(_, marker)| *marker != Value::Nil);
+        let marked = marked.map(|(tag, _)| self.names.marker(tag)).collect::<Vec<_>>();
+        let is_being_written = !marked.is_empty() && self.stands_any(&marked).await;
         Some(Said { server, record, generations, is_being_written })
     }
 
-    /// Whether a marker says that a write is under way.
-    fn stands(&self, marker: &Value) -> bool {
-        let Value::BulkString(due) = marker else { return false };
-        let due = std::str::from_utf8(due).ok().and_then(|due| due.parse::<f64>().ok());
-        let past = Duration::from_millis(self.clock.unix_millis()).saturating_sub(CLOCKS_APART);
-        due.is_none_or(|due| Duration::try_from_secs_f64(due / 1_000.0).is_ok_and(|due| due >= past))
+    /// Whether one of these markers, which were there a moment ago, says that a write is under way. The store's
+    /// own clock decides: ours may be anywhere.
+    async fn stands_any(&self, marked: &[String]) -> bool {
+        let names = marked.iter().map(String::as_str).collect::<Vec<_>>();
+        let said = self.redis.script(&scripts::LEFT, &names, &[millis(SWEPT_WITHIN).as_bytes()]).await;
+        !matches!(said, Ok((_, Value::Int(1))))
     }
 
     /// A record that is this question's answer and still of some use, and until when.

@@ -168,6 +168,20 @@ pub(super) static UNMARK: LazyLock<Lua> = LazyLock::new(|| {
     ))
 });
 
+/// 1 if all of these markers were left by somebody who is gone. One that is not there any more was ended
+/// just now: what was read before that may be from before its write. Keys: the markers. Arguments: the milliseconds
+/// after a deadline in which others sweep.
+pub(super) static LEFT: LazyLock<Lua> = LazyLock::new(|| {
+    Lua::new(concat!(
+        now!(),
+        "for _, marker in ipairs(KEYS) do ",
+        "local due = redis.call('GET', marker) ",
+        "if not due or due + ARGV[1] >= now then return 0 end ",
+        "end ",
+        "return 1"
+    ))
+});
+
 /// What is past its deadline: identities, each followed by what was intended. Keys: the intents, what
 /// is intended. Arguments: at most how many.
 pub(super) static OVERDUE: LazyLock<Lua> = LazyLock::new(|| {
