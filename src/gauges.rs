@@ -1,5 +1,5 @@
-//! What is counted about things outside the process: a shared store, a network in front. And how anything
-//! that is counted is declared.
+//! What is counted about things outside the process: a shared store, a network in front, the line before
+//! the upstream. And how anything that is counted is declared.
 
 use prometheus::{CounterVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
@@ -101,6 +101,27 @@ impl CdnMetrics {
     /// Counts a call: `ok` or `failed`.
     pub fn call(&self, result: &str) {
         self.calls.with_label_values(&[result]).inc();
+    }
+}
+
+/// How long the line of reads is that wait for their turn to ask the upstream.
+#[derive(Clone, Debug)]
+pub struct LineMetrics {
+    /// How many stand in it.
+    pub waiting: IntGauge,
+    /// Reads that did not get a turn.
+    pub turned_away: IntCounter,
+}
+
+impl LineMetrics {
+    pub(crate) fn declare(declare: &Declare<'_>) -> Self {
+        Self {
+            waiting: declare.gauge("larder_reads_waiting", "Reads that wait for their turn to ask Supabase."),
+            turned_away: declare.counter(
+                "larder_reads_turned_away_total",
+                "Reads answered with 503 because too many waited for Supabase.",
+            ),
+        }
     }
 }
 

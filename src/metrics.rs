@@ -13,7 +13,7 @@ use prometheus::{
     Registry, TextEncoder,
 };
 
-pub use crate::gauges::{CdnMetrics, StoreGauges};
+pub use crate::gauges::{CdnMetrics, LineMetrics, StoreGauges};
 
 use crate::gauges::Declare;
 use crate::hit_counts::{HitCounts, OfAllRules};
@@ -48,6 +48,8 @@ pub struct Metrics {
     pub upstream_requests: IntCounter,
     /// Requests to the upstream that got no answer.
     pub upstream_failures: IntCounter,
+    /// Reads that wait for their turn.
+    pub line: LineMetrics,
     /// Entries that came into the store.
     pub fills: IntCounter,
     /// Writes that invalidated something or everything.
@@ -257,6 +259,7 @@ impl Metrics {
             upstream_requests: declare.counter("larder_upstream_requests_total", "Requests sent upstream."),
             upstream_failures: declare
                 .counter("larder_upstream_failures_total", "Requests sent upstream that got no answer."),
+            line: LineMetrics::declare(&declare),
             fills: declare.counter("larder_fills_total", "Answers that came into the store."),
             invalidations: declare
                 .counter("larder_invalidations_total", "Writes that invalidated something."),

@@ -290,6 +290,9 @@ impl Proxy {
     }
 
     pub(super) fn report_upstream(&self, began: Instant, answered: Result<StatusCode, &upstream::Failure>) {
+        if matches!(answered, Err(upstream::Failure::Crowded)) {
+            return; // it was not sent; the line has counted it
+        }
         let took = self.clock.now().saturating_duration_since(began);
         self.metrics.upstream_requests.inc();
         self.tell_call(took, answered);

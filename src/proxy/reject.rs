@@ -150,6 +150,15 @@ fn gateway(status: StatusCode) -> Words {
             label: "timeout",
         };
     }
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        return Words {
+            status,
+            code: "LARDER503",
+            message: "too many reads wait for Supabase already".into(),
+            hint: "The request was not forwarded: try again. --max-fetches says how many ask at a time.",
+            label: "crowded",
+        };
+    }
     Words {
         status,
         code: "LARDER502",

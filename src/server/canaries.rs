@@ -12,7 +12,7 @@ use crate::canary::{Canaries, Doubt, Finding, Tokens, Verdict};
 use crate::clock::Clock;
 use crate::plan::Planner;
 use crate::rules::{Mistake, RuleSet, Warning};
-use crate::upstream::{Deadlines, Upstream, client_tls};
+use crate::upstream::{Deadlines, Line, Upstream, client_tls};
 use crate::workers::Workers;
 
 use super::jwks::KeyRing;
@@ -88,8 +88,11 @@ impl Ground {
     pub(super) fn canaries(&self, settings: &Settings, clock: &Clock, workers: &Workers) -> CanaryCheck {
         let deadlines =
             Deadlines { connect: settings.upstream_connect_timeout, answer: settings.upstream_timeout };
+        let line = self.metrics.line.clone();
+        let line = Line::new(settings.max_fetches, line.waiting, line.turned_away);
+        let upstream = Upstream::new(settings.upstream.clone(), deadlines, client_tls(), workers);
         let canaries = Canaries {
-            upstream: Upstream::new(settings.upstream.clone(), deadlines, client_tls(), workers),
+            upstream: upstream.behind(line),
             verifier: settings.callers.as_ref().map(|callers| Arc::clone(&callers.verifier)),
             metrics: self.metrics.clone(),
             clock: clock.clone(),

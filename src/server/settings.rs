@@ -43,6 +43,8 @@ const UPSTREAM_CONNECT_TIMEOUT: &str = "2s";
 const DEFAULT_SCHEMA: &str = "public";
 /// 10,000 idle connections take 177 MiB: 16 KiB each, most of it hyper's buffers.
 const MAX_CONNECTIONS: &str = "10000";
+/// About as many connections as a small project's database takes.
+const MAX_FETCHES: &str = "64";
 /// More threads than machines have cores would only take turns.
 const WORKERS_MAX: usize = 1024;
 const LOG: &str = "text";
@@ -111,6 +113,9 @@ pub struct Flags {
     /// Client connections at a time; more wait to be accepted
     #[arg(long, env = "LARDER_MAX_CONNECTIONS", value_name = "COUNT", default_value = MAX_CONNECTIONS)]
     pub max_connections: String,
+    /// Reads that ask the upstream at a time; more wait for their turn, and in the end get 503
+    #[arg(long, env = "LARDER_MAX_FETCHES", value_name = "COUNT", default_value = MAX_FETCHES)]
+    pub max_fetches: String,
     /// Threads that answer requests, each with its own connections [default: one for each core]
     #[arg(long, env = "LARDER_WORKERS", value_name = "COUNT")]
     pub workers: Option<String>,
@@ -155,6 +160,8 @@ pub struct Settings {
     pub default_schema: String,
     pub extra_methods: Vec<Method>,
     pub max_connections: usize,
+    /// Reads that ask the upstream at a time.
+    pub max_fetches: usize,
     /// Threads that answer.
     pub workers: usize,
     pub log: LogFormat,
@@ -246,6 +253,7 @@ impl Settings {
             default_schema: text_or(&flags.default_schema, DEFAULT_SCHEMA).to_owned(),
             extra_methods: read.methods(flags.extra_methods.as_deref()),
             max_connections: read.count("max-connections", text_or(&flags.max_connections, MAX_CONNECTIONS)),
+            max_fetches: read.count("max-fetches", text_or(&flags.max_fetches, MAX_FETCHES)),
             workers: read.workers(flags.workers.as_deref()),
             log: read.log(text_or(&flags.log, LOG)),
             log_hits: read.share("log-hits", text_or(&flags.log_hits, "1")),

@@ -69,6 +69,7 @@ fn every_mistake_is_reported_at_once() {
         "--tls-cert=a.pem",
         "--extra-methods=REPORT,A B",
         "--max-connections=0",
+        "--max-fetches=0",
         "--workers=none",
         "--log=xml",
         "--store=http://:hunter2@cache",
@@ -92,6 +93,7 @@ fn every_mistake_is_reported_at_once() {
         "--tls-key: missing: --tls-cert needs it",
         "--extra-methods: `A B` is not a method",
         "--max-connections: `0` is not a number above 0",
+        "--max-fetches: `0` is not a number above 0",
         "--workers: `none` is not a number above 0",
         "--log: `xml` is neither `text` nor `json`",
     ];

@@ -23,6 +23,9 @@ pub enum Failure {
     /// The client sent so slowly that it was no longer waited for.
     #[error("the client was too slow")]
     Slow(#[source] ClientError),
+    /// So many reads ask already that this one was not sent.
+    #[error("too many reads wait for the upstream")]
+    Crowded,
     /// No head of an answer within `--upstream-timeout`.
     #[error("the upstream did not answer in time")]
     Timeout,
@@ -59,6 +62,7 @@ impl Failure {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
+            Self::Crowded => StatusCode::SERVICE_UNAVAILABLE,
             Self::Client(_) => StatusCode::BAD_REQUEST,
             Self::Slow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::Connect(_) | Self::Broken(_) | Self::Bad(_) | Self::Target(_) => StatusCode::BAD_GATEWAY,
@@ -68,7 +72,7 @@ impl Failure {
     /// Is it certain that the upstream never saw the request?
     pub fn never_sent(&self) -> bool {
         match self {
-            Self::Connect(_) | Self::Target(_) => true,
+            Self::Connect(_) | Self::Target(_) | Self::Crowded => true,
             Self::Broken(_) | Self::Client(_) | Self::Slow(_) | Self::Timeout | Self::Bad(_) => false,
         }
     }

@@ -10,6 +10,7 @@ mod deadline;
 mod failure;
 mod forwarded;
 mod headers;
+mod line;
 mod origin;
 mod request;
 mod tls;
@@ -20,6 +21,7 @@ pub use forwarded::{Arrival, BadNetwork, TrustedProxies};
 pub use headers::{
     BadAnswer, clean_request, clean_response, connection_options, is_end_to_end, put_back_upgrade,
 };
+pub use line::Line;
 pub use origin::{Origin, OriginMistake};
 pub use request::{Outgoing, OutgoingBody};
 
@@ -69,6 +71,7 @@ pub struct Upstream {
     origin: Arc<Origin>,
     deadlines: Deadlines,
     clients: Arc<Each<Clients>>,
+    line: Option<Arc<Line>>,
 }
 
 /// The connections of one worker.
@@ -92,7 +95,14 @@ impl Upstream {
         let http1 = https(tls).enable_http1().wrap_connector(tcp);
         let clients =
             || Clients { usual: pool().build(either.clone()), upgrading: pool().build(http1.clone()) };
-        Self { origin: Arc::new(origin), deadlines, clients: Arc::new(Each::new(workers, clients)) }
+        let clients = Arc::new(Each::new(workers, clients));
+        Self { origin: Arc::new(origin), deadlines, clients, line: None }
+    }
+
+    /// Lets reads wait for their turn.
+    #[must_use]
+    pub fn behind(self, line: Line) -> Self {
+        Self { line: Some(Arc::new(line)), ..self }
     }
 
     /// Where requests go.
@@ -149,9 +159,13 @@ impl Upstream {
         }
     }
 
-    /// Sends a read. A connection that dies before a byte of the answer is
+    /// Sends a read when it is its turn. A connection that dies before a byte of the answer is
     /// replaced once: reads change nothing, so asking again is safe.
     pub async fn read(&self, make: impl Fn() -> Outgoing) -> Result<Answer, Failure> {
+        let _turn = match &self.line {
+            Some(line) => Some(line.turn().await?),
+            None => None,
+        };
         match self.send(make()).await {
             Err(Failure::Broken(_)) => self.send(make()).await,
             answer => answer,

@@ -13,6 +13,7 @@ mod auditing;
 mod canary;
 mod changes;
 mod coding;
+mod crowds;
 mod dashboard;
 mod doctor;
 mod entries;

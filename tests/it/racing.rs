@@ -2,11 +2,14 @@
 //!
 //! Every order is forced by answers that the origin holds until they are released.
 
+use std::time::Duration;
+
 use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::support::client::{Answer, Client};
-use crate::support::{Raw, contains, origin, proxy};
+use crate::support::scripted::Arrival;
+use crate::support::{Raw, contains, origin, proxy, scripted, send, soon};
 
 const CACHED: &str = "reads: [{ name: todos, match: /rest/v1/todos, ttl: 60s, scope: token }]";
 const READ: &str = "GET /rest/v1/todos";
@@ -118,6 +121,37 @@ async fn leave(mut client: Raw, how: &str) {
         "closing" => drop(client),
         _ => client.shut().await,
     }
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_in_the_middle_of_its_body_leaves_a_doubt() {
+    const WRITTEN: &str = "/rest/v1/todos?id=eq.1";
+    let upstream = scripted().await;
+    let rows = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n[]";
+    upstream.on(TARGET, vec![send(rows)]);
+    let proxy = proxy(&upstream).rules(&CACHED.replace("60s", "1h")).start().await;
+    let reads = async |status: &'static str| {
+        proxy.client().get(TARGET).await.expect_status(200).expect_header("cache-status", contains(status));
+    };
+    reads("stored").await;
+    let mut writer = proxy.raw().await;
+    let head = format!("PATCH {WRITTEN} HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n");
+    writer.send(head + "Content-Type: application/json\r\n\r\n{\"done\":").await;
+    upstream.until("the beginning", |seen| seen.iter().any(|request| request.target() == WRITTEN)).await;
+    drop(writer);
+    upstream.settled().await;
+    assert_eq!(upstream.seen_at(WRITTEN)[0].state, Arrival::Aborted, "half a body is no body");
+
+    // what of it the upstream may have carried out is not known
+    proxy.until_counted("larder_invalidations_total", &[], |writes| writes == 1.0).await;
+    reads("stored").await;
+    reads("hit").await;
+    // nor whether it is over, until it must be
+    proxy.wait(Duration::from_secs(130));
+    let client = proxy.client();
+    let swept =
+        async { while client.get(TARGET).await.headers["cache-status"].to_str().unwrap().contains("hit") {} };
+    soon("it is taken away again", swept).await;
 }
 
 #[tokio::test]
