@@ -1,25 +1,14 @@
 //! What if more is asked than the upstream should be asked at a time?
 
-use std::convert::Infallible;
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::time::Duration;
-
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, Uri};
+use http::Uri;
 use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper_util::client::legacy;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::TokioExecutor;
 use serde_json::json;
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::support::client::Client;
-use crate::support::proxy::Upstream;
 use crate::support::{contains, origin, proxy};
 
 const CACHED: &str = "reads: [{ name: todos, match: /rest/v1/todos, ttl: 1h, scope: token }]";
@@ -79,54 +68,6 @@ async fn whoever_comes_to_the_end_of_a_long_line_is_told_to_come_again() {
     assert_eq!(proxy.counted("larder_upstream_requests_total", &[]).await, 1025.0, "what was sent");
 }
 
-/// An upstream that takes its time, and notes how many ask it at once.
-struct Slow {
-    address: SocketAddr,
-    most: Arc<AtomicUsize>,
-    _serving: JoinSet<()>,
-}
-
-impl Upstream for Slow {
-    fn address(&self) -> SocketAddr {
-        self.address
-    }
-}
-
-/// How long it takes.
-const TAKES: Duration = Duration::from_millis(10);
-
-impl Slow {
-    async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (under_way, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let highest = Arc::clone(&most);
-        let mut serving = JoinSet::new();
-        serving.spawn(async move {
-            let mut connections = JoinSet::new();
-            while let Ok((stream, _)) = listener.accept().await {
-                let (under_way, most) = (Arc::clone(&under_way), Arc::clone(&most));
-                let answer = service_fn(move |_: Request<Incoming>| {
-                    let (under_way, most) = (Arc::clone(&under_way), Arc::clone(&most));
-                    async move {
-                        most.fetch_max(under_way.fetch_add(1, SeqCst) + 1, SeqCst);
-                        tokio::time::sleep(TAKES).await;
-                        under_way.fetch_sub(1, SeqCst);
-                        let mut response = Response::new(Full::new(Bytes::from_static(b"[]")));
-                        let json = HeaderValue::from_static("application/json");
-                        response.headers_mut().insert("content-type", json);
-                        Ok::<_, Infallible>(response)
-                    }
-                });
-                connections.spawn(async move {
-                    let _ended = http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
-                });
-            }
-        });
-        Self { address, most: highest, _serving: serving }
-    }
-}
-
 /// Fifty clients ask sixty times each: nine times of ten for one of a hundred things that everybody asks for, else for
 /// one of ten thousand. Tells the share of hits; every answer must be one.
 async fn asked(clients: &[Client], seed: usize) -> f64 {
@@ -151,15 +92,25 @@ async fn asked(clients: &[Client], seed: usize) -> f64 {
 
 #[tokio::test]
 async fn a_cache_that_lost_everything_is_full_again_and_the_upstream_is_asked_no_more_than_ever() {
-    let upstream = Slow::start().await;
-    let proxy = proxy(&upstream).rules(CACHED).flags(|flags| flags.max_fetches = "8".into()).start().await;
+    let origin = origin().route(READ, json!([])).start().await;
+    let proxy = proxy(&origin).rules(CACHED).flags(|flags| flags.max_fetches = "8".into()).start().await;
     let clients: Vec<_> = (0..50).map(|_| proxy.client()).collect();
     asked(&clients, 1).await;
     let before = asked(&clients, 2).await;
     Client::new(proxy.admin()).post("/api/cache/clear", json!({"all": true})).await.expect_status(200);
-    asked(&clients, 3).await;
+
+    let (known, held) = (origin.saw(READ).count(), origin.hold(READ));
+    let empty = {
+        let clients = clients.clone();
+        JoinSet::from_iter([async move { asked(&clients, 3).await }])
+    };
+    proxy.until_counted("larder_reads_waiting", &[], |waiting| waiting > 0.0).await;
+    origin.reached(READ, known + 8).await;
+    origin.saw(READ).times(known + 8);
+    held.release();
+    empty.join_all().await;
+
     let after = asked(&clients, 4).await;
     assert!(before > 0.8 && after > 0.9 * before, "{before} {after}");
-    assert_eq!(upstream.most.load(SeqCst), 8);
     assert_eq!(proxy.counted("larder_reads_turned_away_total", &[]).await, 0.0);
 }
