@@ -123,47 +123,37 @@ fn words(rejection: &Rejection) -> Words {
 }
 
 fn gateway(status: StatusCode) -> Words {
-    if status == StatusCode::BAD_REQUEST {
-        return Words {
-            status,
-            code: "LARDER400",
-            message: "the request's body broke off".into(),
-            hint: "Whether a write took effect is not known.",
-            label: "client-broke-off",
-        };
-    }
-    if status == StatusCode::REQUEST_TIMEOUT {
-        return Words {
-            status,
-            code: "LARDER408",
-            message: "the request's body came too slowly".into(),
-            hint: "Whether a write took effect is not known.",
-            label: "client-too-slow",
-        };
-    }
-    if status == StatusCode::GATEWAY_TIMEOUT {
-        return Words {
-            status,
-            code: "LARDER504",
-            message: "Supabase did not answer in time".into(),
-            hint: "Whether a write took effect is not known.",
-            label: "timeout",
-        };
-    }
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        return Words {
-            status,
-            code: "LARDER503",
-            message: "too many reads wait for Supabase already".into(),
-            hint: "The request was not forwarded: try again. --max-fetches says how many ask at a time.",
-            label: "crowded",
-        };
-    }
-    Words {
-        status,
-        code: "LARDER502",
-        message: "Supabase did not answer".into(),
-        hint: "Check --upstream and the project's status.",
-        label: "unreachable",
-    }
+    let (code, message, hint, label) = match status {
+        StatusCode::BAD_REQUEST => (
+            "LARDER400",
+            "the request's body broke off",
+            "Whether a write took effect is not known.",
+            "client-broke-off",
+        ),
+        StatusCode::REQUEST_TIMEOUT => (
+            "LARDER408",
+            "the request's body came too slowly",
+            "Whether a write took effect is not known.",
+            "client-too-slow",
+        ),
+        StatusCode::GATEWAY_TIMEOUT => (
+            "LARDER504",
+            "Supabase did not answer in time",
+            "Whether a write took effect is not known.",
+            "timeout",
+        ),
+        StatusCode::SERVICE_UNAVAILABLE => (
+            "LARDER503",
+            "too many reads wait for Supabase already",
+            "The request was not forwarded: try again. --max-fetches says how many ask at a time.",
+            "crowded",
+        ),
+        _ => (
+            "LARDER502",
+            "Supabase did not answer",
+            "Check --upstream and the project's status.",
+            "unreachable",
+        ),
+    };
+    Words { status, code, message: message.into(), hint, label }
 }

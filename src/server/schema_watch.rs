@@ -20,7 +20,7 @@ use crate::metrics::Metrics;
 use crate::schema::{DatabaseUrl, Fingerprint, ask_fingerprint};
 use crate::units::parse_duration;
 
-use super::settings::SettingMistake;
+use super::settings::{SettingMistake, present, text_or};
 
 /// A migration and its `schema pull` are minutes apart; a look takes the database some milliseconds.
 const INTERVAL: &str = "1m";
@@ -62,18 +62,17 @@ pub enum WhenChanged {
 
 /// Reads the settings of the look, or names every mistake.
 pub(super) fn schema_db(flags: &SchemaFlags) -> Result<Option<SchemaDb>, Vec<SettingMistake>> {
-    let or = |text: &str, default: &str| if text.is_empty() { default } else { text }.to_owned();
-    let interval = match parse_duration(&or(&flags.schema_interval, INTERVAL)) {
+    let interval = match parse_duration(text_or(&flags.schema_interval, INTERVAL)) {
         Ok(interval) if interval.is_zero() => Err("must be more than nothing".to_owned()),
         read => read.map_err(|error| error.to_string()),
     };
     let interval = interval.map_err(|problem| SettingMistake::of_flag("schema-interval", problem));
-    let word = or(&flags.schema_changed, WHEN_CHANGED);
-    let when_changed = WhenChanged::parse(&word).ok_or_else(|| {
+    let word = text_or(&flags.schema_changed, WHEN_CHANGED);
+    let when_changed = WhenChanged::parse(word).ok_or_else(|| {
         SettingMistake::of_flag("schema-changed", format!("`{word}` is neither `warn` nor `drop`"))
     });
     // The text is not repeated: a URL holds a password.
-    let url = flags.schema_db.as_deref().filter(|text| !text.is_empty()).map(DatabaseUrl::parse).transpose();
+    let url = present(flags.schema_db.as_deref()).map(DatabaseUrl::parse).transpose();
     let url = url.map_err(|mistake| SettingMistake::of_flag("schema-db", mistake.to_string()));
     match (url, interval, when_changed) {
         (Ok(url), Ok(interval), Ok(when_changed)) => {

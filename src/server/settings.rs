@@ -493,11 +493,11 @@ fn nowhere() -> Origin {
 }
 
 /// Compose files and CI systems set variables to nothing; nothing is not given.
-fn present(text: Option<&str>) -> Option<&str> {
+pub(super) fn present(text: Option<&str>) -> Option<&str> {
     text.filter(|text| !text.is_empty())
 }
 
-fn text_or<'a>(text: &'a str, default: &'a str) -> &'a str {
+pub(super) fn text_or<'a>(text: &'a str, default: &'a str) -> &'a str {
     if text.is_empty() { default } else { text }
 }
 

@@ -18,7 +18,7 @@ use crate::units::{ByteSize, parse_duration};
 use crate::workers::Workers;
 
 use super::advising::advise;
-use super::settings::SettingMistake;
+use super::settings::{SettingMistake, text_or};
 use super::shutdown::Shutdown;
 
 /// The embedded store.
@@ -100,7 +100,7 @@ pub(super) fn store(
             }
         },
     };
-    let timeout = parse_duration(or(&flags.store_timeout, STORE_TIMEOUT)).unwrap_or_else(|error| {
+    let timeout = parse_duration(text_or(&flags.store_timeout, STORE_TIMEOUT)).unwrap_or_else(|error| {
         mistakes.push(SettingMistake::of_flag("store-timeout", error.to_string()));
         Duration::ZERO
     });
@@ -108,7 +108,7 @@ pub(super) fn store(
         mistakes.push(SettingMistake::of_flag("intent-deadline", problem));
         Duration::ZERO
     });
-    let word = or(&flags.consistency, CONSISTENCY);
+    let word = text_or(&flags.consistency, CONSISTENCY);
     let consistency = Consistency::parse(word).unwrap_or_else(|| {
         let problem = format!("`{word}` is none of `bounded`, `fresh` and `strict`");
         mistakes.push(SettingMistake::of_flag("consistency", problem));
@@ -127,7 +127,7 @@ pub(super) fn store(
 
 /// At once would be before the upstream has done anything: then nothing would ever be taken away again.
 fn intent_deadline(text: &str) -> Result<Duration, String> {
-    let deadline = parse_duration(or(text, INTENT_DEADLINE)).map_err(|error| error.to_string())?;
+    let deadline = parse_duration(text_or(text, INTENT_DEADLINE)).map_err(|error| error.to_string())?;
     if deadline.is_zero() { Err("must be more than nothing".to_owned()) } else { Ok(deadline) }
 }
 
@@ -164,10 +164,6 @@ fn with_password(address: Address, variable: &impl Fn(&str) -> Option<String>) -
         Some(password) => address.or_password(&password),
         None => address,
     }
-}
-
-fn or<'t>(text: &'t str, default: &'t str) -> &'t str {
-    if text.is_empty() { default } else { text }
 }
 
 impl StoreSettings {
